@@ -1,0 +1,1 @@
+"""Apache Kafka in KRaft mode on loopback ports, for tests. The command line is `conformance/peers/kafka`."""
