@@ -1,0 +1,1 @@
+//! The fenced change of primary of a bounded batch of units.

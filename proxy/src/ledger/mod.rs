@@ -1,0 +1,1 @@
+//! The durable record of every phase change with its evidence.
