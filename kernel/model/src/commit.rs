@@ -79,6 +79,17 @@ pub enum Op {
         /// The batch (record batch v2), header included.
         batch: Bytes,
     },
+    /// Appends one batch at the end of a log that the kernel leads, and a reference to each of its records
+    /// to each view. The engine resolves it into `LogAppend` and `ViewPush` as it takes the commit: it is
+    /// never stored. References to views that do not exist are dropped.
+    Deliver {
+        /// Log.
+        log: LogId,
+        /// The batch (record batch v2), header included; its offset and epoch mean nothing yet.
+        batch: Bytes,
+        /// Views, in the log's own shard, with the annotation of each reference.
+        views: Vec<(ViewId, Bytes)>,
+    },
     /// Moves a mirrored log's confirmed position forward; what lies below is readable and final.
     LogConfirm {
         /// Log.
@@ -233,7 +244,7 @@ pub struct ViewEntry {
     pub note: Bytes,
 }
 
-/// What a route matches. Topics are split at `/` or `.` by the translator: levels arrive apart.
+/// What a route matches. Translators split routing keys: levels arrive apart.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RoutePattern {
     /// The whole key is equal.
@@ -273,6 +284,9 @@ pub struct LogConfig {
     pub retention_ms: Option<u64>,
     /// The oldest records are removed while the log holds more than this (`None`: no bound).
     pub retention_bytes: Option<u64>,
+    /// Retention removes records although views still refer to them; those views then see an expired entry.
+    /// Otherwise a reference keeps its record.
+    pub retention_over_views: bool,
 }
 
 /// Who writes a log.

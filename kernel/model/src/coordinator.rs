@@ -1,8 +1,8 @@
 //! State that many connections share.
 //!
-//! A coordinator (Kafka groups, an MQTT client-id range, an AMQP vhost) is a deterministic state machine that a
-//! shard hosts: messages and time in; commits, replies and notifications out. Each shard hosts one of each
-//! kind, which owns its range of the names.
+//! A coordinator (of consumer groups, of a range of client ids, of a namespace's layout) is a deterministic
+//! state machine that a shard hosts: messages and time in; commits, replies and notifications out. Each shard
+//! hosts one of each kind, which owns its range of the names.
 
 use std::time::Duration;
 

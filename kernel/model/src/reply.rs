@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::commit::{LogConfig, ViewEntry};
+use crate::commit::{LogConfig, RouteTarget, ViewEntry};
 use crate::position::{LogEpoch, LogId, Offset};
 
 /// The answer to one [`crate::Request`]; refusals are [`crate::KernelError`]s.
@@ -38,6 +38,17 @@ pub enum Reply {
     Producers(Vec<ProducerInfo>),
     /// To `Lease`: entry number, reference and how often it was delivered, this time included.
     Leased(Vec<(u64, ViewEntry, u32)>),
+    /// To `Route`: the targets, ascending and each one once, and the router's version.
+    Routed {
+        /// Grows with every change of the router.
+        version: u64,
+        /// Where the key leads.
+        targets: Vec<RouteTarget>,
+    },
+    /// To `Get`.
+    Value(Option<Bytes>),
+    /// To `Scan`: keys and values, ascending.
+    Pairs(Vec<(Bytes, Bytes)>),
     /// To `Coordinate`.
     Coordinated(Bytes),
 }

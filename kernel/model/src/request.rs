@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::batch::VerifiedBatch;
 use crate::commit::Commit;
 use crate::coordinator::CoordinatorKind;
-use crate::position::{CursorId, LogEpoch, LogId, Offset, ShardId};
+use crate::position::{CursorId, LogEpoch, LogId, Offset, RouterId, ShardId};
 
 /// One request to one shard. Every request gets exactly one [`crate::Reply`] or one
 /// [`crate::KernelError`]; writes are answered once they are durable.
@@ -32,6 +32,11 @@ pub enum Request {
         batches: Vec<VerifiedBatch>,
         /// Who brings them.
         origin: MirrorOrigin,
+        /// Where the feed's read of the source began (feed only): between here and the first batch the
+        /// source has nothing. `None` says nothing about that, and the first batch must then begin exactly
+        /// at the log's end. Refused with `MirrorGap` when it lies beyond the log's end, so that a lost
+        /// request can never become a silent hole.
+        from: Option<Offset>,
         /// The source's high watermark: confirmed up to here, as far as the log reaches (feed only).
         confirm: Option<Offset>,
         /// The source's log start: trimmed up to here (feed only).
@@ -96,6 +101,42 @@ pub enum Request {
         entries_max: usize,
         /// How long.
         lease: Duration,
+    },
+    /// Appends batches and hands a reference to each record to every view that the routing key leads to,
+    /// in one commit. A view of another shard gets a copy of the batches through the outbox, in the log of
+    /// the same local number there. Answer: `Appended`.
+    Publish {
+        /// Log, in this shard.
+        log: LogId,
+        /// Batches; the log assigns offsets.
+        batches: Vec<VerifiedBatch>,
+        /// Router, in this shard.
+        router: RouterId,
+        /// Routing key, level by level.
+        levels: Vec<Bytes>,
+        /// Annotation of each reference.
+        note: Bytes,
+    },
+    /// Where a routing key leads. Answer: `Routed`.
+    Route {
+        /// Router.
+        router: RouterId,
+        /// Routing key, level by level.
+        levels: Vec<Bytes>,
+    },
+    /// Value of a key. Answer: `Value`.
+    Get {
+        /// Key.
+        key: Bytes,
+    },
+    /// Keys that begin with a prefix, ascending, and their values. Answer: `Pairs`.
+    Scan {
+        /// Prefix.
+        prefix: Bytes,
+        /// Only keys above this one (`None`: from the first).
+        after: Option<Bytes>,
+        /// How many at the most.
+        pairs_max: usize,
     },
     /// A message for a coordinator of this shard. Answer: `Coordinated`, with the coordinator's reply.
     Coordinate {
