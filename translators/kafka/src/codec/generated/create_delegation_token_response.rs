@@ -1,0 +1,91 @@
+//! `CreateDelegationTokenResponse`, versions 1-3. Written by `generator/generate.py`; do not edit.
+
+use bytes::{Bytes, BytesMut};
+
+use crate::codec::wire::{Tags, absent};
+use crate::codec::{
+    ApiKey, DecodeError, EncodeError, Format, Message, Reader, Response, Str, TaggedField, Wire,
+};
+
+/// Message `CreateDelegationTokenResponse`, versions 1-3.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct CreateDelegationTokenResponse {
+    /// `ErrorCode`: `int16`, versions 1-3.
+    pub error_code: i16,
+    /// `PrincipalType`: `string`, versions 1-3.
+    pub principal_type: Str,
+    /// `PrincipalName`: `string`, versions 1-3.
+    pub principal_name: Str,
+    /// `TokenRequesterPrincipalType`: `string`, versions 3.
+    pub token_requester_principal_type: Str,
+    /// `TokenRequesterPrincipalName`: `string`, versions 3.
+    pub token_requester_principal_name: Str,
+    /// `IssueTimestampMs`: `int64`, versions 1-3.
+    pub issue_timestamp_ms: i64,
+    /// `ExpiryTimestampMs`: `int64`, versions 1-3.
+    pub expiry_timestamp_ms: i64,
+    /// `MaxTimestampMs`: `int64`, versions 1-3.
+    pub max_timestamp_ms: i64,
+    /// `TokenId`: `string`, versions 1-3.
+    pub token_id: Str,
+    /// `Hmac`: `bytes`, versions 1-3.
+    pub hmac: Bytes,
+    /// `ThrottleTimeMs`: `int32`, versions 1-3.
+    pub throttle_time_ms: i32,
+    /// Tagged fields the descriptor does not name.
+    pub unknown_tagged: Vec<TaggedField>,
+}
+
+impl Wire for CreateDelegationTokenResponse {
+    const BYTES_MIN: usize = 35;
+
+    fn read(r: &mut Reader, f: Format) -> Result<Self, DecodeError> {
+        Ok(Self {
+            error_code: r.get(f)?,
+            principal_type: r.get(f)?,
+            principal_name: r.get(f)?,
+            token_requester_principal_type: if f.version >= 3 { r.get(f)? } else { Str::default() },
+            token_requester_principal_name: if f.version >= 3 { r.get(f)? } else { Str::default() },
+            issue_timestamp_ms: r.get(f)?,
+            expiry_timestamp_ms: r.get(f)?,
+            max_timestamp_ms: r.get(f)?,
+            token_id: r.get(f)?,
+            hmac: r.get(f)?,
+            throttle_time_ms: r.get(f)?,
+            unknown_tagged: r.tags(f, |_, _| Ok(false))?,
+        })
+    }
+
+    fn write(&self, out: &mut BytesMut, f: Format) -> Result<(), EncodeError> {
+        self.error_code.write(out, f)?;
+        self.principal_type.write(out, f)?;
+        self.principal_name.write(out, f)?;
+        if f.version >= 3 {
+            self.token_requester_principal_type.write(out, f)?;
+        } else {
+            absent(self.token_requester_principal_type.is_empty(), "TokenRequesterPrincipalType", f)?;
+        }
+        if f.version >= 3 {
+            self.token_requester_principal_name.write(out, f)?;
+        } else {
+            absent(self.token_requester_principal_name.is_empty(), "TokenRequesterPrincipalName", f)?;
+        }
+        self.issue_timestamp_ms.write(out, f)?;
+        self.expiry_timestamp_ms.write(out, f)?;
+        self.max_timestamp_ms.write(out, f)?;
+        self.token_id.write(out, f)?;
+        self.hmac.write(out, f)?;
+        self.throttle_time_ms.write(out, f)?;
+        Tags::default().write(&self.unknown_tagged, out, f)
+    }
+}
+
+impl Message for CreateDelegationTokenResponse {
+    const NAME: &'static str = "CreateDelegationTokenResponse";
+    const VERSIONS: std::ops::RangeInclusive<i16> = 1..=3;
+    const FLEXIBLE_FROM: Option<i16> = Some(2);
+}
+
+impl Response for CreateDelegationTokenResponse {
+    const API: ApiKey = ApiKey::CreateDelegationToken;
+}

@@ -1,0 +1,82 @@
+//! `DeleteGroupsResponse`, versions 0-3. Written by `generator/generate.py`; do not edit.
+
+use bytes::BytesMut;
+
+use crate::codec::wire::{Tags, write_nullable};
+use crate::codec::{
+    ApiKey, DecodeError, EncodeError, Format, Message, Reader, Response, Str, TaggedField, Wire,
+};
+
+/// Message `DeleteGroupsResponse`, versions 0-3.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct DeleteGroupsResponse {
+    /// `ThrottleTimeMs`: `int32`, versions 0-3.
+    pub throttle_time_ms: i32,
+    /// `Results`: `[]DeletableGroupResult`, versions 0-3.
+    pub results: Vec<DeletableGroupResult>,
+    /// Tagged fields the descriptor does not name.
+    pub unknown_tagged: Vec<TaggedField>,
+}
+
+impl Wire for DeleteGroupsResponse {
+    const BYTES_MIN: usize = 6;
+
+    fn read(r: &mut Reader, f: Format) -> Result<Self, DecodeError> {
+        Ok(Self {
+            throttle_time_ms: r.get(f)?,
+            results: r.get(f)?,
+            unknown_tagged: r.tags(f, |_, _| Ok(false))?,
+        })
+    }
+
+    fn write(&self, out: &mut BytesMut, f: Format) -> Result<(), EncodeError> {
+        self.throttle_time_ms.write(out, f)?;
+        self.results.write(out, f)?;
+        Tags::default().write(&self.unknown_tagged, out, f)
+    }
+}
+
+impl Message for DeleteGroupsResponse {
+    const NAME: &'static str = "DeleteGroupsResponse";
+    const VERSIONS: std::ops::RangeInclusive<i16> = 0..=3;
+    const FLEXIBLE_FROM: Option<i16> = Some(2);
+}
+
+impl Response for DeleteGroupsResponse {
+    const API: ApiKey = ApiKey::DeleteGroups;
+}
+
+/// Struct `DeletableGroupResult`, versions 0-3.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct DeletableGroupResult {
+    /// `GroupId`: `string`, versions 0-3.
+    pub group_id: Str,
+    /// `ErrorCode`: `int16`, versions 0-3.
+    pub error_code: i16,
+    /// `ErrorMessage`: `string`, versions 3, nullable, ignorable.
+    pub error_message: Option<Str>,
+    /// Tagged fields the descriptor does not name.
+    pub unknown_tagged: Vec<TaggedField>,
+}
+
+impl Wire for DeletableGroupResult {
+    const BYTES_MIN: usize = 4;
+
+    fn read(r: &mut Reader, f: Format) -> Result<Self, DecodeError> {
+        Ok(Self {
+            group_id: r.get(f)?,
+            error_code: r.get(f)?,
+            error_message: if f.version >= 3 { r.get_nullable(f, true)? } else { None },
+            unknown_tagged: r.tags(f, |_, _| Ok(false))?,
+        })
+    }
+
+    fn write(&self, out: &mut BytesMut, f: Format) -> Result<(), EncodeError> {
+        self.group_id.write(out, f)?;
+        self.error_code.write(out, f)?;
+        if f.version >= 3 {
+            write_nullable(self.error_message.as_ref(), true, "ErrorMessage", out, f)?;
+        }
+        Tags::default().write(&self.unknown_tagged, out, f)
+    }
+}

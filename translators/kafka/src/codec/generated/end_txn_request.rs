@@ -1,0 +1,57 @@
+//! `EndTxnRequest`, versions 0-5. Written by `generator/generate.py`; do not edit.
+
+use bytes::BytesMut;
+
+use crate::codec::messages::EndTxnResponse;
+use crate::codec::wire::Tags;
+use crate::codec::{
+    ApiKey, DecodeError, EncodeError, Format, Message, Reader, Request, Str, TaggedField, Wire,
+};
+
+/// Message `EndTxnRequest`, versions 0-5.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct EndTxnRequest {
+    /// `TransactionalId`: `string`, versions 0-5.
+    pub transactional_id: Str,
+    /// `ProducerId`: `int64`, versions 0-5.
+    pub producer_id: i64,
+    /// `ProducerEpoch`: `int16`, versions 0-5.
+    pub producer_epoch: i16,
+    /// `Committed`: `bool`, versions 0-5.
+    pub committed: bool,
+    /// Tagged fields the descriptor does not name.
+    pub unknown_tagged: Vec<TaggedField>,
+}
+
+impl Wire for EndTxnRequest {
+    const BYTES_MIN: usize = 13;
+
+    fn read(r: &mut Reader, f: Format) -> Result<Self, DecodeError> {
+        Ok(Self {
+            transactional_id: r.get(f)?,
+            producer_id: r.get(f)?,
+            producer_epoch: r.get(f)?,
+            committed: r.get(f)?,
+            unknown_tagged: r.tags(f, |_, _| Ok(false))?,
+        })
+    }
+
+    fn write(&self, out: &mut BytesMut, f: Format) -> Result<(), EncodeError> {
+        self.transactional_id.write(out, f)?;
+        self.producer_id.write(out, f)?;
+        self.producer_epoch.write(out, f)?;
+        self.committed.write(out, f)?;
+        Tags::default().write(&self.unknown_tagged, out, f)
+    }
+}
+
+impl Message for EndTxnRequest {
+    const NAME: &'static str = "EndTxnRequest";
+    const VERSIONS: std::ops::RangeInclusive<i16> = 0..=5;
+    const FLEXIBLE_FROM: Option<i16> = Some(3);
+}
+
+impl Request for EndTxnRequest {
+    const API: ApiKey = ApiKey::EndTxn;
+    type Response = EndTxnResponse;
+}

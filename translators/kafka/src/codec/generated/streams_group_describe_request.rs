@@ -1,0 +1,57 @@
+//! `StreamsGroupDescribeRequest`, versions 0-1. Written by `generator/generate.py`; do not edit.
+
+use bytes::BytesMut;
+
+use crate::codec::messages::StreamsGroupDescribeResponse;
+use crate::codec::wire::{Tags, absent};
+use crate::codec::{
+    ApiKey, DecodeError, EncodeError, Format, Message, Reader, Request, Str, TaggedField, Wire,
+};
+
+/// Message `StreamsGroupDescribeRequest`, versions 0-1.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct StreamsGroupDescribeRequest {
+    /// `GroupIds`: `[]string`, versions 0-1.
+    pub group_ids: Vec<Str>,
+    /// `IncludeAuthorizedOperations`: `bool`, versions 0-1.
+    pub include_authorized_operations: bool,
+    /// `IncludeTopologyDescription`: `bool`, versions 1.
+    pub include_topology_description: bool,
+    /// Tagged fields the descriptor does not name.
+    pub unknown_tagged: Vec<TaggedField>,
+}
+
+impl Wire for StreamsGroupDescribeRequest {
+    const BYTES_MIN: usize = 3;
+
+    fn read(r: &mut Reader, f: Format) -> Result<Self, DecodeError> {
+        Ok(Self {
+            group_ids: r.get(f)?,
+            include_authorized_operations: r.get(f)?,
+            include_topology_description: if f.version >= 1 { r.get(f)? } else { false },
+            unknown_tagged: r.tags(f, |_, _| Ok(false))?,
+        })
+    }
+
+    fn write(&self, out: &mut BytesMut, f: Format) -> Result<(), EncodeError> {
+        self.group_ids.write(out, f)?;
+        self.include_authorized_operations.write(out, f)?;
+        if f.version >= 1 {
+            self.include_topology_description.write(out, f)?;
+        } else {
+            absent(!self.include_topology_description, "IncludeTopologyDescription", f)?;
+        }
+        Tags::default().write(&self.unknown_tagged, out, f)
+    }
+}
+
+impl Message for StreamsGroupDescribeRequest {
+    const NAME: &'static str = "StreamsGroupDescribeRequest";
+    const VERSIONS: std::ops::RangeInclusive<i16> = 0..=1;
+    const FLEXIBLE_FROM: Option<i16> = Some(0);
+}
+
+impl Request for StreamsGroupDescribeRequest {
+    const API: ApiKey = ApiKey::StreamsGroupDescribe;
+    type Response = StreamsGroupDescribeResponse;
+}

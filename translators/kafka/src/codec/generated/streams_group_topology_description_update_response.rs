@@ -1,0 +1,51 @@
+//! `StreamsGroupTopologyDescriptionUpdateResponse`, versions 0. Written by `generator/generate.py`; do not edit.
+
+use bytes::BytesMut;
+
+use crate::codec::wire::{Tags, write_nullable};
+use crate::codec::{
+    ApiKey, DecodeError, EncodeError, Format, Message, Reader, Response, Str, TaggedField, Wire,
+};
+
+/// Message `StreamsGroupTopologyDescriptionUpdateResponse`, versions 0.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct StreamsGroupTopologyDescriptionUpdateResponse {
+    /// `ThrottleTimeMs`: `int32`, versions 0.
+    pub throttle_time_ms: i32,
+    /// `ErrorCode`: `int16`, versions 0.
+    pub error_code: i16,
+    /// `ErrorMessage`: `string`, versions 0, nullable.
+    pub error_message: Option<Str>,
+    /// Tagged fields the descriptor does not name.
+    pub unknown_tagged: Vec<TaggedField>,
+}
+
+impl Wire for StreamsGroupTopologyDescriptionUpdateResponse {
+    const BYTES_MIN: usize = 8;
+
+    fn read(r: &mut Reader, f: Format) -> Result<Self, DecodeError> {
+        Ok(Self {
+            throttle_time_ms: r.get(f)?,
+            error_code: r.get(f)?,
+            error_message: r.get_nullable(f, true)?,
+            unknown_tagged: r.tags(f, |_, _| Ok(false))?,
+        })
+    }
+
+    fn write(&self, out: &mut BytesMut, f: Format) -> Result<(), EncodeError> {
+        self.throttle_time_ms.write(out, f)?;
+        self.error_code.write(out, f)?;
+        write_nullable(self.error_message.as_ref(), true, "ErrorMessage", out, f)?;
+        Tags::default().write(&self.unknown_tagged, out, f)
+    }
+}
+
+impl Message for StreamsGroupTopologyDescriptionUpdateResponse {
+    const NAME: &'static str = "StreamsGroupTopologyDescriptionUpdateResponse";
+    const VERSIONS: std::ops::RangeInclusive<i16> = 0..=0;
+    const FLEXIBLE_FROM: Option<i16> = Some(0);
+}
+
+impl Response for StreamsGroupTopologyDescriptionUpdateResponse {
+    const API: ApiKey = ApiKey::StreamsGroupTopologyDescriptionUpdate;
+}

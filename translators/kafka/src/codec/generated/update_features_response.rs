@@ -1,0 +1,113 @@
+//! `UpdateFeaturesResponse`, versions 0-2. Written by `generator/generate.py`; do not edit.
+
+use bytes::BytesMut;
+
+use crate::codec::wire::{Tags, write_nullable};
+use crate::codec::{
+    ApiKey, DecodeError, EncodeError, Format, Message, Reader, Response, Str, TaggedField, Wire,
+};
+
+/// Message `UpdateFeaturesResponse`, versions 0-2.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UpdateFeaturesResponse {
+    /// `ThrottleTimeMs`: `int32`, versions 0-2.
+    pub throttle_time_ms: i32,
+    /// `ErrorCode`: `int16`, versions 0-2.
+    pub error_code: i16,
+    /// `ErrorMessage`: `string`, versions 0-2, nullable.
+    pub error_message: Option<Str>,
+    /// `Results`: `[]UpdatableFeatureResult`, versions 0-1, ignorable.
+    pub results: Vec<UpdatableFeatureResult>,
+    /// Tagged fields the descriptor does not name.
+    pub unknown_tagged: Vec<TaggedField>,
+}
+
+impl Default for UpdateFeaturesResponse {
+    fn default() -> Self {
+        Self {
+            throttle_time_ms: 0,
+            error_code: 0,
+            error_message: Some(Str::default()),
+            results: Vec::new(),
+            unknown_tagged: Vec::new(),
+        }
+    }
+}
+
+impl Wire for UpdateFeaturesResponse {
+    const BYTES_MIN: usize = 8;
+
+    fn read(r: &mut Reader, f: Format) -> Result<Self, DecodeError> {
+        Ok(Self {
+            throttle_time_ms: r.get(f)?,
+            error_code: r.get(f)?,
+            error_message: r.get_nullable(f, true)?,
+            results: if f.version <= 1 { r.get(f)? } else { Vec::new() },
+            unknown_tagged: r.tags(f, |_, _| Ok(false))?,
+        })
+    }
+
+    fn write(&self, out: &mut BytesMut, f: Format) -> Result<(), EncodeError> {
+        self.throttle_time_ms.write(out, f)?;
+        self.error_code.write(out, f)?;
+        write_nullable(self.error_message.as_ref(), true, "ErrorMessage", out, f)?;
+        if f.version <= 1 {
+            self.results.write(out, f)?;
+        }
+        Tags::default().write(&self.unknown_tagged, out, f)
+    }
+}
+
+impl Message for UpdateFeaturesResponse {
+    const NAME: &'static str = "UpdateFeaturesResponse";
+    const VERSIONS: std::ops::RangeInclusive<i16> = 0..=2;
+    const FLEXIBLE_FROM: Option<i16> = Some(0);
+}
+
+impl Response for UpdateFeaturesResponse {
+    const API: ApiKey = ApiKey::UpdateFeatures;
+}
+
+/// Struct `UpdatableFeatureResult`, versions 0-1.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UpdatableFeatureResult {
+    /// `Feature`: `string`, versions 0-1.
+    pub feature: Str,
+    /// `ErrorCode`: `int16`, versions 0-1.
+    pub error_code: i16,
+    /// `ErrorMessage`: `string`, versions 0-1, nullable.
+    pub error_message: Option<Str>,
+    /// Tagged fields the descriptor does not name.
+    pub unknown_tagged: Vec<TaggedField>,
+}
+
+impl Default for UpdatableFeatureResult {
+    fn default() -> Self {
+        Self {
+            feature: Str::default(),
+            error_code: 0,
+            error_message: Some(Str::default()),
+            unknown_tagged: Vec::new(),
+        }
+    }
+}
+
+impl Wire for UpdatableFeatureResult {
+    const BYTES_MIN: usize = 5;
+
+    fn read(r: &mut Reader, f: Format) -> Result<Self, DecodeError> {
+        Ok(Self {
+            feature: r.get(f)?,
+            error_code: r.get(f)?,
+            error_message: r.get_nullable(f, true)?,
+            unknown_tagged: r.tags(f, |_, _| Ok(false))?,
+        })
+    }
+
+    fn write(&self, out: &mut BytesMut, f: Format) -> Result<(), EncodeError> {
+        self.feature.write(out, f)?;
+        self.error_code.write(out, f)?;
+        write_nullable(self.error_message.as_ref(), true, "ErrorMessage", out, f)?;
+        Tags::default().write(&self.unknown_tagged, out, f)
+    }
+}
