@@ -1,6 +1,10 @@
-//! Everything behind the `sluice` binary: sockets, routing, handover, ledger, administration.
+//! Everything behind the `sluice` binary: sockets, TLS, routing, handover, ledger, administration. Holds no
+//! protocol rules and interprets no payload; sessions and coordinators do.
 //!
 //! The handover and the ledger read no clock and own no socket, so that the simulation can run them.
 
+pub mod clock;
+pub mod control;
 pub mod handover;
+pub mod holds;
 pub mod ledger;
