@@ -19,6 +19,16 @@
 //!
 //! Batch length counts from offset 12. All integers are big-endian.
 
+mod build;
 mod header;
+mod inflate;
+mod record;
+#[cfg(test)]
+mod tests;
+mod validate;
 
+pub use build::{BatchSpec, NewRecord};
 pub use header::{BATCH_HEADER_LEN, BatchError, BatchHeader, VerifiedBatch, patch_header, restamp, split};
+pub use inflate::{Codec, InflateError, inflate, record_bytes};
+pub use record::{Record, RecordError, Records};
+pub use validate::{Fault, Rules, TimestampBounds, validate};
