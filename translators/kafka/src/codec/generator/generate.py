@@ -2,15 +2,13 @@
 """Writes the Rust messages in ../generated from Kafka's message descriptors.
 
 The descriptors are the files common/message/*.json in three jars of one Kafka release:
-kafka-clients, kafka-group-coordinator and kafka-transaction-coordinator. A Kafka distribution
-carries them in libs/; Maven brings one with
+kafka-clients, kafka-group-coordinator and kafka-transaction-coordinator.
+conformance/peers/install gathers them with the rest of a broker.
 
-    mvn dependency:copy -Dartifact=org.apache.kafka:kafka-clients:4.4.0 -DoutputDirectory=DIR
+Usage: generate.py --jars FOLDER [--check]
 
-Usage: generate.py --jar FILE [--jar FILE ...] [--check]
-
-Takes the three jars and replaces the output folder. With --check it writes nothing and fails,
-naming the files, when the output folder is not what it would write. Needs rustfmt.
+Finds the three jars in the folder and replaces the output. With --check it writes nothing and
+fails, naming the files, when the committed output is not what it would write. Needs rustfmt.
 """
 
 import argparse
@@ -27,6 +25,8 @@ import zipfile
 HERE = pathlib.Path(__file__).resolve().parent
 OUTPUT = HERE.parent / "generated"
 ROOT = HERE.parents[4]
+
+JARS = ["kafka-clients", "kafka-group-coordinator", "kafka-transaction-coordinator"]
 
 # Spoken among brokers only, to the share coordinator; nothing outside Kafka calls them.
 INTERNAL_KEYS = range(83, 88)
@@ -64,7 +64,6 @@ SCALARS = {
     "bytes": ("Bytes", 4, 1),
     "records": ("Bytes", 4, 1),
 }
-NUMBERS = {"int8", "int16", "uint16", "int32", "int64"}
 
 NOTICE = "Written by `generator/generate.py`; do not edit."
 
@@ -135,6 +134,15 @@ def grouped(number):
     if len(digits) > 5:
         digits = f"{abs(number):_}"
     return ("-" if number < 0 else "") + digits
+
+
+def negated(condition):
+    """The opposite of a condition that `Field.default` wrote, as a person would write it."""
+    if " == " in condition:
+        return condition.replace(" == ", " != ")
+    if condition.endswith(".is_none()"):
+        return condition.replace(".is_none()", ".is_some()")
+    return condition.removeprefix("!") if condition.startswith("!") else f"!{condition}"
 
 
 class Field:
@@ -350,11 +358,8 @@ class Struct:
         for field in self.tagged:
             when = field.versions.condition(self.scope)
             is_default = field.default()[1]
-            isnt = is_default[1:] if is_default.startswith("!") else f"!({is_default})"
-            isnt = isnt.replace("!(" + is_default + ")", is_default.replace(" == ", " != ")) if " == " in is_default else isnt
-            isnt = re.sub(r"^!\((self\.\w+)\.is_none\(\)\)$", r"\1.is_some()", isnt)
-            isnt = re.sub(r"^!\((self\.\w+\.is_\w+\(\))\)$", r"!\1", isnt)
-            add = f"tags.add({isnt}, {field.tag}, |out| {field.write()})?;"
+            is_set = negated(is_default)
+            add = f"tags.add({is_set}, {field.tag}, |out| {field.write()})?;"
             if when:
                 add = f"if {when} {{ {add} }}"
                 if not field.ignorable:
@@ -483,11 +488,14 @@ def module_list(messages):
     return "\n".join(lines) + "\n"
 
 
-def descriptors(jars):
-    """All descriptors in the jars by name. Their comments are whole lines, or nearly."""
+def descriptors(folder):
+    """All descriptors in the three jars by name. Their comments take whole lines."""
     found = {}
-    for jar in jars:
-        with zipfile.ZipFile(jar) as archive:
+    for name in JARS:
+        jars = sorted(path for path in folder.glob(f"{name}-*.jar") if re.fullmatch(rf"{name}-[\d.]+\.jar", path.name))
+        if len(jars) != 1:
+            fail(f"{len(jars)} jars {name}-VERSION.jar in {folder}, one is needed")
+        with zipfile.ZipFile(jars[0]) as archive:
             for entry in archive.namelist():
                 if re.fullmatch(r"common/message/\w+\.json", entry):
                     text = archive.read(entry).decode()
@@ -510,11 +518,12 @@ def selection(found):
             chosen += [spec, response]
     missing = [name for name in DATA if name not in found]
     if missing:
-        fail(f"no jar has {', '.join(missing)}: all three are needed")
+        fail(f"no descriptor of {', '.join(missing)}")
     return requests, [Message(spec) for spec in [*chosen, *(found[name] for name in DATA)]]
 
 
 def write(folder, jars):
+    """Fills `folder` from the jars in the folder `jars`."""
     requests, messages = selection(descriptors(jars))
     messages.sort(key=lambda message: message.name)
     files = {f"{snake(message.name)}.rs": message.rust() for message in messages}
@@ -522,7 +531,6 @@ def write(folder, jars):
     files["mod.rs"] = module_list(messages)
     for name, text in files.items():
         (folder / name).write_text(text)
-    # One file a call: from `mod.rs` rustfmt would follow the modules.
     command = ["rustfmt", "--edition", "2024", "--config-path", str(ROOT)]
     subprocess.run([*command, *(str(folder / name) for name in sorted(files))], check=True)
 
@@ -536,12 +544,12 @@ def compare(folder):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--jar", action="append", required=True, type=pathlib.Path, help="a jar with descriptors")
+    parser.add_argument("--jars", required=True, type=pathlib.Path, help="folder with the three jars")
     parser.add_argument("--check", action="store_true", help="compare with the committed output, write nothing")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         fresh = pathlib.Path(scratch)
-        write(fresh, options.jar)
+        write(fresh, options.jars)
         if options.check:
             if stale := compare(fresh):
                 fail(f"stale: {', '.join(stale)}")

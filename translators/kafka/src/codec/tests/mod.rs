@@ -8,8 +8,13 @@
     reason = "a test says what it expects by failing"
 )]
 
+mod differential;
 mod every_message;
+mod framing;
+mod hostile;
+mod reviewed;
 pub(super) mod sample;
+mod values;
 
 use std::ops::RangeInclusive;
 
