@@ -1,7 +1,7 @@
 //! Judges recorded histories: what stock clients say they wrote and read, as JSON lines.
 //!
 //! Owns the log checks (lost, unseen, duplicate, inconsistent offset, order of polls and sends, aborted reads) and
-//! their report. Knows nothing of how a history came about; the lines are described in [`line`]. Every value is
+//! their report. Knows nothing of how a history came about; the lines are described in [`mod@line`]. Every value is
 //! unique by agreement (`CLIENT:SEQUENCE`), so a value names the one send it came from.
 //!
 //! Told apart from violations, and only counted: a record read twice by one group (redelivery, which at-least-once
