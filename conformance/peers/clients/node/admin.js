@@ -82,6 +82,7 @@ const commands = {
   async "delete-records"(admin, options) {
     const partition = number(options, "partition", 0);
     const offset = number(options, "offset", 0);
+    await admin.fetchTopicOffsets(options.topic); // or it knows nothing of the topic, and fails
     await admin.deleteTopicRecords({ topic: options.topic, partitions: [{ partition, offset: String(offset) }] });
     const low = (await admin.fetchTopicOffsets(options.topic)).find((one) => one.partition === partition).low;
     return { topic: options.topic, partition, low_watermark: Number(low) };
