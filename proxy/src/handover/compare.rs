@@ -1,0 +1,209 @@
+//! Whether both sides of a unit are equal, from what source, feed and target say.
+
+use std::collections::BTreeMap;
+
+use session::UnitId;
+
+use super::action::{Facts, Obstacle, PlannedUnit, UnitKind, Whose};
+use crate::ledger::{Digest, Evidence};
+
+/// Facts of all three, in the order in which they must be asked for: what the source says first, the others
+/// must have reached later; the source again at the end shows whether anybody wrote meanwhile.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Round {
+    source: BTreeMap<UnitId, Facts>,
+    feed: BTreeMap<UnitId, Facts>,
+    target: BTreeMap<UnitId, Facts>,
+    source_after: BTreeMap<UnitId, Facts>,
+    answered: usize,
+    /// Before the fence a group's content moves on; it is compared behind it.
+    lenient: bool,
+}
+
+/// The order of questions.
+const ORDER: [Whose; 4] = [Whose::Source, Whose::Feed, Whose::Target, Whose::Source];
+
+/// What a round came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Equal.
+    Equal(Vec<Evidence>),
+    /// Not yet: why.
+    NotYet(String),
+    /// Never: why.
+    Never(String),
+}
+
+impl Round {
+    /// A round before the fence.
+    pub(super) fn before_fence() -> Self {
+        Self { lenient: true, ..Self::default() }
+    }
+
+    /// Who is to be asked next; `None` when the round is complete.
+    pub(super) fn next(&self) -> Option<Whose> {
+        ORDER.get(self.answered).copied()
+    }
+
+    /// Takes an answer to the question that `next` named.
+    pub(super) fn answer(&mut self, facts: BTreeMap<UnitId, Facts>) {
+        match self.answered {
+            0 => self.source = facts,
+            1 => self.feed = facts,
+            2 => self.target = facts,
+            _ => self.source_after = facts,
+        }
+        self.answered += 1;
+    }
+
+    /// Ends of the source, at the end of the round.
+    pub(super) fn source_ends(&self) -> impl Iterator<Item = (&UnitId, u64)> {
+        self.source_after.iter().map(|(unit, facts)| (unit, facts.end))
+    }
+
+    /// Whether the handover could begin: the feed lags by no more than `lag_max` and nothing stands in the way.
+    pub(super) fn ready(&self, units: &[PlannedUnit], lag_max: u64) -> Verdict {
+        self.judge(units, |unit, source, feed, _| {
+            let lag = source.end.saturating_sub(feed.end);
+            if lag > lag_max {
+                Err(format!("{}: the feed lags by {lag} (at most {lag_max})", unit.unit))
+            } else {
+                Ok(())
+            }
+        })
+    }
+
+    /// Whether both sides are equal and stay so.
+    pub(super) fn equal(&self, units: &[PlannedUnit]) -> Verdict {
+        self.judge(units, |unit, source, feed, target| {
+            let after = self.source_after.get(&unit.unit).ok_or("the source no longer knows the unit")?;
+            reached(unit, source, feed, target)?;
+            // Another group's commits move the offsets log on; only its own content counts.
+            let moved = match unit.kind {
+                UnitKind::Log => after.end != source.end || after.epoch != source.epoch,
+                UnitKind::Group => after.chain != source.chain || after.producers != source.producers,
+            };
+            if moved { Err(format!("{}: written to while fenced", unit.unit)) } else { Ok(()) }
+        })
+    }
+
+    fn judge<F>(&self, units: &[PlannedUnit], mut reached: F) -> Verdict
+    where
+        F: FnMut(&PlannedUnit, &Facts, &Facts, &Facts) -> Result<(), String>,
+    {
+        let mut evidence = Vec::with_capacity(units.len());
+        for unit in units {
+            let name = &unit.unit;
+            let (Some(source), Some(feed), Some(target)) =
+                (self.source.get(name), self.feed.get(name), self.target.get(name))
+            else {
+                return Verdict::NotYet(format!("{name}: not known on both sides"));
+            };
+            for (whose, facts) in [("legacy or source", source), ("feed", feed), ("target", target)] {
+                match &facts.obstacle {
+                    None => {}
+                    Some(Obstacle { reason, passing: true }) => {
+                        return Verdict::NotYet(format!("{name}: {whose}: {reason}"));
+                    }
+                    Some(Obstacle { reason, .. }) => {
+                        return Verdict::Never(format!("{name}: {whose}: {reason}"));
+                    }
+                }
+            }
+            if source.incarnation != feed.incarnation || source.incarnation != target.incarnation {
+                return Verdict::Never(format!("{name}: deleted and made anew while it was being copied"));
+            }
+            if let Err(reason) = reached(unit, source, feed, target) {
+                return Verdict::NotYet(reason);
+            }
+            match (unit.kind, unequal(unit, source, feed, target)) {
+                (_, None) => {}
+                (UnitKind::Log, Some(difference)) => return Verdict::Never(format!("{name}: {difference}")),
+                // The three were asked one after the other: a group's content may have been under way.
+                (UnitKind::Group, Some(_)) if self.lenient => {}
+                (UnitKind::Group, Some(difference)) => {
+                    return Verdict::NotYet(format!("{name}: {difference}"));
+                }
+            }
+            evidence.push(evidence_of(unit, source, feed, target));
+        }
+        Verdict::Equal(evidence)
+    }
+}
+
+/// Whether feed and target have come to where the source ends.
+fn reached(unit: &PlannedUnit, source: &Facts, feed: &Facts, target: &Facts) -> Result<(), String> {
+    let name = &unit.unit;
+    if source.settled != source.end {
+        return Err(format!("{name}: {} of the source's {} are settled", source.settled, source.end));
+    }
+    if unit.kind == UnitKind::Group {
+        return if feed.end < source.end {
+            Err(format!("{name}: the feed is at {} of the offsets log's {}", feed.end, source.end))
+        } else {
+            Ok(())
+        };
+    }
+    if feed.end > source.end {
+        return Err(format!("{name}: the feed is at {}, past the source's end {}", feed.end, source.end));
+    }
+    if feed.end < source.end || feed.epoch != source.epoch {
+        return Err(format!(
+            "{name}: the feed is at {} in epoch {}, the source ends at {} in epoch {}",
+            feed.end, feed.epoch, source.end, source.epoch
+        ));
+    }
+    if target.end != source.end || target.settled != source.end {
+        return Err(format!("{name}: the target ends at {}, settled up to {}", target.end, target.settled));
+    }
+    Ok(())
+}
+
+/// A difference that waiting will not heal, once ends are equal.
+fn unequal(unit: &PlannedUnit, source: &Facts, feed: &Facts, target: &Facts) -> Option<String> {
+    // While the feed runs, the target lags behind it: only equal ends (or a whole group) can be compared.
+    if unit.kind == UnitKind::Log && (feed.end != target.settled || feed.end != source.end) {
+        return None;
+    }
+    let differs = |a: Option<Digest>, b: Option<Digest>| matches!((a, b), (Some(a), Some(b)) if a != b);
+    if differs(feed.chain, target.chain) {
+        return Some(format!(
+            "hash of the feed {:?} and of the target {:?} differ",
+            feed.chain, target.chain
+        ));
+    }
+    if differs(source.chain, target.chain) {
+        return Some(format!(
+            "hash of the source {:?} and of the target {:?} differ",
+            source.chain, target.chain
+        ));
+    }
+    if feed.records.is_some() && target.records.is_some() && feed.records != target.records {
+        return Some(format!(
+            "records of the feed {:?} and of the target {:?} differ",
+            feed.records, target.records
+        ));
+    }
+    if differs(feed.producers, target.producers) || differs(source.producers, target.producers) {
+        return Some("state of producers or members differs".to_owned());
+    }
+    None
+}
+
+fn evidence_of(unit: &PlannedUnit, source: &Facts, feed: &Facts, target: &Facts) -> Evidence {
+    let highest = source.epoch.max(feed.epoch).max(target.epoch);
+    Evidence {
+        unit: unit.unit.clone(),
+        source_end: source.end,
+        target_end: target.end,
+        records: target.records.or(feed.records).unwrap_or(0),
+        chain: target.chain.or(feed.chain).unwrap_or_default(),
+        producers: target.producers.or(feed.producers).unwrap_or_default(),
+        source_epoch: source.epoch.max(feed.epoch),
+        target_epoch: match unit.kind {
+            UnitKind::Log => highest.saturating_add(1),
+            // A group goes on in its generation: that is what spares it a rebalance.
+            UnitKind::Group => source.epoch.max(feed.epoch),
+        },
+    }
+}

@@ -1,0 +1,307 @@
+//! What must hold before a migration takes a step, and what to do about what does not.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use session::UnitId;
+
+use super::phase::Phase;
+
+/// How far the kernel is behind legacy for one unit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
+pub struct Lag {
+    /// Records that legacy has and the kernel has not.
+    pub records: u64,
+    /// Age of the oldest of them, in seconds.
+    pub seconds: u64,
+    /// Why the feed has stopped, if it has.
+    pub stopped: Option<String>,
+}
+
+/// Somebody uses what the kernel does not serve, or a unit is of a kind that cannot move yet.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Unsupported {
+    /// Short stable word: `transactions`, `kip-848`, `share-groups`, `compacted`, `log-append-time`.
+    pub feature: String,
+    /// The client's id, or the unit's name.
+    pub who: String,
+    /// First phase that it keeps the migration from.
+    pub from_phase: Phase,
+}
+
+/// What is known of a migration when its gate is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Situation {
+    /// By unit. A unit without an entry has no feed.
+    pub lag: BTreeMap<UnitId, Lag>,
+    /// Divergences that nothing explains.
+    pub unexplained_divergences: u64,
+    /// Units that a damaged source or a contradiction has stopped, with the reason.
+    pub stopped: BTreeMap<UnitId, String>,
+    /// What is used and not served.
+    pub unsupported: Vec<Unsupported>,
+    /// Legacy checks authorisation and the kernel does not hold its rules. `None`: not known yet.
+    pub authorizer_missing_here: Option<bool>,
+    /// Users seen who do not exist in the kernel's own store.
+    pub users_not_stored: Vec<String>,
+    /// The operator accepts one disk in place of replicas.
+    pub accept_single_copy: bool,
+    /// Highest replication factor of the units on legacy (0: not known yet).
+    pub legacy_replicas: u32,
+    /// Why the kernel should take nothing more, if so.
+    pub kernel_trouble: Option<String>,
+    /// Free bytes on the kernel's disk (`None`: the store is in memory).
+    pub disk_free_bytes: Option<u64>,
+    /// Bytes that the units still need: what is not mirrored yet, and a margin.
+    pub disk_needed_bytes: u64,
+    /// Units that clients still reach on legacy (before `retired`).
+    pub served_by_legacy: Vec<UnitId>,
+}
+
+/// Bounds that a gate measures against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GateLimits {
+    /// Most records of lag per unit.
+    pub lag_records_max: u64,
+    /// Most seconds of lag per unit.
+    pub lag_seconds_max: u64,
+}
+
+impl Default for GateLimits {
+    fn default() -> Self {
+        Self { lag_records_max: 10_000, lag_seconds_max: 10 }
+    }
+}
+
+/// One requirement and how it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Requirement {
+    /// Short stable name.
+    pub name: &'static str,
+    /// Whether it holds.
+    pub green: bool,
+    /// What is missing; empty while green.
+    pub missing: String,
+    /// What to do about it; empty while green.
+    pub remedy: &'static str,
+}
+
+/// The gate before one phase.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct GateReport {
+    /// The phase behind it.
+    pub to: Phase,
+    /// All requirements of that phase.
+    pub requirements: Vec<Requirement>,
+}
+
+impl GateReport {
+    /// Whether every requirement holds.
+    #[must_use]
+    pub fn green(&self) -> bool {
+        self.requirements.iter().all(|requirement| requirement.green)
+    }
+
+    /// What is missing, one line each, with what to do.
+    #[must_use]
+    pub fn missing(&self) -> Vec<String> {
+        let red = self.requirements.iter().filter(|requirement| !requirement.green);
+        red.map(|red| format!("{}: {}; {}", red.name, red.missing, red.remedy)).collect()
+    }
+}
+
+/// Asks the gate before `to` for these units.
+#[must_use]
+pub fn check(to: Phase, units: &[UnitId], situation: &Situation, limits: GateLimits) -> GateReport {
+    let mut requirements = vec![
+        units_known(units),
+        none_stopped(situation),
+        supported(to, situation),
+        kernel_healthy(situation),
+        disk_room(situation),
+    ];
+    if to >= Phase::DualWrite {
+        requirements.push(lag_small(units, situation, limits));
+        requirements.push(divergences_explained(situation));
+    }
+    if to >= Phase::Canary {
+        requirements.push(rules_imported(situation));
+        requirements.push(single_copy(situation));
+    }
+    if to == Phase::Retired {
+        requirements.push(users_stored(situation));
+        requirements.push(legacy_unused(situation));
+    }
+    GateReport { to, requirements }
+}
+
+fn requirement(name: &'static str, missing: Option<String>, remedy: &'static str) -> Requirement {
+    match missing {
+        None => Requirement { name, green: true, missing: String::new(), remedy: "" },
+        Some(missing) => Requirement { name, green: false, missing, remedy },
+    }
+}
+
+fn units_known(units: &[UnitId]) -> Requirement {
+    let missing = units.is_empty().then(|| "no topic or group of legacy matches".to_owned());
+    requirement("units", missing, "correct the patterns in the configuration, or wait until legacy answers")
+}
+
+fn none_stopped(situation: &Situation) -> Requirement {
+    let mut stopped = situation.stopped.iter().map(|(unit, reason)| format!("{unit}: {reason}"));
+    requirement(
+        "source-intact",
+        stopped.next(),
+        "look at the unit, then go back to observe and forward again",
+    )
+}
+
+fn supported(to: Phase, situation: &Situation) -> Requirement {
+    let found: Vec<String> = situation
+        .unsupported
+        .iter()
+        .filter(|unsupported| unsupported.from_phase <= to)
+        .map(|unsupported| format!("{} ({})", unsupported.who, unsupported.feature))
+        .collect();
+    let missing = (!found.is_empty()).then(|| found.join(", "));
+    requirement("supported", missing, "change these clients or topics, or leave them out of the migration")
+}
+
+fn kernel_healthy(situation: &Situation) -> Requirement {
+    requirement(
+        "kernel-health",
+        situation.kernel_trouble.clone(),
+        "see the kernel's status; a restart opens it again",
+    )
+}
+
+fn disk_room(situation: &Situation) -> Requirement {
+    let missing = situation
+        .disk_free_bytes
+        .filter(|free| *free < situation.disk_needed_bytes)
+        .map(|free| format!("{free} bytes free, {} needed", situation.disk_needed_bytes));
+    requirement("disk-room", missing, "free or add disk space under the kernel's path")
+}
+
+fn lag_small(units: &[UnitId], situation: &Situation, limits: GateLimits) -> Requirement {
+    let bad = units.iter().find_map(|unit| match situation.lag.get(unit) {
+        None => Some(format!("{unit}: no feed yet")),
+        Some(Lag { stopped: Some(reason), .. }) => Some(format!("{unit}: the feed has stopped: {reason}")),
+        Some(lag) if lag.records > limits.lag_records_max || lag.seconds > limits.lag_seconds_max => {
+            Some(format!("{unit}: {} records and {} seconds behind", lag.records, lag.seconds))
+        }
+        Some(_) => None,
+    });
+    requirement("feed-lag", bad, "wait; if it does not fall, legacy or the kernel's disk is too slow")
+}
+
+fn divergences_explained(situation: &Situation) -> Requirement {
+    let count = situation.unexplained_divergences;
+    let missing = (count > 0).then(|| format!("{count} that nothing explains"));
+    requirement(
+        "divergences",
+        missing,
+        "read them with `sluice ledger`; they are never forgotten by themselves",
+    )
+}
+
+fn rules_imported(situation: &Situation) -> Requirement {
+    let missing = match situation.authorizer_missing_here {
+        Some(false) => None,
+        Some(true) => Some("legacy checks authorisation, the kernel does not".to_owned()),
+        None => Some("legacy has not said whether it checks authorisation".to_owned()),
+    };
+    requirement("authorisation", missing, "not built yet: such a cluster cannot be cut over")
+}
+
+fn single_copy(situation: &Situation) -> Requirement {
+    let missing = match (situation.accept_single_copy, situation.legacy_replicas) {
+        (true, _) | (false, 1) => None,
+        (false, 0) => Some("legacy's replication is not known yet".to_owned()),
+        (false, replicas) => Some(format!("legacy keeps {replicas} copies, the kernel one")),
+    };
+    requirement(
+        "single-copy",
+        missing,
+        "set accept_single_copy = true in the migration if that is acceptable",
+    )
+}
+
+fn users_stored(situation: &Situation) -> Requirement {
+    let missing = (!situation.users_not_stored.is_empty()).then(|| situation.users_not_stored.join(", "));
+    requirement("stored-users", missing, "create these users in the kernel's store")
+}
+
+fn legacy_unused(situation: &Situation) -> Requirement {
+    let names: Vec<String> = situation.served_by_legacy.iter().take(10).map(ToString::to_string).collect();
+    let missing = (!names.is_empty()).then(|| names.join(", "));
+    requirement("legacy-unused", missing, "cut these over first")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unit() -> UnitId {
+        UnitId::new("events/orders/0")
+    }
+
+    fn good() -> Situation {
+        Situation {
+            lag: [(unit(), Lag::default())].into(),
+            authorizer_missing_here: Some(false),
+            accept_single_copy: true,
+            legacy_replicas: 3,
+            ..Situation::default()
+        }
+    }
+
+    fn red(to: Phase, change: impl FnOnce(&mut Situation)) -> Vec<&'static str> {
+        let mut situation = good();
+        change(&mut situation);
+        let report = check(to, &[unit()], &situation, GateLimits::default());
+        report.requirements.iter().filter(|requirement| !requirement.green).map(|red| red.name).collect()
+    }
+
+    #[test]
+    fn each_requirement_turns_red_alone_and_names_what_to_do() {
+        type Change = fn(&mut Situation);
+        let rows: [(&str, Phase, Change); 11] = [
+            ("source-intact", Phase::Mirror, |s| drop(s.stopped.insert(unit(), "truncated".to_owned()))),
+            ("kernel-health", Phase::Mirror, |s| s.kernel_trouble = Some("stopped".to_owned())),
+            ("disk-room", Phase::Mirror, |s| (s.disk_free_bytes, s.disk_needed_bytes) = (Some(1), 2)),
+            ("feed-lag", Phase::DualWrite, |s| s.lag.clear()),
+            ("feed-lag", Phase::DualWrite, |s| s.lag.values_mut().for_each(|lag| lag.seconds = 60)),
+            ("divergences", Phase::DualWrite, |s| s.unexplained_divergences = 1),
+            ("authorisation", Phase::Cutover, |s| s.authorizer_missing_here = None),
+            ("authorisation", Phase::Cutover, |s| s.authorizer_missing_here = Some(true)),
+            ("single-copy", Phase::Cutover, |s| s.accept_single_copy = false),
+            ("stored-users", Phase::Retired, |s| s.users_not_stored.push("ada".to_owned())),
+            ("legacy-unused", Phase::Retired, |s| s.served_by_legacy.push(unit())),
+        ];
+        for (name, to, change) in rows {
+            assert_eq!(red(to, |_| {}), Vec::<&str>::new());
+            assert_eq!(red(to, change), [name]);
+            let mut situation = good();
+            change(&mut situation);
+            let missing = check(to, &[unit()], &situation, GateLimits::default()).missing();
+            assert!(missing[0].starts_with(name) && missing[0].len() > name.len() + 10);
+        }
+    }
+
+    #[test]
+    fn a_feature_stops_only_the_phases_it_hinders_and_names_the_client() {
+        let append_time = Unsupported {
+            feature: "log-append-time".to_owned(),
+            who: "orders".to_owned(),
+            from_phase: Phase::DualWrite,
+        };
+        let change = |s: &mut Situation| s.unsupported.push(append_time.clone());
+        assert_eq!(red(Phase::Mirror, change), Vec::<&str>::new());
+        assert_eq!(red(Phase::DualWrite, change), ["supported"]);
+        let mut situation = good();
+        change(&mut situation);
+        let report = check(Phase::DualWrite, &[unit()], &situation, GateLimits::default());
+        assert!(report.missing()[0].contains("orders (log-append-time)"));
+    }
+}

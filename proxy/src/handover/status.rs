@@ -1,0 +1,168 @@
+//! What is shown of migrations: plain data, serialised for the admin API, the command line and the console.
+
+use kernel_model::Now;
+use serde::Serialize;
+use session::UnitId;
+
+use super::action::UnitKind;
+use super::gate::{GateReport, Lag};
+use super::migration::{Doing, Migrations, Work, phase_of};
+use super::phase::Phase;
+use crate::ledger::{Book, HandoverId, Primary, Step};
+
+/// One migration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MigrationStatus {
+    /// Its name.
+    pub name: String,
+    /// Its cluster.
+    pub cluster: String,
+    /// Its phase: the lowest of its units.
+    pub phase: Phase,
+    /// Phase it is on its way to.
+    pub wanted: Option<Phase>,
+    /// What it is doing, in words.
+    pub doing: String,
+    /// How its last attempt ended.
+    pub last: Option<String>,
+    /// The gate as it was last asked.
+    pub gate: Option<GateReport>,
+    /// The handover that runs.
+    pub handover: Option<HandoverStatus>,
+    /// Whether a rollback would lose nothing.
+    pub way_back: WayBack,
+    /// Its units.
+    pub units: Vec<UnitStatus>,
+}
+
+/// A handover that runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HandoverStatus {
+    /// Its number.
+    pub handover: HandoverId,
+    /// Its step.
+    pub step: Step,
+    /// Units in it.
+    pub units: usize,
+    /// How long clients have been held, in milliseconds.
+    pub fenced_ms: u64,
+    /// What it waits for; empty for nothing in particular.
+    pub waits_for: String,
+}
+
+/// One unit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UnitStatus {
+    /// Its name.
+    pub unit: UnitId,
+    /// Its kind; `None` while legacy has not named it since the start.
+    pub kind: Option<UnitKind>,
+    /// Its phase.
+    pub phase: Phase,
+    /// Who answers its clients.
+    pub primary: Primary,
+    /// Its ownership epoch.
+    pub epoch: u64,
+    /// How far the kernel is behind; `None` without a feed.
+    pub lag: Option<Lag>,
+    /// Divergences on disk.
+    pub divergences: u64,
+    /// Those that nothing explains.
+    pub unexplained: u64,
+    /// Why it takes part in nothing, if it does not.
+    pub stopped: Option<String>,
+}
+
+/// Whether a rollback would lose nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WayBack {
+    /// It would lose nothing.
+    Open,
+    /// It would, or is not possible: why.
+    Closed(String),
+}
+
+impl Migrations {
+    /// All migrations as they stand.
+    #[must_use]
+    pub fn status(&self, now: Now, book: &Book) -> Vec<MigrationStatus> {
+        self.works.values().map(|work| self.status_of(now, book, work)).collect()
+    }
+
+    fn status_of(&self, now: Now, book: &Book, work: &Work) -> MigrationStatus {
+        let name = &work.spec.name;
+        let units: Vec<UnitStatus> = book
+            .migrations()
+            .get(name)
+            .into_iter()
+            .flat_map(|recorded| &recorded.units)
+            .map(|unit| unit_status(book, work, unit))
+            .collect();
+        MigrationStatus {
+            name: name.clone(),
+            cluster: work.spec.cluster.clone(),
+            phase: phase_of(book, name),
+            wanted: work.path.back().copied(),
+            doing: work.doing.to_string(),
+            last: work.last_end.clone(),
+            gate: work.last_gate.clone(),
+            handover: self.handover_status(now, name),
+            way_back: way_back(&units),
+            units,
+        }
+    }
+
+    fn handover_status(&self, now: Now, name: &str) -> Option<HandoverStatus> {
+        let machine = self.handovers.values().find(|machine| machine.plan().migration == name)?;
+        Some(HandoverStatus {
+            handover: machine.plan().handover,
+            step: machine.step(),
+            units: machine.plan().units.len(),
+            fenced_ms: u64::try_from(machine.fenced_for(now).as_millis()).unwrap_or(u64::MAX),
+            waits_for: machine.waits_for().to_owned(),
+        })
+    }
+}
+
+fn unit_status(book: &Book, work: &Work, unit: &UnitId) -> UnitStatus {
+    let owner = book.owner(unit);
+    let (divergences, unexplained) = book.divergences(unit);
+    UnitStatus {
+        unit: unit.clone(),
+        kind: work.kinds.get(unit).copied(),
+        phase: book.phase(unit),
+        primary: owner.side,
+        epoch: owner.epoch,
+        lag: work.situation.as_ref().and_then(|situation| situation.lag.get(unit).cloned()),
+        divergences,
+        unexplained,
+        stopped: book.stopped(unit).map(str::to_owned),
+    }
+}
+
+fn way_back(units: &[UnitStatus]) -> WayBack {
+    if units.iter().any(|unit| unit.phase == Phase::Retired) {
+        WayBack::Closed("retired: legacy is not contacted any more".to_owned())
+    } else if units.iter().any(|unit| unit.primary == Primary::Kernel) {
+        WayBack::Closed("going back from cutover is not built yet".to_owned())
+    } else {
+        WayBack::Open
+    }
+}
+
+impl std::fmt::Display for Doing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Idle => f.write_str("nothing"),
+            Self::WaitGate { .. } => f.write_str("waiting for its gate"),
+            Self::RecordStep(_) | Self::RecordReached(_) | Self::RecordDropped(_) => {
+                f.write_str("writing the ledger")
+            }
+            Self::Apply { again_at: None, .. } => f.write_str("applying the phase"),
+            Self::Apply { .. } => f.write_str("applying the phase failed; trying again"),
+            Self::Handover(handover) => write!(f, "{handover}"),
+            Self::Retry { .. } => f.write_str("about to begin a handover"),
+        }
+    }
+}
