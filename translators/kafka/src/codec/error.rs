@@ -28,6 +28,14 @@ pub enum DecodeError {
         /// Bytes that were left.
         remaining: usize,
     },
+    /// Array elements that would take more memory than the frame is worth.
+    #[error("{elements} elements before offset {at} exceed the memory for this frame")]
+    Memory {
+        /// Where the elements start.
+        at: usize,
+        /// How many there are.
+        elements: usize,
+    },
     /// A null where the version allows none.
     #[error("null before offset {at} in a field that cannot be null")]
     Null {

@@ -35,8 +35,8 @@
 //! Decoding copies neither strings nor bytes: [`Str`] and `Bytes` are slices of the frame and keep
 //! it alive, so state that outlives a request takes [`Str::detached`] copies. Every length is
 //! checked against the bytes that remain before anything is allocated, and messages nest only as
-//! deep as their descriptors. The structs of a frame may take some twenty times its size, which the
-//! limit given to [`frame::take_frame`] has to allow for.
+//! deep as their descriptors. The elements of a frame's arrays may take 16 times the memory of the
+//! frame and a mebibyte more, or what [`Reader::with_memory`] is told.
 //!
 //! A decoded message encodes to the bytes it came from, provided that its writer was canonical as
 //! Kafka's own are: shortest varints, booleans 0 or 1, and no tagged field sent to say its default.

@@ -14,6 +14,8 @@ pub struct Reader {
     at: usize,
     /// Where reading stops: the end of the frame, or of the tagged field being read.
     end: usize,
+    /// Memory that arrays and tagged fields may still take.
+    budget: usize,
     /// Makes values up instead of reading them.
     #[cfg(test)]
     pub(super) sampler: Option<Sampler>,
@@ -22,15 +24,30 @@ pub struct Reader {
 /// Kafka refuses longer strings even where the length field could say more.
 pub(super) const STRING_BYTES_MAX: usize = 0x7fff;
 
+/// Array elements may take this many bytes of memory for each byte of the frame, and a mebibyte more.
+/// An element of two empty strings takes 36 times its bytes, so this keeps the memory of a frame
+/// nearer to its size; messages of real clients, whose strings are not empty, stay below 10.
+const MEMORY_PER_FRAME_BYTE: usize = 16;
+const MEMORY_BYTES_FLOOR: usize = 1 << 20;
+
 impl Reader {
-    /// Starts at the front of `frame`, which holds a message without its size prefix.
+    /// Starts at the front of `frame`, which holds a message without its size prefix. The elements
+    /// of the message's arrays may take 16 times the memory of the frame, and one mebibyte more.
     #[must_use]
     pub fn new(frame: Bytes) -> Self {
+        let budget = frame.len().saturating_mul(MEMORY_PER_FRAME_BYTE).saturating_add(MEMORY_BYTES_FLOOR);
+        Self::with_memory(frame, budget)
+    }
+
+    /// As [`Self::new`], with a limit in bytes on the memory of array elements.
+    #[must_use]
+    pub fn with_memory(frame: Bytes, elements_bytes_max: usize) -> Self {
         let end = frame.len();
         Self {
             frame,
             at: 0,
             end,
+            budget: elements_bytes_max,
             #[cfg(test)]
             sampler: None,
         }
@@ -127,6 +144,7 @@ impl Reader {
             if known(tag, self)? {
                 self.finish()?;
             } else {
+                self.charge(1, size_of::<TaggedField>())?;
                 unknown.push((tag, self.frame.slice(start..end)));
                 self.at = end;
             }
@@ -240,6 +258,17 @@ impl Reader {
             1 => Ok(true),
             found => Err(DecodeError::Presence { at: self.at, found }),
         }
+    }
+
+    /// Takes the memory of so many elements out of the budget.
+    pub(super) fn charge(&mut self, elements: usize, each_bytes: usize) -> Result<(), DecodeError> {
+        #[cfg(test)]
+        if self.sampler.is_some() {
+            return Ok(());
+        }
+        let left = elements.checked_mul(each_bytes).and_then(|bytes| self.budget.checked_sub(bytes));
+        self.budget = left.ok_or(DecodeError::Memory { at: self.at, elements })?;
+        Ok(())
     }
 
     fn length_error(&self, claimed: i64) -> DecodeError {

@@ -410,6 +410,7 @@ impl<T: Wire> Wire for Vec<T> {
 
     fn read_nullable(reader: &mut Reader, format: Format) -> Result<Option<Self>, DecodeError> {
         let Some(length) = reader.length(format, Width::Four, T::BYTES_MIN)? else { return Ok(None) };
+        reader.charge(length, size_of::<T>())?;
         // At first no more memory than the frame has bytes left; elements that do arrive may need
         // more, and then the vector grows with them.
         let mut elements = Self::with_capacity(length.min(reader.remaining() / size_of::<T>().max(1)));

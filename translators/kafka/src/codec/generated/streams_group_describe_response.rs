@@ -379,7 +379,7 @@ impl Wire for Member {
     }
 }
 
-/// Struct `TopologyDescriptionNode`, versions 0-1.
+/// Struct `TopologyDescriptionNode`, versions 1.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TopologyDescriptionNode {
     /// `Name`: `string`, versions 1.
@@ -399,56 +399,32 @@ pub struct TopologyDescriptionNode {
 }
 
 impl Wire for TopologyDescriptionNode {
-    const BYTES_MIN: usize = 1;
+    const BYTES_MIN: usize = 7;
 
     fn read(r: &mut Reader, f: Format) -> Result<Self, DecodeError> {
         Ok(Self {
-            name: if f.version >= 1 { r.get(f)? } else { Str::default() },
-            node_type: if f.version >= 1 { r.get(f)? } else { 0 },
-            source_topics: if f.version >= 1 { r.get(f)? } else { Vec::new() },
-            sink_topic: if f.version >= 1 { r.get_nullable(f, true)? } else { None },
-            stores: if f.version >= 1 { r.get(f)? } else { Vec::new() },
-            successors: if f.version >= 1 { r.get(f)? } else { Vec::new() },
+            name: r.get(f)?,
+            node_type: r.get(f)?,
+            source_topics: r.get(f)?,
+            sink_topic: r.get_nullable(f, true)?,
+            stores: r.get(f)?,
+            successors: r.get(f)?,
             unknown_tagged: r.tags(f, |_, _| Ok(false))?,
         })
     }
 
     fn write(&self, out: &mut BytesMut, f: Format) -> Result<(), EncodeError> {
-        if f.version >= 1 {
-            self.name.write(out, f)?;
-        } else {
-            absent(self.name.is_empty(), "Name", f)?;
-        }
-        if f.version >= 1 {
-            self.node_type.write(out, f)?;
-        } else {
-            absent(self.node_type == 0, "NodeType", f)?;
-        }
-        if f.version >= 1 {
-            self.source_topics.write(out, f)?;
-        } else {
-            absent(self.source_topics.is_empty(), "SourceTopics", f)?;
-        }
-        if f.version >= 1 {
-            write_nullable(self.sink_topic.as_ref(), true, "SinkTopic", out, f)?;
-        } else {
-            absent(self.sink_topic.is_none(), "SinkTopic", f)?;
-        }
-        if f.version >= 1 {
-            self.stores.write(out, f)?;
-        } else {
-            absent(self.stores.is_empty(), "Stores", f)?;
-        }
-        if f.version >= 1 {
-            self.successors.write(out, f)?;
-        } else {
-            absent(self.successors.is_empty(), "Successors", f)?;
-        }
+        self.name.write(out, f)?;
+        self.node_type.write(out, f)?;
+        self.source_topics.write(out, f)?;
+        write_nullable(self.sink_topic.as_ref(), true, "SinkTopic", out, f)?;
+        self.stores.write(out, f)?;
+        self.successors.write(out, f)?;
         Tags::default().write(&self.unknown_tagged, out, f)
     }
 }
 
-/// Struct `TopologyDescriptionSubtopology`, versions 0-1.
+/// Struct `TopologyDescriptionSubtopology`, versions 1.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TopologyDescriptionSubtopology {
     /// `SubtopologyId`: `string`, versions 1.
@@ -460,32 +436,20 @@ pub struct TopologyDescriptionSubtopology {
 }
 
 impl Wire for TopologyDescriptionSubtopology {
-    const BYTES_MIN: usize = 1;
+    const BYTES_MIN: usize = 3;
 
     fn read(r: &mut Reader, f: Format) -> Result<Self, DecodeError> {
-        Ok(Self {
-            subtopology_id: if f.version >= 1 { r.get(f)? } else { Str::default() },
-            nodes: if f.version >= 1 { r.get(f)? } else { Vec::new() },
-            unknown_tagged: r.tags(f, |_, _| Ok(false))?,
-        })
+        Ok(Self { subtopology_id: r.get(f)?, nodes: r.get(f)?, unknown_tagged: r.tags(f, |_, _| Ok(false))? })
     }
 
     fn write(&self, out: &mut BytesMut, f: Format) -> Result<(), EncodeError> {
-        if f.version >= 1 {
-            self.subtopology_id.write(out, f)?;
-        } else {
-            absent(self.subtopology_id.is_empty(), "SubtopologyId", f)?;
-        }
-        if f.version >= 1 {
-            self.nodes.write(out, f)?;
-        } else {
-            absent(self.nodes.is_empty(), "Nodes", f)?;
-        }
+        self.subtopology_id.write(out, f)?;
+        self.nodes.write(out, f)?;
         Tags::default().write(&self.unknown_tagged, out, f)
     }
 }
 
-/// Struct `TopologyDescriptionGlobalStore`, versions 0-1.
+/// Struct `TopologyDescriptionGlobalStore`, versions 1.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TopologyDescriptionGlobalStore {
     /// `Source`: `TopologyDescriptionNode`, versions 1.
@@ -497,32 +461,20 @@ pub struct TopologyDescriptionGlobalStore {
 }
 
 impl Wire for TopologyDescriptionGlobalStore {
-    const BYTES_MIN: usize = 1;
+    const BYTES_MIN: usize = 15;
 
     fn read(r: &mut Reader, f: Format) -> Result<Self, DecodeError> {
-        Ok(Self {
-            source: if f.version >= 1 { r.get(f)? } else { TopologyDescriptionNode::default() },
-            processor: if f.version >= 1 { r.get(f)? } else { TopologyDescriptionNode::default() },
-            unknown_tagged: r.tags(f, |_, _| Ok(false))?,
-        })
+        Ok(Self { source: r.get(f)?, processor: r.get(f)?, unknown_tagged: r.tags(f, |_, _| Ok(false))? })
     }
 
     fn write(&self, out: &mut BytesMut, f: Format) -> Result<(), EncodeError> {
-        if f.version >= 1 {
-            self.source.write(out, f)?;
-        } else {
-            absent(self.source == TopologyDescriptionNode::default(), "Source", f)?;
-        }
-        if f.version >= 1 {
-            self.processor.write(out, f)?;
-        } else {
-            absent(self.processor == TopologyDescriptionNode::default(), "Processor", f)?;
-        }
+        self.source.write(out, f)?;
+        self.processor.write(out, f)?;
         Tags::default().write(&self.unknown_tagged, out, f)
     }
 }
 
-/// Struct `TopologyDescription`, versions 0-1.
+/// Struct `TopologyDescription`, versions 1.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TopologyDescription {
     /// `Subtopologies`: `[]TopologyDescriptionSubtopology`, versions 1.
@@ -534,27 +486,19 @@ pub struct TopologyDescription {
 }
 
 impl Wire for TopologyDescription {
-    const BYTES_MIN: usize = 1;
+    const BYTES_MIN: usize = 3;
 
     fn read(r: &mut Reader, f: Format) -> Result<Self, DecodeError> {
         Ok(Self {
-            subtopologies: if f.version >= 1 { r.get(f)? } else { Vec::new() },
-            global_stores: if f.version >= 1 { r.get(f)? } else { Vec::new() },
+            subtopologies: r.get(f)?,
+            global_stores: r.get(f)?,
             unknown_tagged: r.tags(f, |_, _| Ok(false))?,
         })
     }
 
     fn write(&self, out: &mut BytesMut, f: Format) -> Result<(), EncodeError> {
-        if f.version >= 1 {
-            self.subtopologies.write(out, f)?;
-        } else {
-            absent(self.subtopologies.is_empty(), "Subtopologies", f)?;
-        }
-        if f.version >= 1 {
-            self.global_stores.write(out, f)?;
-        } else {
-            absent(self.global_stores.is_empty(), "GlobalStores", f)?;
-        }
+        self.subtopologies.write(out, f)?;
+        self.global_stores.write(out, f)?;
         Tags::default().write(&self.unknown_tagged, out, f)
     }
 }

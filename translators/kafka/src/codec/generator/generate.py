@@ -385,7 +385,7 @@ class Message:
         self.top = Struct(self.name, spec["fields"], self.valid, self)
 
     def struct(self, name, specs, scope):
-        """The struct of a field; a common one is seen within all versions of the message."""
+        """The struct of a field; a common one says itself in which versions it occurs."""
         if not scope:
             return None
         if specs is None:
@@ -393,7 +393,8 @@ class Message:
                 fail(f"{self.name} has no struct {name}")
             if name in self.structs:
                 return self.structs[name]
-            specs, scope = self.common[name]["fields"], self.valid
+            specs = self.common[name]["fields"]
+            scope = Versions.parse(self.common[name]["versions"]).within(self.valid)
         elif name in self.structs:
             fail(f"{self.name} has two structs {name}")
         self.structs[name] = Struct(name, specs, scope, self)

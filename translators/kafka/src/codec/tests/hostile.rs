@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use crate::codec::messages::metadata_request::MetadataRequestTopic;
 use crate::codec::messages::{
     ConsumerGroupHeartbeatResponse, HeartbeatResponse, MetadataRequest, MetadataResponse, ProduceRequest,
     SaslHandshakeRequest,
@@ -24,6 +25,21 @@ fn an_array_needs_as_many_bytes_as_its_smallest_elements() {
     let bytes = [&[0, 0, 0, 10][..], &[0; 9]].concat();
     let refused = DecodeError::Length { at: 4, claimed: 10, remaining: 9 };
     assert_eq!(MetadataRequest::decode_exact(bytes.into(), 1), Err(refused));
+}
+
+#[test]
+fn elements_that_would_take_far_more_memory_than_their_frame_are_refused() {
+    // Topics without a name: two bytes each on the wire, 72 in memory.
+    let topics = |count: i32| {
+        let mut bytes = count.to_be_bytes().to_vec();
+        bytes.resize(4 + 2 * usize::try_from(count).unwrap(), 0);
+        MetadataRequest::decode_exact(bytes.into(), 1)
+    };
+    assert_eq!(topics(10_000).unwrap().topics.unwrap().len(), 10_000);
+    assert_eq!(topics(1_000_000), Err(DecodeError::Memory { at: 4, elements: 1_000_000 }));
+    let two = Bytes::from_static(&[0, 0, 0, 2, 0, 0, 0, 0]);
+    let mut tight = Reader::with_memory(two, 2 * size_of::<MetadataRequestTopic>() - 1);
+    assert_eq!(MetadataRequest::decode(&mut tight, 1), Err(DecodeError::Memory { at: 4, elements: 2 }));
 }
 
 #[test]
