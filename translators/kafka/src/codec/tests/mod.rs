@@ -12,6 +12,7 @@ mod differential;
 mod every_message;
 mod framing;
 mod hostile;
+mod kafka_itself;
 mod reviewed;
 pub(super) mod sample;
 mod values;
