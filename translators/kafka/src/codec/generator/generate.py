@@ -9,6 +9,9 @@ Usage: generate.py --jars FOLDER [--check]
 
 Finds the three jars in the folder and replaces the output. With --check it writes nothing and
 fails, naming the files, when the committed output is not what it would write. Needs rustfmt.
+
+A version that new descriptors bring fails a test until ../reviewed.tsv lists it: read what it
+changes, and settle what the sessions do about it, before adding it there.
 """
 
 import argparse
