@@ -1,8 +1,12 @@
 //! The only place that reads clocks. Whatever lies below the drivers is handed a [`Now`].
 
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use kernel_model::Now;
+use tokio::time::Sleep;
 
 /// Both clocks of this process. Copies share one origin.
 #[derive(Debug, Clone, Copy)]
@@ -36,12 +40,54 @@ impl Clock {
         tokio::time::Instant::from_std(at)
     }
 
-    /// Sleeps until a monotonic deadline; `None` sleeps for ever.
-    pub async fn sleep_until(&self, deadline: Option<Duration>) {
-        match deadline {
-            Some(deadline) => tokio::time::sleep_until(self.instant(deadline)).await,
-            None => std::future::pending().await,
+    /// Sleeps until a monotonic deadline.
+    pub async fn sleep_until(&self, deadline: Duration) {
+        tokio::time::sleep_until(self.instant(deadline)).await;
+    }
+}
+
+/// A timer for a deadline that moves with every message. Moving it later costs nothing: the timer fires at
+/// its old deadline, and is armed again.
+#[derive(Debug)]
+pub struct Timer {
+    clock: Clock,
+    sleep: Option<Pin<Box<Sleep>>>,
+    armed: Option<Duration>,
+}
+
+impl Timer {
+    /// A timer on this clock. Allocates nothing until it is first armed.
+    #[must_use]
+    pub fn new(clock: Clock) -> Self {
+        Self { clock, sleep: None, armed: None }
+    }
+
+    /// Ready at `deadline`, or never without one.
+    pub fn poll(&mut self, cx: &mut Context<'_>, deadline: Option<Duration>) -> Poll<()> {
+        let Some(deadline) = deadline else { return Poll::Pending };
+        if self.armed.is_none_or(|armed| deadline < armed) {
+            self.arm(deadline);
         }
+        while let Some(sleep) = &mut self.sleep {
+            if sleep.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            self.armed = None;
+            if self.clock.now().elapsed >= deadline {
+                return Poll::Ready(());
+            }
+            self.arm(deadline);
+        }
+        Poll::Pending
+    }
+
+    fn arm(&mut self, deadline: Duration) {
+        let at = self.clock.instant(deadline);
+        match &mut self.sleep {
+            Some(sleep) => sleep.as_mut().reset(at),
+            None => self.sleep = Some(Box::pin(tokio::time::sleep_until(at))),
+        }
+        self.armed = Some(deadline);
     }
 }
 

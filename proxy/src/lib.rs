@@ -5,6 +5,10 @@
 
 pub mod clock;
 pub mod control;
+pub mod driver;
 pub mod handover;
 pub mod holds;
 pub mod ledger;
+pub mod legacy;
+pub mod shards;
+pub mod tls;

@@ -1,0 +1,168 @@
+//! The open requests of one connection.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+
+use kernel_model::reply::{Chunk, Records};
+use kernel_model::{KernelError, Reply, ShardId};
+use session::{Answer, Request, RequestId, UnitId};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use super::Surroundings;
+use crate::holds::{Answers, ReplyTo};
+use crate::shards::{ShardMessage, Shards};
+
+type Answered = (RequestId, Result<Answer, KernelError>);
+
+enum Open {
+    /// A shard has it.
+    Kernel(ShardId),
+    /// The registry has it.
+    Hold(UnitId),
+    /// A shard has answered, and stored chunks are being read.
+    Reading,
+}
+
+/// The open requests of one connection, at most `open_max`.
+pub(super) struct Requests {
+    open: BTreeMap<RequestId, Open>,
+    open_max: usize,
+    /// The one for which its shard has no room.
+    waiting: Option<(ShardId, RequestId, ShardMessage)>,
+    answers: Answers,
+    answered: UnboundedReceiver<Answered>,
+}
+
+impl Requests {
+    pub(super) fn new(open_max: usize) -> Self {
+        let (answers, answered) = unbounded_channel();
+        Self { open: BTreeMap::new(), open_max, waiting: None, answers, answered }
+    }
+
+    /// Whether another request may be opened.
+    pub(super) fn has_room(&self) -> bool {
+        self.open.len() < self.open_max && self.waiting.is_none()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    pub(super) fn open(&mut self, id: RequestId, request: Request, around: &Surroundings) {
+        let reply_to = ReplyTo { answers: self.answers.clone(), id };
+        match request {
+            Request::Kernel { shard, request } => {
+                self.open.insert(id, Open::Kernel(shard));
+                self.send(shard, id, ShardMessage::Request { request, reply_to }, around);
+            }
+            Request::Hold(unit) => {
+                around.holds.wait(&unit, reply_to);
+                self.open.insert(id, Open::Hold(unit));
+            }
+            Request::Cancel(other) => self.cancel(other, around),
+        }
+    }
+
+    fn send(&mut self, shard: ShardId, id: RequestId, message: ShardMessage, around: &Surroundings) {
+        if let Err(message) = around.shards.try_send(shard, message) {
+            self.waiting = Some((shard, id, message));
+        }
+    }
+
+    fn cancel(&mut self, id: RequestId, around: &Surroundings) {
+        if self.waiting.as_ref().is_some_and(|(_, waiting, _)| *waiting == id) {
+            self.waiting = None;
+            self.open.remove(&id);
+            return;
+        }
+        match self.open.remove(&id) {
+            Some(Open::Kernel(shard)) => {
+                let reply_to = ReplyTo { answers: self.answers.clone(), id };
+                // Without room the shard answers in its own time, and the answer is dropped here.
+                let _no_room = around.shards.try_send(shard, ShardMessage::Cancel(reply_to));
+            }
+            Some(Open::Hold(unit)) => around.holds.cancel(&unit, &self.answers, id),
+            Some(Open::Reading) | None => {}
+        }
+    }
+
+    /// A shard may have room for the request that waits.
+    pub(super) fn retry(&mut self, around: &Surroundings) {
+        if let Some((shard, id, message)) = self.waiting.take() {
+            self.send(shard, id, message, around);
+        }
+    }
+
+    /// What to wait for: answers, and room for the request that has none.
+    pub(super) fn waits<'a>(
+        &'a mut self,
+        shards: &'a Shards,
+    ) -> (&'a mut UnboundedReceiver<Answered>, impl Future<Output = ()> + 'a) {
+        let shard = self.waiting.as_ref().map(|(shard, ..)| *shard);
+        let room = async move {
+            match shard {
+                Some(shard) => shards.room(shard).await,
+                None => std::future::pending().await,
+            }
+        };
+        (&mut self.answered, room)
+    }
+
+    pub(super) fn next_answer(&mut self) -> Option<Answered> {
+        self.answered.try_recv().ok()
+    }
+
+    /// The answer for the session, unless nobody wants it any more or stored chunks have to be read first.
+    pub(super) fn settle(
+        &mut self,
+        id: RequestId,
+        answer: Result<Answer, KernelError>,
+    ) -> Option<Result<Answer, KernelError>> {
+        if !self.open.contains_key(&id) {
+            return None;
+        }
+        match answer {
+            Ok(Answer::Kernel(Reply::Records(records))) if records.chunks.iter().any(is_cold) => {
+                self.open.insert(id, Open::Reading);
+                read_beside(records, ReplyTo { answers: self.answers.clone(), id });
+                None
+            }
+            answer => {
+                self.open.remove(&id);
+                Some(answer)
+            }
+        }
+    }
+
+    /// The connection is over: nobody wants any answer.
+    pub(super) fn close(&mut self, around: &Surroundings) {
+        let open: Vec<_> = self.open.keys().copied().collect();
+        for id in open {
+            self.cancel(id, around);
+        }
+    }
+}
+
+fn is_cold(chunk: &Chunk) -> bool {
+    matches!(chunk, Chunk::Cold(_))
+}
+
+/// Reads stored chunks where blocking is allowed, then answers again. The pool of threads has a bound, and so
+/// has the number of a connection's requests.
+fn read_beside(records: Records, reply_to: ReplyTo) {
+    tokio::spawn(async move {
+        let read = tokio::task::spawn_blocking(move || read_chunks(records)).await;
+        let lost = || KernelError::Stopped("the read was lost".to_owned());
+        let answer = read.unwrap_or_else(|_| Err(lost()));
+        reply_to.send(answer.map(|records| Answer::Kernel(Reply::Records(records))));
+    });
+}
+
+fn read_chunks(mut records: Records) -> Result<Records, KernelError> {
+    for chunk in &mut records.chunks {
+        if let Chunk::Cold(cold) = chunk {
+            *chunk = Chunk::Hot(cold.source.read(cold.position, cold.len)?);
+        }
+    }
+    Ok(records)
+}
