@@ -255,9 +255,7 @@ impl Migrations {
             return Err(Refused::Stopped(reason.clone()));
         }
         let accepted = match command {
-            Command::Advance { migration, to, force, by } => {
-                self.advance(now, book, &migration, to, force, by)
-            }
+            Command::Advance { migration, to, force, by } => self.advance(book, &migration, to, force, by),
             Command::Rollback { migration, to, by } => self.rollback(book, &migration, to, by),
         };
         self.collect(now);
