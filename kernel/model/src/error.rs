@@ -60,9 +60,9 @@ pub enum KernelError {
         at: Offset,
     },
     /// A mirrored batch would leave a hole or lies too far ahead. The feed resumes at `end`.
-    #[error("mirrored batch does not continue the log, which ends at {end}")]
+    #[error("mirrored batch does not continue the log at {end}")]
     MirrorGap {
-        /// End of the log.
+        /// Up to here the feed has shown what the source holds (at least the confirmed position).
         end: Offset,
     },
     /// A condition of the commit does not hold.

@@ -33,9 +33,10 @@ pub enum Request {
         /// Who brings them.
         origin: MirrorOrigin,
         /// Where the feed's read of the source began (feed only): between here and the first batch the
-        /// source has nothing. `None` says nothing about that, and the first batch must then begin exactly
-        /// at the log's end. Refused with `MirrorGap` when it lies beyond the log's end, so that a lost
-        /// request can never become a silent hole.
+        /// source has nothing. `None` says nothing about that, and the first batch must then begin
+        /// where the feed stopped showing. Refused with `MirrorGap` when it lies beyond that, so that a
+        /// lost request can never become a silent hole. After a restart of the shard the feed shows again
+        /// from the confirmed position on; bytes that are stored already are not written again.
         from: Option<Offset>,
         /// The source's high watermark: confirmed up to here, as far as the log reaches (feed only).
         confirm: Option<Offset>,

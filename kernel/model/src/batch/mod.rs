@@ -20,6 +20,7 @@
 //! Batch length counts from offset 12. All integers are big-endian.
 
 mod build;
+mod chain;
 mod header;
 mod inflate;
 mod record;
@@ -28,6 +29,7 @@ mod tests;
 mod validate;
 
 pub use build::{BatchSpec, NewRecord};
+pub use chain::chain_next;
 pub use header::{BATCH_HEADER_LEN, BatchError, BatchHeader, VerifiedBatch, patch_header, restamp, split};
 pub use inflate::{Codec, InflateError, inflate, record_bytes};
 pub use record::{Record, RecordError, Records};
