@@ -19,6 +19,8 @@ pub struct Limits {
     pub parked_batches_max: usize,
     /// How long a batch that was brought ahead waits for the hole before it to close.
     pub parked_wait_max: Duration,
+    /// Batches in the provisional tail of a mirrored log.
+    pub tail_batches_max: usize,
     /// Messages that coordinators have not answered.
     pub messages_max: usize,
     /// Coordinator outputs handled in one turn.
@@ -73,6 +75,7 @@ impl Default for Limits {
             parked_bytes_max: 8 << 20,
             parked_batches_max: 1024,
             parked_wait_max: Duration::from_secs(30),
+            tail_batches_max: 65_536,
             messages_max: 65_536,
             outputs_per_turn: 4096,
             ops_max: 65_536,

@@ -36,8 +36,8 @@ pub enum Reply {
     EpochEnd(Option<(LogEpoch, Offset)>),
     /// To `Producers`.
     Producers(Vec<ProducerInfo>),
-    /// To `Lease`: entry number, reference and how often it was delivered, this time included.
-    Leased(Vec<(u64, ViewEntry, u32)>),
+    /// To `Lease`, ascending by entry number.
+    Leased(Vec<Leased>),
     /// To `Route`: the targets, ascending and each one once, and the router's version.
     Routed {
         /// Grows with every change of the router.
@@ -135,6 +135,19 @@ pub trait ColdSource: Send + Sync {
     ///
     /// [`crate::KernelError::Damaged`] when the bytes fail their checksum or cannot be read.
     fn read(&self, position: u64, len: usize) -> Result<Bytes, crate::KernelError>;
+}
+
+/// One leased entry of a view.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leased {
+    /// Number in the view.
+    pub entry: u64,
+    /// What it refers to.
+    pub reference: ViewEntry,
+    /// How often it was delivered, this time included.
+    pub deliveries: u32,
+    /// Retention has removed the record, or its log is gone: there is nothing to read.
+    pub expired: bool,
 }
 
 /// An aborted transaction.

@@ -91,11 +91,8 @@ impl Producers {
         if batch.producer_epoch < known.epoch {
             return Err(KernelError::ProducerFenced { current: known.epoch, found: batch.producer_epoch });
         }
-        let verdict = if batch.producer_epoch > known.epoch {
-            new_epoch(batch)?
-        } else {
-            same_epoch(known, batch)?
-        };
+        let verdict =
+            if batch.producer_epoch > known.epoch { new_epoch(batch)? } else { same_epoch(known, batch)? };
         if verdict == Verdict::New && known.open_from.is_some() && !batch.is_transactional() {
             return Err(KernelError::Invalid("plain records inside the producer's open transaction"));
         }

@@ -1,0 +1,171 @@
+//! What happens by time: expiry, retention, timers, checkpoints; and recovery.
+
+use std::time::Duration;
+
+use kernel_model::commit::Op;
+use kernel_model::error::KernelError;
+use kernel_model::position::{LogId, Offset, Seq, ShardId};
+use kernel_model::time::Now;
+
+use super::Shard;
+use crate::log::Log;
+use crate::state::State;
+use crate::store::ShardStore;
+use crate::timer::until;
+
+/// How often the store is maintained.
+const MAINTAIN_EVERY: Duration = Duration::from_millis(100);
+
+/// When things are due, on the monotonic clock.
+pub(super) struct Upkeep {
+    housekeeping_at: Duration,
+    maintain_at: Duration,
+    /// Coordinators want more than one turn allows.
+    pub(super) outputs_left: bool,
+}
+
+impl Upkeep {
+    pub(super) fn new(now: Now) -> Self {
+        Self { housekeeping_at: now.elapsed, maintain_at: now.elapsed, outputs_left: false }
+    }
+}
+
+/// Rebuilds the state from the store.
+pub(super) fn recover(store: &mut dyn ShardStore) -> Result<(State, Seq), KernelError> {
+    let mut state = State::default();
+    let mut outcome = Ok(());
+    let last = store.recover(&mut |_, _| {}, &mut |seq, commit| {
+        if outcome.is_ok() {
+            outcome = commit.ops.iter().try_for_each(|op| state.apply(seq, op).map(|_| ()));
+        }
+    })?;
+    outcome?;
+    for log in state.logs.values_mut() {
+        log.recovered();
+    }
+    Ok((state, last))
+}
+
+impl Shard {
+    /// Does what was due by `now`.
+    pub fn handle_timeout(&mut self, now: Now) {
+        self.now = now;
+        if self.stopped.is_some() {
+            return;
+        }
+        self.end_watches();
+        self.end_parked();
+        self.state.outbox.repeat_due(now.elapsed);
+        self.fire_timers();
+        self.hosts.timeout(now);
+        self.run_coordinators();
+        if now.elapsed >= self.upkeep.housekeeping_at {
+            self.upkeep.housekeeping_at = now.deadline(self.limits.housekeeping_every);
+            self.expire_keys();
+            self.retain_logs();
+            self.expire_producers();
+            self.trim_outboxes();
+        }
+        if now.elapsed >= self.upkeep.maintain_at {
+            self.maintain();
+        }
+    }
+
+    pub(super) fn next_timeout(&self) -> Option<Duration> {
+        if self.stopped.is_some() {
+            return None;
+        }
+        if self.upkeep.outputs_left {
+            return Some(self.now.elapsed);
+        }
+        let expiry =
+            self.state.expiries.first().map(|at| until(self.now, at).max(self.upkeep.housekeeping_at));
+        let due = [
+            self.watches.next_deadline(),
+            self.parked.next_deadline(),
+            self.state.outbox.next_due(),
+            self.state.timers.next_due(self.now),
+            self.hosts.next_timeout(),
+            expiry,
+            Some(self.upkeep.housekeeping_at),
+            Some(self.upkeep.maintain_at),
+        ];
+        due.into_iter().flatten().min()
+    }
+
+    fn end_parked(&mut self) {
+        for (log, held) in self.parked.take_overdue(self.now.elapsed) {
+            let error = match self.state.logs.get(&log) {
+                Some(log) => KernelError::MirrorGap { end: log.end },
+                None => KernelError::NotFound,
+            };
+            self.refuse(held.key, error);
+        }
+    }
+
+    fn fire_timers(&mut self) {
+        let (repeat, max) = (self.limits.timer_repeat, self.limits.timers_per_turn);
+        for (key, action) in self.state.timers.fire(self.now, repeat, max) {
+            self.hosts.timer(self.now, key, action);
+        }
+    }
+
+    fn expire_keys(&mut self) {
+        let due = self.state.expiries.due(self.now.wall_ms, self.limits.expiries_per_turn);
+        let ops = due.into_iter().map(|key| Op::KvDelete { key }).collect();
+        // Refused (a full disk): readers judge expiry by themselves, so only space is lost until later.
+        let _later = self.submit(ops);
+    }
+
+    /// Trims logs that the kernel leads by their age and size. A mirrored log follows its source's start.
+    fn retain_logs(&mut self) {
+        let now_ms = self.now.wall_ms;
+        let due: Vec<(LogId, Offset)> = self
+            .state
+            .logs
+            .iter()
+            .filter(|(_, log)| !log.is_mirrored())
+            .filter_map(|(&id, log)| Some((id, retained_from(log, now_ms)?)))
+            .collect();
+        let ops: Vec<Op> = due
+            .into_iter()
+            .filter_map(|(id, wanted)| {
+                let log = self.state.logs.get(&id)?;
+                let pinned = if log.config.retention_over_views { None } else { self.state.pinned(id) };
+                let start = pinned.map_or(wanted, |pinned| wanted.min(pinned));
+                (start > log.start).then_some(Op::LogTrim { log: id, start })
+            })
+            .collect();
+        let _later = self.submit(ops);
+    }
+
+    fn expire_producers(&mut self) {
+        let (expiry, max) = (self.limits.producer_expiry, self.limits.producers_max);
+        for log in self.state.logs.values_mut() {
+            log.producers.expire(self.now.wall_ms, expiry, max);
+        }
+    }
+
+    fn trim_outboxes(&mut self) {
+        let receivers: Vec<ShardId> = self.state.outbox.queues.keys().copied().collect();
+        for to in receivers {
+            self.trim_outbox(to, true);
+        }
+    }
+
+    fn maintain(&mut self) {
+        match self.store.maintain(self.now) {
+            Ok(report) => {
+                let wait = if report.more { Duration::from_millis(1) } else { MAINTAIN_EVERY };
+                self.upkeep.maintain_at = self.now.deadline(wait);
+            }
+            Err(error) => self.stop(error),
+        }
+    }
+}
+
+/// Where a log's retention wants it to begin; never past what is durable.
+fn retained_from(log: &Log, now_ms: i64) -> Option<Offset> {
+    let oldest = log.config.retention_ms.map(|ms| now_ms.saturating_sub_unsigned(ms));
+    log.spans.retained_from(oldest, log.config.retention_bytes).map(|from| from.min(log.high))
+}

@@ -1,0 +1,18 @@
+//! Shards from outside: requests in, replies out, over stores in memory.
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    missing_docs,
+    unreachable_pub,
+    reason = "tests stop at the first surprise"
+)]
+
+#[path = "engine/append.rs"]
+mod append;
+#[path = "engine/bench.rs"]
+mod bench;
+#[path = "engine/coordinators.rs"]
+mod coordinators;
+#[path = "engine/mirror.rs"]
+mod mirror;
