@@ -3,6 +3,7 @@
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
     missing_docs,
     unreachable_pub,
     reason = "tests stop at the first surprise"
