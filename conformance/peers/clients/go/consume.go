@@ -103,6 +103,7 @@ func (c *consuming) settings() ([]kgo.Opt, error) {
 	}
 	opts = append(opts, kgo.ConsumerGroup(c.given["group"]), kgo.ConsumeTopics(c.topic), kgo.OnPartitionsAssigned(changed("assigned")),
 		kgo.OnPartitionsRevoked(revoked), kgo.OnPartitionsLost(changed("lost")), kgo.BlockRebalanceOnPoll(),
+		kgo.SessionTimeout(time.Duration(c.number("session-timeout-ms", 10_000))*time.Millisecond),
 		kgo.AutoCommitInterval(time.Duration(c.number("commit-interval-ms", 500))*time.Millisecond))
 	if c.get("commit", "auto") != "auto" {
 		opts = append(opts, kgo.DisableAutoCommit())

@@ -48,6 +48,7 @@ final class Consume implements ConsumerRebalanceListener {
         out.put("fetch.max.wait.ms", "100");
         if (group != null) {
             out.put("group.id", group);
+            out.put("session.timeout.ms", options.get("session-timeout-ms", "10000"));
         }
         if (options.has("assignor")) {
             out.put("partition.assignment.strategy", ASSIGNORS.get(options.need("assignor")));

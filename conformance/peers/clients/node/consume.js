@@ -22,8 +22,12 @@ class Consuming {
       groupId,
       maxWaitTimeInMs: 100,
       readUncommitted: (options.isolation ?? "read_uncommitted") === "read_uncommitted",
+      sessionTimeout: number(options, "session-timeout-ms", 10_000),
+      heartbeatInterval: 1000,
       partitionAssigners: [PartitionAssigners.roundRobin],
-      retry: { retries: 60, maxRetryTime: 2000 },
+      // Few and short: kafkajs asks for the coordinator again only when it has given up and starts over. With patient
+      // retries it goes on reading while every commit fails, until the group throws it out 30 s later.
+      retry: { initialRetryTime: 100, maxRetryTime: 1000, retries: 5 },
     });
   }
 

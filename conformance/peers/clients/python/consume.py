@@ -81,6 +81,7 @@ def settings_for(options, connection):
         "auto.commit.interval.ms": options.commit_interval_ms,
         "auto.offset.reset": "latest" if options.begin == "latest" else "earliest",
         "isolation.level": options.isolation,
+        "session.timeout.ms": options.session_timeout_ms,
         "fetch.wait.max.ms": 100,
     }
     if options.assignor:

@@ -106,7 +106,7 @@ class Consuming(ConsumerRebalanceListener):
             **connection(options), group_id=options.group, isolation_level=options.isolation, fetch_max_wait_ms=100,
             auto_offset_reset="latest" if options.begin == "latest" else "earliest",
             enable_auto_commit=bool(options.group) and options.commit == "auto",
-            auto_commit_interval_ms=options.commit_interval_ms,
+            auto_commit_interval_ms=options.commit_interval_ms, session_timeout_ms=options.session_timeout_ms,
         )
 
     def begin(self):

@@ -66,6 +66,7 @@ def _consume(parser):
     parser.add_argument("--isolation", choices=["read_committed", "read_uncommitted"], default="read_uncommitted")
     parser.add_argument("--commit", choices=["auto", "sync", "none"], default="auto")
     parser.add_argument("--commit-interval-ms", type=int, default=500)
+    parser.add_argument("--session-timeout-ms", type=int, default=10_000)
     parser.add_argument("--assignor", choices=["range", "roundrobin", "cooperative-sticky"])
     parser.add_argument("--instance-id")
 
