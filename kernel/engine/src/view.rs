@@ -39,6 +39,8 @@ pub(crate) struct Chunk {
     count: u32,
     acked: Vec<u64>,
     live: u32,
+    /// Lowest offset that any entry refers to, by log.
+    lowest: BTreeMap<LogId, Offset>,
 }
 
 impl Chunk {
@@ -54,6 +56,8 @@ impl Chunk {
         self.last = Mark { at: 0, log: entry.log.0, offset: entry.offset.0 };
         self.count += 1;
         self.live += 1;
+        let lowest = self.lowest.entry(entry.log).or_insert(entry.offset);
+        *lowest = entry.offset.min(*lowest);
     }
 
     fn is_acked(&self, index: u32) -> bool {
@@ -178,9 +182,19 @@ impl View {
         })
     }
 
-    /// Smallest offset of `log` that a live entry refers to.
+    /// Smallest offset of `log` that a live entry refers to. Only chunks that can lower the answer are decoded:
+    /// mostly the first.
     pub(crate) fn pinned(&self, log: LogId) -> Option<Offset> {
-        self.live_from(0).filter(|(_, entry)| entry.log == log).map(|(_, entry)| entry.offset).min()
+        let mut least: Option<Offset> = None;
+        for chunk in self.chunks.values() {
+            let Some(&lowest) = chunk.lowest.get(&log) else { continue };
+            if least.is_none_or(|least| lowest < least) {
+                let live = chunk.entries_from(0).filter(|&(at, _)| !chunk.is_acked(at));
+                let offsets = live.filter(|(_, entry)| entry.log == log).map(|(_, entry)| entry.offset);
+                least = least.into_iter().chain(offsets).min();
+            }
+        }
+        least
     }
 
     /// Logs that live entries refer to.

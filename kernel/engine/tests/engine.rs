@@ -15,5 +15,9 @@ mod append;
 mod bench;
 #[path = "engine/coordinators.rs"]
 mod coordinators;
+#[path = "engine/delivery.rs"]
+mod delivery;
 #[path = "engine/mirror.rs"]
 mod mirror;
+#[path = "engine/vocabulary.rs"]
+mod vocabulary;

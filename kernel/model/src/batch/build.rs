@@ -1,4 +1,4 @@
-//! Encodes small batches: markers, internal topics, messages of other protocols, tests.
+//! Encodes small batches: markers, internal logs, messages that came in another form, tests.
 
 use bytes::{BufMut, Bytes, BytesMut};
 
