@@ -179,12 +179,12 @@ func (c *consuming) take(stop context.Context) (bool, error) {
 		}
 		c.tell("read", f("partition", record.Partition), f("offset", record.Offset), f("key", key), f("value", unpadded(record.Value)))
 	})
+	flush() // before the commit: a reader killed in between must not leave a hole in its history
 	if c.read > before && c.group != nil && c.get("commit", "auto") == "sync" {
 		if err := c.kafka.CommitUncommittedOffsets(context.Background()); err != nil {
 			c.tell("error", f("error", "commit: "+err.Error()), f("fatal", false))
 		}
 	}
-	flush()
 	return c.read > before, nil
 }
 

@@ -111,10 +111,11 @@ final class Consume implements ConsumerRebalanceListener {
             emit("read", "partition", record.partition(), "offset", record.offset(),
                 "key", record.key() == null ? null : new String(record.key()), "value", History.nameOf(record.value()));
         }
+        // Before the commit: a reader killed in between must not leave a hole in its history.
+        History.flush();
         if (!records.isEmpty() && group != null && options.get("commit", "auto").equals("sync")) {
             consumer.commitSync();
         }
-        History.flush();
         return !records.isEmpty();
     }
 

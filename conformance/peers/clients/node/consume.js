@@ -72,22 +72,21 @@ class Consuming {
   async take({ batch, resolveOffset, heartbeat, isRunning, isStale }, wanted) {
     if (wanted !== null && !wanted.includes(batch.partition)) return;
     const most = number(this.options, "count", 0) || Infinity;
+    let next = null; // not the end of the batch: reading may stop in the middle of it
     for (const message of batch.messages) {
       if (!isRunning() || isStale() || this.read >= most) break;
       this.read += 1;
       const key = message.key === null ? null : message.key.toString();
       this.tell("read", { partition: batch.partition, offset: Number(message.offset), key, value: unpadded(message.value) });
       resolveOffset(message.offset);
+      next = String(Number(message.offset) + 1);
     }
     this.last = Date.now();
-    if (this.commits === "sync" && batch.messages.length > 0) await this.commit(batch);
+    await flush(); // before the commit: a reader killed in between must not leave a hole in its history
+    if (this.commits === "sync" && next !== null) {
+      await this.consumer.commitOffsets([{ topic: batch.topic, partition: batch.partition, offset: next }]);
+    }
     await heartbeat();
-    await flush();
-  }
-
-  async commit(batch) {
-    const offset = String(Number(batch.lastOffset()) + 1);
-    await this.consumer.commitOffsets([{ topic: batch.topic, partition: batch.partition, offset }]);
   }
 
   /** Waits until there is a reason to end. */

@@ -18,7 +18,8 @@ class Producing {
     this.client = options.id;
     this.topic = options.topic;
     this.acks = { 0: 0, 1: 1, all: -1 }[options.acks ?? "all"];
-    this.idempotent = (options.idempotent ?? "true") === "true" && this.acks === -1;
+    // Only when asked for, as in kafkajs itself: its idempotent producer loses writes when a broker fails (README.md).
+    this.idempotent = (options.idempotent ?? "false") === "true" && this.acks === -1;
     this.partitions = numbers(options, "partitions");
     this.first = number(options, "start", 0);
     this.end = number(options, "count", 0) > 0 ? this.first + number(options, "count", 0) : Infinity;

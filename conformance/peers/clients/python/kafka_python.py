@@ -144,9 +144,9 @@ class Consuming(ConsumerRebalanceListener):
                 history.emit("read", **self.about, partition=record.partition, offset=record.offset, key=key,
                              value=history.name_of(record.value))
         self.read += count
+        history.flush()  # before the commit: a reader killed in between must not leave a hole in its history
         if count and self.options.group and self.options.commit == "sync":
             self.consumer.commit()
-        history.flush()
         return count
 
 
