@@ -1,7 +1,7 @@
 //! Kafka's error codes, and which of them each refusal becomes. No other module knows a number.
 
 use kernel_model::KernelError;
-use kernel_model::batch::BatchError;
+use kernel_model::batch::{BatchError, Fault, InflateError};
 
 macro_rules! error_codes {
     ($($name:ident = $code:literal,)*) => {
@@ -248,8 +248,28 @@ impl From<BatchError> for ErrorCode {
     }
 }
 
+/// What a producer is told about a batch that may not be appended.
+impl From<&Fault> for ErrorCode {
+    fn from(fault: &Fault) -> Self {
+        match fault {
+            Fault::Empty
+            | Fault::Count { .. }
+            | Fault::Control
+            | Fault::Producer
+            | Fault::Record { .. }
+            | Fault::OffsetDelta { .. }
+            | Fault::KeyMissing { .. } => Self::InvalidRecord,
+            Fault::StampedByLog | Fault::Timestamp { .. } => Self::InvalidTimestamp,
+            Fault::Inflate(InflateError::Codec(_)) => Self::UnsupportedCompressionType,
+            Fault::Inflate(InflateError::TooLarge { .. }) => Self::MessageTooLarge,
+            Fault::Inflate(InflateError::Damaged) => Self::CorruptMessage,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use kernel_model::batch::RecordError;
     use kernel_model::{LogEpoch, Offset};
 
     use super::*;
@@ -295,6 +315,27 @@ mod tests {
         ];
         for (error, code) in table {
             assert_eq!(ErrorCode::from(error).code(), code, "{error:?}");
+        }
+    }
+
+    #[test]
+    fn every_fault_of_records_has_the_code_that_kafka_would_send() {
+        let table = [
+            (Fault::Empty, 87),
+            (Fault::Count { count: 1, offsets: 2 }, 87),
+            (Fault::Control, 87),
+            (Fault::Producer, 87),
+            (Fault::StampedByLog, 32),
+            (Fault::Inflate(InflateError::Codec(7)), 76),
+            (Fault::Inflate(InflateError::TooLarge { bytes_max: 1 }), 10),
+            (Fault::Inflate(InflateError::Damaged), 2),
+            (Fault::Record { index: 0, error: RecordError::Truncated }, 87),
+            (Fault::OffsetDelta { index: 0, found: 2 }, 87),
+            (Fault::KeyMissing { index: 0 }, 87),
+            (Fault::Timestamp { index: 0, found_ms: 1 }, 32),
+        ];
+        for (fault, code) in table {
+            assert_eq!(ErrorCode::from(&fault).code(), code, "{fault:?}");
         }
     }
 

@@ -7,5 +7,8 @@ pub mod catalog;
 pub mod codec;
 pub mod coordinator;
 pub mod errors;
+pub mod limits;
 pub mod placement;
+pub mod server;
+pub mod session;
 pub mod topic_config;

@@ -28,7 +28,7 @@ pub(crate) const SOURCE_TOPIC: i8 = 1;
 pub(crate) const SOURCE_DEFAULT: i8 = 5;
 
 /// Judges a topic's name.
-pub(super) fn check_name(name: &str) -> Result<(), String> {
+pub(crate) fn check_name(name: &str) -> Result<(), String> {
     let fault = if name.is_empty() {
         "it is empty"
     } else if name == "." || name == ".." {

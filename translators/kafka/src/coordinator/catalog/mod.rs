@@ -26,6 +26,7 @@ use bytes::Bytes;
 use kernel_model::coordinator::{CommitId, KvRead, MessageId};
 use kernel_model::{Commit, Coordinator, KernelError, Now, Op, Output};
 
+pub(crate) use self::create::check_name;
 use self::draft::{Draft, State};
 use crate::catalog::{Catalog, CatalogHandle, Topic};
 use crate::codec::messages::{

@@ -1,0 +1,108 @@
+//! Which APIs are served, in which versions, and how that is said.
+
+use std::ops::RangeInclusive;
+
+use super::operation::{Begin, Cx, Head};
+use crate::codec::messages::api_versions_response::ApiVersion;
+use crate::codec::messages::{ApiVersionsRequest, ApiVersionsResponse};
+use crate::codec::{ApiKey, Message};
+use crate::errors::ErrorCode;
+
+/// Every API that the kernel serves, ascending. Transactions, the new group protocols, share groups,
+/// telemetry, delegation tokens and access rules are not among them.
+pub const SERVED: [ApiKey; 31] = [
+    ApiKey::Produce,
+    ApiKey::Fetch,
+    ApiKey::ListOffsets,
+    ApiKey::Metadata,
+    ApiKey::OffsetCommit,
+    ApiKey::OffsetFetch,
+    ApiKey::FindCoordinator,
+    ApiKey::JoinGroup,
+    ApiKey::Heartbeat,
+    ApiKey::LeaveGroup,
+    ApiKey::SyncGroup,
+    ApiKey::DescribeGroups,
+    ApiKey::ListGroups,
+    ApiKey::ApiVersions,
+    ApiKey::CreateTopics,
+    ApiKey::DeleteTopics,
+    ApiKey::DeleteRecords,
+    ApiKey::InitProducerId,
+    ApiKey::OffsetForLeaderEpoch,
+    ApiKey::DescribeConfigs,
+    ApiKey::AlterConfigs,
+    ApiKey::DescribeLogDirs,
+    ApiKey::CreatePartitions,
+    ApiKey::DeleteGroups,
+    ApiKey::ElectLeaders,
+    ApiKey::IncrementalAlterConfigs,
+    ApiKey::OffsetDelete,
+    ApiKey::DescribeCluster,
+    ApiKey::DescribeProducers,
+    ApiKey::ListConfigResources,
+    ApiKey::DescribeTopicPartitions,
+];
+
+/// The versions that are served of an API, if any. Those still unstable in Kafka are not.
+#[must_use]
+pub fn served(api: ApiKey) -> Option<RangeInclusive<i16>> {
+    let spec = api.spec();
+    SERVED.contains(&api).then_some(spec.version_min..=spec.version_stable_max)
+}
+
+/// The versions that are said to be served.
+fn advertised(api: ApiKey) -> Option<ApiVersion> {
+    let versions = served(api)?;
+    // librdkafka sends no compressed batches to brokers that do not name Produce version 0, which no broker
+    // takes any more (KAFKA-18659).
+    let min_version = if api == ApiKey::Produce { 0 } else { *versions.start() };
+    Some(ApiVersion {
+        api_key: api.code(),
+        min_version,
+        max_version: *versions.end(),
+        ..ApiVersion::default()
+    })
+}
+
+fn response() -> ApiVersionsResponse {
+    let api_keys = SERVED.iter().copied().filter_map(advertised).collect();
+    ApiVersionsResponse { api_keys, ..Default::default() }
+}
+
+/// Answers ApiVersions.
+pub(super) fn start(cx: &Cx<'_>, head: &Head, request: &ApiVersionsRequest) -> Begin {
+    let mut answer = response();
+    if head.version >= 3
+        && !(is_software(&request.client_software_name) && is_software(&request.client_software_version))
+    {
+        answer = ApiVersionsResponse { error_code: ErrorCode::InvalidRequest.code(), ..Default::default() };
+    }
+    let elsewhere = request.cluster_id.as_ref().is_some_and(|id| *id != cx.cluster_id())
+        || request.node_id >= 0 && request.node_id != cx.cluster.own;
+    if elsewhere {
+        // The client came to an address that it knew as another cluster's or node's.
+        answer = ApiVersionsResponse { error_code: ErrorCode::RebootstrapRequired.code(), ..answer };
+    }
+    Begin::Done(head.respond(&answer))
+}
+
+/// Answers a version of ApiVersions that does not exist: in the form of version 0, with the versions that
+/// do.
+pub(super) fn unknown_version(head: &Head) -> Begin {
+    let answer = ApiVersionsResponse {
+        error_code: ErrorCode::UnsupportedVersion.code(),
+        api_keys: advertised(ApiKey::ApiVersions).into_iter().collect(),
+        ..Default::default()
+    };
+    Begin::Done(Head { version: *ApiVersionsResponse::VERSIONS.start(), ..head.clone() }.respond(&answer))
+}
+
+/// Names of software are letters, digits, dots and dashes, and begin and end with the former.
+fn is_software(name: &str) -> bool {
+    let edge = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+    let bytes = name.as_bytes();
+    edge(bytes.first())
+        && edge(bytes.last())
+        && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(byte))
+}

@@ -1,0 +1,280 @@
+//! Fetch: reads partitions in waves, waits without polling until there is enough, and answers.
+//!
+//! ```text
+//!            ┌────────────── a wave of reads ◄─────────────┐
+//!            ▼                                             │ some log has grown
+//!  partitions left and room left? ── no ──► enough, an     │
+//!            │ yes                          error, or late? ── no ──► watch every shard
+//!            └──► next wave                     │ yes
+//!                                               ▼
+//!                                            answer
+//! ```
+
+mod encode;
+mod partition;
+mod sessions;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use kernel_model::request::ReadLimit;
+use kernel_model::{KernelError, LogId, Offset, Reply, Request, ShardId};
+
+use self::encode::Answer;
+use self::partition::{Part, PartKey, TopicKey, Wanted};
+pub(super) use self::sessions::FetchSessions;
+use self::sessions::SessionUse;
+use super::operation::{Begin, Cx, Finished, Head, Operation, Step};
+use crate::codec::messages::fetch_request::FetchPartition;
+use crate::codec::messages::{FetchRequest, FetchResponse};
+use crate::errors::ErrorCode;
+
+/// A Fetch under way.
+struct Fetch {
+    head: Head,
+    session: SessionUse,
+    limit: ReadLimit,
+    bytes_min: usize,
+    bytes_max: usize,
+    deadline: Duration,
+    parts: Vec<Part>,
+    /// Partitions to be read, in order.
+    queue: VecDeque<usize>,
+    /// Reads under way, and how many bytes they may bring.
+    reading: usize,
+    planned: usize,
+    /// Bytes that were read.
+    total: usize,
+    /// Shards that will say when a log of theirs has grown.
+    watched: BTreeMap<ShardId, ()>,
+}
+
+/// Begins a Fetch.
+pub(super) fn start(cx: &mut Cx<'_>, head: Head, request: FetchRequest) -> Begin {
+    if is_replica(&request) {
+        return Begin::Done(refuse_replica(&head, &request));
+    }
+    let wanted = wanted_of(&request, head.version);
+    let forgotten = forgotten_of(&request, head.version);
+    let by_id = head.version >= 13;
+    let opened = cx.sessions.open(request.session_id, request.session_epoch, by_id, wanted, &forgotten);
+    let (session, wanted) = match opened {
+        Ok(opened) => opened,
+        Err(code) => {
+            let refused = FetchResponse { error_code: code.code(), ..Default::default() };
+            return Begin::Done(head.respond(&refused));
+        }
+    };
+    let bytes_max = usize::try_from(request.max_bytes).unwrap_or(0).min(cx.settings.limits.fetch_bytes_max);
+    let mut fetch = Fetch {
+        session,
+        limit: if request.isolation_level == 1 { ReadLimit::Stable } else { ReadLimit::Durable },
+        // More than may be answered is never waited for.
+        bytes_min: usize::try_from(request.min_bytes).unwrap_or(0).min(bytes_max),
+        bytes_max,
+        deadline: cx.now.deadline(wait_of(cx, &request)),
+        parts: parts_of(cx, wanted),
+        queue: VecDeque::new(),
+        reading: 0,
+        planned: 0,
+        total: 0,
+        watched: BTreeMap::new(),
+        head,
+    };
+    fetch.queue = (0..fetch.parts.len()).filter(|at| fetch.is_readable(*at)).collect();
+    match fetch.advance(cx) {
+        Step::Done(finished) => Begin::Done(finished),
+        Step::Wait => Begin::Run(Box::new(fetch)),
+    }
+}
+
+fn wait_of(cx: &Cx<'_>, request: &FetchRequest) -> Duration {
+    let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
+    wait.min(cx.settings.limits.fetch_wait_max)
+}
+
+/// Only brokers name a replica; a client that does would read what is not confirmed (CVE-2018-1288).
+fn is_replica(request: &FetchRequest) -> bool {
+    request.replica_id >= 0 || request.replica_state.replica_id >= 0
+}
+
+fn refuse_replica(head: &Head, request: &FetchRequest) -> Finished {
+    let answers = wanted_of(request, head.version).into_iter().map(|wanted| {
+        let code = ErrorCode::TopicAuthorizationFailed;
+        (wanted.key, Answer::of_error(code))
+    });
+    encode::respond(head, ErrorCode::None, 0, answers.collect())
+}
+
+fn wanted_of(request: &FetchRequest, version: i16) -> Vec<Wanted> {
+    let mut wanted = Vec::new();
+    for topic in &request.topics {
+        let key =
+            if version >= 13 { TopicKey::Id(topic.topic_id) } else { TopicKey::Name(topic.topic.detached()) };
+        wanted.extend(topic.partitions.iter().map(|part| wanted_part(key.clone(), part)));
+    }
+    wanted
+}
+
+fn wanted_part(topic: TopicKey, part: &FetchPartition) -> Wanted {
+    Wanted {
+        key: PartKey { topic, partition: part.partition },
+        offset: part.fetch_offset,
+        bytes_max: usize::try_from(part.partition_max_bytes).unwrap_or(0),
+        current_epoch: part.current_leader_epoch,
+        last_fetched_epoch: part.last_fetched_epoch,
+    }
+}
+
+fn forgotten_of(request: &FetchRequest, version: i16) -> Vec<PartKey> {
+    let mut forgotten = Vec::new();
+    for topic in &request.forgotten_topics_data {
+        let key =
+            if version >= 13 { TopicKey::Id(topic.topic_id) } else { TopicKey::Name(topic.topic.detached()) };
+        forgotten.extend(
+            topic.partitions.iter().map(|partition| PartKey { topic: key.clone(), partition: *partition }),
+        );
+    }
+    forgotten
+}
+
+fn parts_of(cx: &Cx<'_>, wanted: Vec<Wanted>) -> Vec<Part> {
+    let catalog = cx.catalog();
+    wanted.into_iter().map(|wanted| Part::find(&catalog, wanted)).collect()
+}
+
+impl Fetch {
+    fn is_readable(&self, at: usize) -> bool {
+        self.parts.get(at).is_some_and(|part| part.log.is_some())
+    }
+
+    /// Sends the next wave, or waits for growth, or answers.
+    fn advance(&mut self, cx: &mut Cx<'_>) -> Step {
+        if self.reading > 0 {
+            return Step::Wait;
+        }
+        self.planned = 0;
+        self.send_wave(cx);
+        if self.reading > 0 {
+            return Step::Wait;
+        }
+        self.queue.clear();
+        let failed = self.parts.iter().any(Part::is_urgent);
+        let late = cx.now.elapsed >= self.deadline;
+        if self.total >= self.bytes_min || failed || late || !self.watch(cx) {
+            return Step::Done(self.finish(cx));
+        }
+        Step::Wait
+    }
+
+    fn send_wave(&mut self, cx: &mut Cx<'_>) {
+        while self.reading < cx.settings.limits.fetch_reads_max {
+            let room = self.bytes_max.saturating_sub(self.total.saturating_add(self.planned));
+            // The first batch of the first partition that has one comes whatever its size.
+            if room == 0 && self.total + self.reading > 0 {
+                break;
+            }
+            let Some(at) = self.queue.pop_front() else { break };
+            let first = self.total == 0;
+            let Some(part) = self.parts.get_mut(at) else { continue };
+            let Some(log) = part.log else { continue };
+            part.planned = part.wanted.bytes_max.min(room);
+            self.planned = self.planned.saturating_add(part.planned);
+            let request = part.question(log, first, self.limit);
+            cx.ask(at, log.shard(), request);
+            self.reading += 1;
+        }
+    }
+
+    /// Asks every shard that is not asked yet to tell when a log has grown. False when there is none.
+    fn watch(&mut self, cx: &mut Cx<'_>) -> bool {
+        let mut shards: BTreeMap<ShardId, Vec<(LogId, Offset)>> = BTreeMap::new();
+        for part in &self.parts {
+            if let (Some(log), Some(seen)) = (part.log, part.seen_end) {
+                shards.entry(log.shard()).or_default().push((log, seen));
+            }
+        }
+        let wait = self.deadline.saturating_sub(cx.now.elapsed);
+        for (shard, logs) in &shards {
+            if self.watched.insert(*shard, ()).is_none() {
+                let slot = self.parts.len() + usize::from(shard.0);
+                let request = Request::Watch { logs: logs.clone(), limit: self.limit, wait };
+                cx.ask(slot, *shard, request);
+            }
+        }
+        // The shards' own waits end at the same time; this one holds even if a shard is late.
+        cx.wake_at(self.deadline);
+        !shards.is_empty()
+    }
+
+    /// A shard says which logs have grown: those are read again.
+    fn changed(&mut self, shard: usize, answer: Result<Reply, KernelError>) {
+        let shard = ShardId(u16::try_from(shard).unwrap_or(0));
+        self.watched.remove(&shard);
+        let in_shard = |part: &Part| part.log.is_some_and(|log| log.shard() == shard);
+        let grown = |part: &Part| match &answer {
+            Ok(Reply::Changed(logs)) => part.log.is_some_and(|log| logs.contains(&log)),
+            // Whatever is wrong, reading will tell.
+            Ok(_) | Err(_) => in_shard(part),
+        };
+        for (at, part) in self.parts.iter_mut().enumerate() {
+            if grown(part) && !self.queue.contains(&at) {
+                self.total = self.total.saturating_sub(part.bytes());
+                part.forget();
+                self.queue.push_back(at);
+            }
+        }
+    }
+
+    fn finish(&mut self, cx: &mut Cx<'_>) -> Finished {
+        self.keep_within_limit();
+        let own = cx.cluster.own;
+        let limit = self.limit;
+        let parts = std::mem::take(&mut self.parts);
+        let answers: Vec<(PartKey, Answer)> =
+            parts.into_iter().map(|part| part.into_answer(own, limit)).collect();
+        let (session_id, answers) = cx.sessions.close(&self.session, answers);
+        encode::respond(&self.head, ErrorCode::None, session_id, answers)
+    }
+
+    /// Several reads of one wave may each have brought a batch larger than allowed; only the first of the
+    /// answer may be (KIP-74).
+    fn keep_within_limit(&mut self) {
+        let mut total = 0_usize;
+        for part in &mut self.parts {
+            let bytes = part.bytes();
+            if total > 0 && (bytes > part.planned || total.saturating_add(bytes) > self.bytes_max) {
+                part.drop_records();
+            } else {
+                total = total.saturating_add(bytes);
+            }
+        }
+    }
+}
+
+impl Operation for Fetch {
+    fn answered(&mut self, cx: &mut Cx<'_>, slot: usize, answer: Result<Reply, KernelError>) -> Step {
+        if slot >= self.parts.len() {
+            self.changed(slot - self.parts.len(), answer);
+            return self.advance(cx);
+        }
+        let first = self.total == 0;
+        let Some(part) = self.parts.get_mut(slot) else { return Step::Wait };
+        if let Some(more) = part.answered(answer, first, self.limit)
+            && let Some(log) = part.log
+        {
+            cx.ask(slot, log.shard(), more);
+            return Step::Wait;
+        }
+        self.total = self.total.saturating_add(part.bytes());
+        self.reading = self.reading.saturating_sub(1);
+        self.advance(cx)
+    }
+
+    fn due(&mut self, cx: &mut Cx<'_>) -> Step {
+        if self.reading > 0 || cx.now.elapsed < self.deadline {
+            return Step::Wait;
+        }
+        Step::Done(self.finish(cx))
+    }
+}
