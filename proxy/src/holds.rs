@@ -20,6 +20,8 @@ pub type Answers = UnboundedSender<(RequestId, Result<Answer, KernelError>)>;
 pub struct ReplyTo {
     /// The connection.
     pub answers: Answers,
+    /// Its number among all that ask ([`crate::shards::new_asker`]).
+    pub asker: u64,
     /// Its request.
     pub id: RequestId,
 }
@@ -90,7 +92,7 @@ mod tests {
 
     fn waiter(registry: &HoldRegistry, unit: &UnitId, id: u64) -> (Answers, Receiver) {
         let (answers, receiver) = unbounded_channel();
-        registry.wait(unit, ReplyTo { answers: answers.clone(), id: RequestId(id) });
+        registry.wait(unit, ReplyTo { answers: answers.clone(), asker: 0, id: RequestId(id) });
         (answers, receiver)
     }
 

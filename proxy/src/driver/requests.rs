@@ -10,7 +10,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::Surroundings;
 use crate::holds::{Answers, ReplyTo};
-use crate::shards::{ShardMessage, Shards};
+use crate::shards::{ShardMessage, Shards, new_asker};
 
 type Answered = (RequestId, Result<Answer, KernelError>);
 
@@ -30,13 +30,14 @@ pub(super) struct Requests {
     /// The one for which its shard has no room.
     waiting: Option<(ShardId, RequestId, ShardMessage)>,
     answers: Answers,
+    asker: u64,
     answered: UnboundedReceiver<Answered>,
 }
 
 impl Requests {
     pub(super) fn new(open_max: usize) -> Self {
         let (answers, answered) = unbounded_channel();
-        Self { open: BTreeMap::new(), open_max, waiting: None, answers, answered }
+        Self { open: BTreeMap::new(), open_max, waiting: None, answers, asker: new_asker(), answered }
     }
 
     /// Whether another request may be opened.
@@ -49,7 +50,7 @@ impl Requests {
     }
 
     pub(super) fn open(&mut self, id: RequestId, request: Request, around: &Surroundings) {
-        let reply_to = ReplyTo { answers: self.answers.clone(), id };
+        let reply_to = self.reply_to(id);
         match request {
             Request::Kernel { shard, request } => {
                 self.open.insert(id, Open::Kernel(shard));
@@ -61,6 +62,10 @@ impl Requests {
             }
             Request::Cancel(other) => self.cancel(other, around),
         }
+    }
+
+    fn reply_to(&self, id: RequestId) -> ReplyTo {
+        ReplyTo { answers: self.answers.clone(), asker: self.asker, id }
     }
 
     fn send(&mut self, shard: ShardId, id: RequestId, message: ShardMessage, around: &Surroundings) {
@@ -77,7 +82,7 @@ impl Requests {
         }
         match self.open.remove(&id) {
             Some(Open::Kernel(shard)) => {
-                let reply_to = ReplyTo { answers: self.answers.clone(), id };
+                let reply_to = self.reply_to(id);
                 // Without room the shard answers in its own time, and the answer is dropped here.
                 let _no_room = around.shards.try_send(shard, ShardMessage::Cancel(reply_to));
             }
@@ -124,7 +129,7 @@ impl Requests {
         match answer {
             Ok(Answer::Kernel(Reply::Records(records))) if records.chunks.iter().any(is_cold) => {
                 self.open.insert(id, Open::Reading);
-                read_beside(records, ReplyTo { answers: self.answers.clone(), id });
+                read_beside(records, self.reply_to(id));
                 None
             }
             answer => {

@@ -1,13 +1,30 @@
-//! Where requests to the kernel go.
+//! The kernel's shards, each on a thread of its own, and the way to them.
 //!
-//! Each shard lives on its own thread behind a bounded channel. A full channel is backpressure towards the
-//! connection that asks, never an unbounded queue, and never blocks a connection that asks for nothing.
+//! A shard lives behind a bounded channel. A full channel is backpressure towards the connection that asks,
+//! never an unbounded queue, and never blocks a connection that asks for nothing.
 
-use kernel_model::{KernelError, Request, ShardId};
+mod host;
+#[cfg(test)]
+mod tests;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use kernel_model::{KernelError, Reply, Request, ShardId};
+use session::{Answer, RequestId};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
+pub use host::{HostError, OpenShard, ShardHosts, Waker};
+
 use crate::holds::ReplyTo;
+
+/// A number for somebody who asks shards (a connection, a feed), different from everybody else's in this
+/// process: request ids are only unique per asker.
+#[must_use]
+pub fn new_asker() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
 
 /// What waits for a shard.
 #[derive(Debug)]
@@ -58,6 +75,28 @@ impl Shards {
             Err(TrySendError::Closed(message)) => {
                 refuse(message, KernelError::Stopped("the shard is gone".to_owned()));
                 Ok(())
+            }
+        }
+    }
+
+    /// Asks a shard and waits for its answer: for whoever is no connection and asks one thing at a time.
+    ///
+    /// # Errors
+    ///
+    /// The shard's refusal; `Stopped` when it is gone.
+    pub async fn ask(&self, shard: ShardId, request: Request) -> Result<Reply, KernelError> {
+        let (answers, mut answered) = mpsc::unbounded_channel();
+        let reply_to = ReplyTo { answers, asker: new_asker(), id: RequestId(0) };
+        let mut message = ShardMessage::Request { request, reply_to };
+        while let Err(back) = self.try_send(shard, message) {
+            message = back;
+            self.room(shard).await;
+        }
+        match answered.recv().await {
+            Some((_, Ok(Answer::Kernel(reply)))) => Ok(reply),
+            Some((_, Err(error))) => Err(error),
+            Some((_, Ok(Answer::Released))) | None => {
+                Err(KernelError::Stopped("the shard is gone".to_owned()))
             }
         }
     }
