@@ -7,6 +7,7 @@ pub mod catalog;
 pub mod codec;
 pub mod coordinator;
 pub mod errors;
+pub mod gateway;
 pub mod limits;
 pub mod placement;
 pub mod server;

@@ -1,0 +1,644 @@
+//! What happens to each request, and to each answer of legacy.
+
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "`apis` looks at every API; here the ones that differ are named"
+)]
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use kernel_model::Now;
+use session::{Entry, Event, LegacyNode, Progress, Violation};
+
+use super::apis::{Handling, handling};
+use super::fetch::{FetchPlan, is_incremental, session_not_found};
+use super::nodes::NodeTable;
+use super::owner::{Leader, Owned, Owner};
+use super::produce::{AheadBatch, batches_ahead};
+use super::rewrite::{self, Asked, Rewriter};
+use super::route::{RouteTable, TopicRef, Unit};
+use super::session::{GatewaySession, Role, internal};
+use super::slots::SlotId;
+use super::upstream::{Expected, Merge, Passed, Taken, Then, take_whole};
+use crate::codec::frame::{self, RequestHead};
+use crate::codec::messages::{
+    ApiVersionsRequest, DeleteGroupsRequest, DeleteRecordsRequest, DescribeGroupsRequest,
+    DescribeProducersRequest, FetchRequest, FetchResponse, FindCoordinatorRequest, HeartbeatRequest,
+    InitProducerIdRequest, JoinGroupRequest, LeaveGroupRequest, ListOffsetsRequest, OffsetCommitRequest,
+    OffsetDeleteRequest, OffsetFetchRequest, OffsetForLeaderEpochRequest, ProduceRequest, ProduceResponse,
+    SaslAuthenticateResponse, SaslHandshakeRequest, SyncGroupRequest,
+};
+use crate::codec::{ApiKey, Reader, Request, Response, Str};
+use crate::errors::ErrorCode;
+
+/// Correlation id of the requests that we send on our own account; the answers never reach the client.
+const BARRIER: i32 = i32::MIN;
+
+/// One request: the frame as it came, and what its header says.
+pub(super) struct Incoming {
+    /// Size prefix included.
+    whole: Bytes,
+    head: RequestHead,
+    api: ApiKey,
+}
+
+impl Incoming {
+    fn read(whole: Bytes) -> Result<Self, Violation> {
+        let head = frame::peek_request(&whole.slice(4.min(whole.len())..)).map_err(protocol)?;
+        // Forwarding what we cannot read could leak an address or bypass a fence.
+        let api = head.api().ok_or_else(|| Violation::Protocol(format!("unknown API {}", head.api_key)))?;
+        Ok(Self { whole, head, api })
+    }
+
+    fn version(&self) -> i16 {
+        self.head.api_version
+    }
+
+    fn body(&self) -> Result<Reader, Violation> {
+        let (_, reader) = frame::read_request_header(self.frame()).map_err(protocol)?;
+        Ok(reader)
+    }
+
+    /// Without the size prefix.
+    fn frame(&self) -> Bytes {
+        self.whole.slice(4.min(self.whole.len())..)
+    }
+
+    fn decode<R: Request>(&self) -> Result<R, Violation> {
+        R::decode_rest(self.body()?, self.version()).map_err(protocol)
+    }
+}
+
+fn protocol(error: impl std::fmt::Display) -> Violation {
+    Violation::Protocol(error.to_string())
+}
+
+/// Whether a request changes its owner's state: those wait at a fence, and are counted on their way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Access {
+    Read,
+    Write,
+}
+
+impl GatewaySession {
+    /// Decides what happens to one frame.
+    pub(super) fn dispatch(&mut self, now: Now, whole: Bytes) -> Result<(), Violation> {
+        let request = Incoming::read(whole)?;
+        self.observe(request.head.api_key, request.version(), request.head.client_id.as_ref());
+        let known = request.api.spec();
+        if handling(request.api) == Handling::Refuse
+            || (request.api != ApiKey::ApiVersions && !known.versions().contains(&request.version()))
+        {
+            let (name, version) = (known.name, request.version());
+            return Err(Violation::Protocol(format!("{name} version {version} is not offered")));
+        }
+        self.admit(request.api)?;
+        if self.shared.routes.is_retired() || self.legacy_gone {
+            return self.serve(now, &request);
+        }
+        match self.role {
+            Role::Legacy(_) => self.at_legacy_node(now, request),
+            Role::Kernel => self.at_kernel_node(now, request),
+        }
+    }
+
+    /// Before the client is authenticated only the handshake passes to what legacy does not guard.
+    fn admit(&self, api: ApiKey) -> Result<(), Violation> {
+        if matches!(self.role, Role::Legacy(_)) && !self.legacy_gone && !self.shared.routes.is_retired() {
+            return Ok(());
+        }
+        let handshake = matches!(api, ApiKey::ApiVersions | ApiKey::SaslHandshake | ApiKey::SaslAuthenticate);
+        if self.authenticated || handshake {
+            return Ok(());
+        }
+        Err(Violation::Protocol("a request came before authentication".to_owned()))
+    }
+
+    fn at_legacy_node(&mut self, now: Now, request: Incoming) -> Result<(), Violation> {
+        match request.api {
+            ApiKey::Produce => self.produce(now, request),
+            ApiKey::Fetch => self.fetch(request),
+            ApiKey::ListOffsets => self.owned::<ListOffsetsRequest>(now, request, Access::Read),
+            ApiKey::OffsetForLeaderEpoch => {
+                self.owned::<OffsetForLeaderEpochRequest>(now, request, Access::Read)
+            }
+            ApiKey::DeleteRecords => self.owned::<DeleteRecordsRequest>(now, request, Access::Write),
+            ApiKey::DescribeProducers => self.owned::<DescribeProducersRequest>(now, request, Access::Read),
+            ApiKey::JoinGroup => self.owned::<JoinGroupRequest>(now, request, Access::Write),
+            ApiKey::SyncGroup => self.owned::<SyncGroupRequest>(now, request, Access::Write),
+            ApiKey::Heartbeat => self.owned::<HeartbeatRequest>(now, request, Access::Write),
+            ApiKey::LeaveGroup => self.owned::<LeaveGroupRequest>(now, request, Access::Write),
+            ApiKey::OffsetCommit => self.owned::<OffsetCommitRequest>(now, request, Access::Write),
+            ApiKey::OffsetDelete => self.owned::<OffsetDeleteRequest>(now, request, Access::Write),
+            ApiKey::DeleteGroups => self.owned::<DeleteGroupsRequest>(now, request, Access::Write),
+            ApiKey::OffsetFetch => self.owned::<OffsetFetchRequest>(now, request, Access::Read),
+            ApiKey::DescribeGroups => self.owned::<DescribeGroupsRequest>(now, request, Access::Read),
+            _ => self.relay(request),
+        }
+    }
+
+    fn at_kernel_node(&mut self, now: Now, request: Incoming) -> Result<(), Violation> {
+        match request.api {
+            ApiKey::Produce
+            | ApiKey::Fetch
+            | ApiKey::ListOffsets
+            | ApiKey::OffsetForLeaderEpoch
+            | ApiKey::DeleteRecords
+            | ApiKey::DescribeProducers
+            | ApiKey::ListGroups => self.serve(now, &request),
+            ApiKey::InitProducerId => {
+                let asked = request.decode::<InitProducerIdRequest>()?;
+                if asked.transactional_id.is_some() { self.relay(request) } else { self.serve(now, &request) }
+            }
+            ApiKey::JoinGroup => self.serve_groups::<JoinGroupRequest>(now, request),
+            ApiKey::SyncGroup => self.serve_groups::<SyncGroupRequest>(now, request),
+            ApiKey::Heartbeat => self.serve_groups::<HeartbeatRequest>(now, request),
+            ApiKey::LeaveGroup => self.serve_groups::<LeaveGroupRequest>(now, request),
+            ApiKey::OffsetCommit => self.serve_groups::<OffsetCommitRequest>(now, request),
+            ApiKey::OffsetDelete => self.serve_groups::<OffsetDeleteRequest>(now, request),
+            ApiKey::DeleteGroups => self.serve_groups::<DeleteGroupsRequest>(now, request),
+            ApiKey::OffsetFetch => self.serve_groups::<OffsetFetchRequest>(now, request),
+            ApiKey::DescribeGroups => self.serve_groups::<DescribeGroupsRequest>(now, request),
+            _ => self.relay(request),
+        }
+    }
+
+    /// The kernel answers.
+    fn serve(&mut self, now: Now, request: &Incoming) -> Result<(), Violation> {
+        self.server.set_cluster(self.shared.view.load_full());
+        let slot = self.slots.open();
+        self.server.submit(now, slot.into(), request.frame())
+    }
+
+    /// Groups that the kernel serves go to it; the others have their coordinator elsewhere.
+    fn serve_groups<R: Owned>(&mut self, now: Now, request: Incoming) -> Result<(), Violation> {
+        let mut served: R = request.decode()?;
+        let routes = self.shared.routes.table();
+        let elsewhere = served.take(&mut |owner| !lookup(&routes, owner).is_some_and(|unit| unit.is_moved()));
+        drop(routes);
+        if elsewhere.is_empty() {
+            return self.serve(now, &request);
+        }
+        let refused = self.refuse(&elsewhere, request.version(), ErrorCode::NotCoordinator);
+        let slot = self.slots.open();
+        if served.is_empty() {
+            return self.answer(slot, &request.head, &refused);
+        }
+        self.finish.insert(slot, merge::<R>(request.version(), refused));
+        let frame = encode(&request.head, &served)?;
+        self.server.submit(now, slot.into(), frame.slice(4..))
+    }
+
+    /// A request about owners, on a legacy node: what has moved is refused, the rest goes on.
+    fn owned<R: Owned>(&mut self, now: Now, request: Incoming, access: Access) -> Result<(), Violation> {
+        if self.shared.routes.table().is_empty() {
+            return self.relay(request);
+        }
+        let mut rest: R = request.decode()?;
+        let Split { moved, passed } = match self.split(now, &mut rest, access)? {
+            Ok(split) => split,
+            Err(unit) => {
+                self.hold(unit.id.clone(), request.whole);
+                return Ok(());
+            }
+        };
+        let then = |merge: Option<Merge>| merge.map_or(Then::Rewrite(Asked::Plain), Then::Merge);
+        self.forward_rest(request, &rest, &moved, passed, then)
+    }
+
+    /// Takes out what has moved and counts what passes; the inner error names a unit that is held.
+    fn split<R: Owned>(
+        &mut self,
+        now: Now,
+        rest: &mut R,
+        access: Access,
+    ) -> Result<Result<Split<R>, Arc<Unit>>, Violation> {
+        let routes = self.shared.routes.table();
+        let (mut passed, mut held) = (Vec::new(), None);
+        let moved = rest.take(&mut |owner| {
+            let Some(unit) = lookup(&routes, owner) else { return false };
+            if access == Access::Read {
+                return unit.is_moved();
+            }
+            match Passed::enter(unit) {
+                Ok(pass) => passed.push(pass),
+                Err(Entry::Kernel) => return true,
+                Err(_) => held = Some(Arc::clone(unit)),
+            }
+            false
+        });
+        if let Some(unit) = held {
+            return Ok(Err(unit));
+        }
+        if !passed.is_empty() && !self.shared.routes.lease().holds(now) {
+            self.upstream.close();
+            return Err(Violation::LeaseLost);
+        }
+        Ok(Ok(Split { moved, passed }))
+    }
+
+    /// Forwards what is left of a request and puts the refusals of what was taken out with the answer.
+    fn forward_rest<R: Owned>(
+        &mut self,
+        request: Incoming,
+        rest: &R,
+        moved: &R,
+        passed: Vec<Passed>,
+        then: impl FnOnce(Option<Merge>) -> Then,
+    ) -> Result<(), Violation> {
+        if moved.is_empty() {
+            return self.forward(request, passed, then(None));
+        }
+        let error = refusal_code(R::API);
+        let refused = self.refuse(moved, request.version(), error);
+        if rest.is_empty() {
+            let slot = self.slots.open();
+            return self.answer(slot, &request.head, &refused);
+        }
+        let whole = encode(&request.head, rest)?;
+        let then = then(Some(merge::<R>(request.version(), refused)));
+        self.forward(Incoming { whole, ..request }, passed, then)
+    }
+
+    fn produce(&mut self, now: Now, request: Incoming) -> Result<(), Violation> {
+        let mut rest: ProduceRequest = request.decode()?;
+        let silent = rest.acks == 0;
+        self.note_transactions(&rest);
+        if self.shared.routes.table().is_empty() {
+            return self.forward_produce(request, Vec::new(), Then::Rewrite(Asked::Plain), silent);
+        }
+        let Split { moved, passed } = match self.split(now, &mut rest, Access::Write)? {
+            Ok(split) => split,
+            Err(unit) => {
+                self.hold(unit.id.clone(), request.whole);
+                return Ok(());
+            }
+        };
+        if silent {
+            return self.produce_silently(now, request, &rest, &moved, passed);
+        }
+        let ahead = batches_ahead(&rest, &self.shared.routes.table());
+        self.forward_rest(request, &rest, &moved, passed, |merge| match (ahead.is_empty(), merge) {
+            (true, None) => Then::Rewrite(Asked::Plain),
+            (true, Some(merge)) => Then::Merge(merge),
+            (false, merge) => Then::Produce(ahead, merge),
+        })
+    }
+
+    /// acks=0: there is no answer that could send the producer elsewhere, so what has moved is handed to the
+    /// kernel, and the connection closed: the client then looks for the leader again.
+    fn produce_silently(
+        &mut self,
+        now: Now,
+        request: Incoming,
+        rest: &ProduceRequest,
+        moved: &ProduceRequest,
+        passed: Vec<Passed>,
+    ) -> Result<(), Violation> {
+        if moved.is_empty() {
+            return self.forward_produce(request, passed, Then::Forward, true);
+        }
+        let moved = encode(&request.head, moved)?;
+        let slot = self.slots.open();
+        self.server.submit(now, slot.into(), moved.slice(4..))?;
+        self.close_after_answers = true;
+        if rest.is_empty() {
+            return Ok(());
+        }
+        let whole = encode(&request.head, rest)?;
+        self.forward_produce(Incoming { whole, ..request }, passed, Then::Forward, true)
+    }
+
+    fn forward_produce(
+        &mut self,
+        request: Incoming,
+        passed: Vec<Passed>,
+        then: Then,
+        silent: bool,
+    ) -> Result<(), Violation> {
+        if !silent {
+            return self.forward(request, passed, then);
+        }
+        self.upstream.send(request.whole, None);
+        self.unanswered.extend(passed);
+        self.send_barrier()
+    }
+
+    /// Legacy answers nothing to acks=0, but it works through a connection in order: the answer to a later,
+    /// harmless request proves that the writes before it have arrived. One such barrier is under way at a time.
+    fn send_barrier(&mut self) -> Result<(), Violation> {
+        if self.barrier_sent || self.unanswered.is_empty() {
+            return Ok(());
+        }
+        self.barrier_sent = true;
+        let whole =
+            frame::request_frame(0, BARRIER, None, &ApiVersionsRequest::default()).map_err(internal)?;
+        let expected = Expected {
+            slot: None,
+            correlation: BARRIER,
+            api: ApiKey::ApiVersions,
+            version: 0,
+            then: Then::Forward,
+            passed: std::mem::take(&mut self.unanswered),
+            retry: None,
+        };
+        self.upstream.send(whole, Some(expected));
+        Ok(())
+    }
+
+    fn note_transactions(&mut self, request: &ProduceRequest) {
+        if request.transactional_id.is_none() {
+            return;
+        }
+        let routes = self.shared.routes.table();
+        let mut units = Vec::new();
+        for topic in &request.topic_data {
+            let topic_ref = TopicRef::of(&topic.name, topic.topic_id);
+            let found =
+                topic.partition_data.iter().filter_map(|each| routes.partition(topic_ref, each.index));
+            units.extend(found.map(|unit| unit.id.clone()));
+        }
+        drop(routes);
+        for unit in units {
+            self.events.push_back(Event::Unsupported { feature: "transactions", unit: Some(unit) });
+        }
+    }
+
+    fn fetch(&mut self, request: Incoming) -> Result<(), Violation> {
+        let mut rest: FetchRequest = request.decode()?;
+        let routes = self.shared.routes.table();
+        let any_moved = !routes.is_empty() && self.shared.routes.any_moved();
+        if any_moved && is_incremental(&rest) && !self.fetch_sessions.may_continue(rest.session_id, &routes) {
+            drop(routes);
+            let slot = self.slots.open();
+            return self.answer(slot, &request.head, &session_not_found());
+        }
+        let moved =
+            rest.take(&mut |owner| any_moved && lookup(&routes, owner).is_some_and(|unit| unit.is_moved()));
+        drop(routes);
+        let plan = FetchPlan::of(&rest);
+        if !moved.is_empty() && !is_incremental(&rest) {
+            // The client is to hear at once where the moved partitions are.
+            rest.max_wait_ms = 0;
+            rest.min_bytes = 0;
+        }
+        self.forward_rest(request, &rest, &moved, Vec::new(), |merge| Then::Fetch(plan, merge))
+    }
+
+    /// Forwards a request that no partition or group owns.
+    fn relay(&mut self, request: Incoming) -> Result<(), Violation> {
+        let (mut request, mut asked) = (request, Asked::Plain);
+        match request.api {
+            ApiKey::ApiVersions => (request, asked) = self.greet(request)?,
+            ApiKey::FindCoordinator => {
+                asked = rewrite::asked_coordinator(&request.decode::<FindCoordinatorRequest>()?);
+            }
+            ApiKey::SaslHandshake => {
+                let asked: SaslHandshakeRequest = request.decode()?;
+                self.mechanism = Some(asked.mechanism.as_str().to_owned());
+            }
+            ApiKey::SaslAuthenticate => return self.forward(request, Vec::new(), Then::Authenticate),
+            ApiKey::ConsumerGroupHeartbeat => self.unsupported("consumer group protocol (KIP-848)"),
+            ApiKey::ShareGroupHeartbeat | ApiKey::ShareFetch => self.unsupported("share groups"),
+            ApiKey::StreamsGroupHeartbeat => self.unsupported("streams groups"),
+            _ => {}
+        }
+        let rewritten = handling(request.api) != Handling::Forward;
+        let then = if rewritten { Then::Rewrite(asked) } else { Then::Forward };
+        self.forward(request, Vec::new(), then)
+    }
+
+    fn unsupported(&mut self, feature: &'static str) {
+        self.events.push_back(Event::Unsupported { feature, unit: None });
+    }
+
+    /// Learns the client's software, and asks legacy in a form that it knows.
+    fn greet(&mut self, request: Incoming) -> Result<(Incoming, Asked), Violation> {
+        if ApiKey::ApiVersions.spec().versions().contains(&request.version()) {
+            let hello: ApiVersionsRequest = request.decode()?;
+            let text = |text: &Str| (!text.is_empty()).then(|| text.as_str().to_owned());
+            let (software, version) =
+                (text(&hello.client_software_name), text(&hello.client_software_version));
+            self.name_client(request.head.client_id.as_ref(), software, version);
+            return Ok((request, Asked::Plain));
+        }
+        // The newest form that we do not know is asked in the oldest, and answered with an error in it.
+        let correlation = request.head.correlation_id;
+        let whole =
+            frame::request_frame(0, correlation, None, &ApiVersionsRequest::default()).map_err(internal)?;
+        Ok((Incoming { whole, ..request }, Asked::UnknownApiVersions))
+    }
+
+    fn forward(&mut self, request: Incoming, passed: Vec<Passed>, then: Then) -> Result<(), Violation> {
+        let slot = self.slots.open();
+        let retry = (self.role == Role::Kernel || self.role == Role::Legacy(LegacyNode::Any))
+            .then(|| request.frame());
+        let expected = Expected {
+            slot: Some(slot),
+            correlation: request.head.correlation_id,
+            api: request.api,
+            version: request.version(),
+            then,
+            passed,
+            retry,
+        };
+        self.upstream.send(request.whole, Some(expected));
+        Ok(())
+    }
+
+    /// Answers without asking anybody.
+    fn answer<R: Response>(&mut self, slot: SlotId, head: &RequestHead, body: &R) -> Result<(), Violation> {
+        let whole = frame::response_frame(head.api_version, head.correlation_id, body).map_err(internal)?;
+        self.slots.fill(slot, vec![whole]);
+        Ok(())
+    }
+
+    fn refuse<R: Owned>(&self, owners: &R, version: i16, error: ErrorCode) -> R::Response {
+        let (routes, nodes) = (self.shared.routes.table(), self.shared.nodes.table());
+        owners.refuse(version, error, &|topic, partition| leader(&routes, &nodes, topic, partition))
+    }
+
+    /// Takes legacy's answers from `input`.
+    pub(super) fn take_answers(&mut self, now: Now, input: &mut BytesMut) -> Result<Progress, Violation> {
+        loop {
+            let taken = take_whole(input, self.shared.limits.frame_bytes_max).map_err(Violation::Legacy)?;
+            match taken {
+                Taken::Frame(whole) => self.take_answer(now, whole)?,
+                Taken::Incomplete(wanted) => return Ok(Progress { paused: false, wanted }),
+            }
+        }
+    }
+
+    fn take_answer(&mut self, now: Now, whole: Bytes) -> Result<(), Violation> {
+        let expected = self
+            .upstream
+            .next_expected()
+            .ok_or_else(|| Violation::Legacy("an answer that nobody asked for".to_owned()))?;
+        let correlation = whole.get(4..).and_then(|rest| rest.first_chunk()).copied().map(i32::from_be_bytes);
+        if correlation != Some(expected.correlation) {
+            return Err(Violation::Legacy("an answer to another request".to_owned()));
+        }
+        let Expected { slot, api, version, then, passed, .. } = expected;
+        // Legacy has answered: the write has arrived, or was refused.
+        drop(passed);
+        let Some(slot) = slot else {
+            self.barrier_sent = false;
+            return self.send_barrier();
+        };
+        let answer = match then {
+            Then::Forward => whole,
+            Then::Authenticate => self.authenticated_by(version, whole)?,
+            Then::Rewrite(asked) => self.rewritten(api, version, &asked, whole)?,
+            Then::Merge(merge) => {
+                merge(self.rewritten(api, version, &Asked::Plain, whole)?).map_err(internal)?
+            }
+            Then::Fetch(plan, merge) => self.fetched(version, plan, merge, whole)?,
+            Then::Produce(ahead, merge) => return self.produced(now, slot, version, &ahead, merge, whole),
+        };
+        self.slots.fill(slot, vec![answer]);
+        Ok(())
+    }
+
+    fn rewritten(&self, api: ApiKey, version: i16, asked: &Asked, whole: Bytes) -> Result<Bytes, Violation> {
+        let (routes, nodes) = (self.shared.routes.table(), self.shared.nodes.table());
+        let rewriter = Rewriter {
+            nodes: &nodes,
+            routes: &routes,
+            any_moved: self.shared.routes.any_moved(),
+            at_kernel_node: self.role == Role::Kernel,
+        };
+        rewriter.rewrite(api, version, asked, whole).map_err(internal)
+    }
+
+    fn authenticated_by(&mut self, version: i16, whole: Bytes) -> Result<Bytes, Violation> {
+        let (_, answer) = rewrite::decode::<SaslAuthenticateResponse>(&whole, version).map_err(internal)?;
+        let accepted = answer.error_code == 0;
+        // The answer does not say whether another round follows, only the mechanism does. Served too early,
+        // a client that knows a user's name and nothing else would be let in.
+        self.authenticated = accepted
+            && match self.mechanism.as_deref() {
+                Some("PLAIN") => true,
+                Some("OAUTHBEARER") => answer.auth_bytes.is_empty(),
+                Some(scram) if scram.starts_with("SCRAM-") => answer.auth_bytes.starts_with(b"v="),
+                // Rounds of other mechanisms cannot be told apart: legacy guards its own nodes, the kernel's
+                // stays closed.
+                Some(_) | None => matches!(self.role, Role::Legacy(_)),
+            };
+        Ok(whole)
+    }
+
+    fn fetched(
+        &mut self,
+        version: i16,
+        plan: FetchPlan,
+        merge: Option<Merge>,
+        whole: Bytes,
+    ) -> Result<Bytes, Violation> {
+        const SESSIONS_SINCE: i16 = 7;
+        if version >= SESSIONS_SINCE {
+            let (_, answer) = rewrite::decode::<FetchResponse>(&whole, version).map_err(internal)?;
+            self.fetch_sessions.note(plan, &answer);
+        }
+        let answer = self.rewritten(ApiKey::Fetch, version, &Asked::Plain, whole)?;
+        merge.map_or(Ok(answer.clone()), |merge| merge(answer).map_err(internal))
+    }
+
+    fn produced(
+        &mut self,
+        now: Now,
+        slot: SlotId,
+        version: i16,
+        ahead: &[AheadBatch],
+        merge: Option<Merge>,
+        whole: Bytes,
+    ) -> Result<(), Violation> {
+        let (_, answer) = rewrite::decode::<ProduceResponse>(&whole, version).map_err(internal)?;
+        let batches: Vec<_> = ahead
+            .iter()
+            .filter_map(|batch| Some((batch.unit.id.clone(), batch.acknowledged(&answer)?)))
+            .collect();
+        let rewritten = self.rewritten(ApiKey::Produce, version, &Asked::Plain, whole)?;
+        let whole = match merge {
+            Some(merge) => merge(rewritten).map_err(internal)?,
+            None => rewritten,
+        };
+        if batches.is_empty() {
+            self.slots.fill(slot, vec![whole]);
+        } else {
+            self.wait_for_kernel(now, slot, vec![whole], batches);
+        }
+        Ok(())
+    }
+
+    /// Legacy is gone: a connection that stands for one of its brokers ends as that broker's would. On the
+    /// kernel's node what has moved goes on, and the kernel answers what was under way as far as it can.
+    pub(super) fn legacy_closed(&mut self, now: Now, reason: &str) -> Result<(), Violation> {
+        let owed = self.upstream.closed();
+        let may_fall_back = match self.role {
+            Role::Kernel => true,
+            Role::Legacy(node) => node == LegacyNode::Any && self.shared.routes.any_moved(),
+        };
+        if !may_fall_back || !self.authenticated {
+            return Err(Violation::Legacy(reason.to_owned()));
+        }
+        self.legacy_gone = true;
+        for expected in owed {
+            let Some(slot) = expected.slot else { continue };
+            let retry = expected.retry.filter(|_| can_fall_back(expected.api));
+            let Some(frame) = retry else { return Err(Violation::Legacy(reason.to_owned())) };
+            self.server.submit(now, slot.into(), frame)?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether the kernel can answer in legacy's place without having acted twice.
+fn can_fall_back(api: ApiKey) -> bool {
+    matches!(api, ApiKey::ApiVersions | ApiKey::Metadata | ApiKey::FindCoordinator | ApiKey::DescribeCluster)
+}
+
+/// What was taken out of a request, and what passed its gates.
+struct Split<R> {
+    moved: R,
+    passed: Vec<Passed>,
+}
+
+fn lookup<'a>(routes: &'a RouteTable, owner: Owner<'_>) -> Option<&'a Arc<Unit>> {
+    match owner {
+        Owner::Partition(topic, partition) => routes.partition(topic, partition),
+        Owner::Group(group) => routes.group(group),
+    }
+}
+
+fn leader(routes: &RouteTable, nodes: &NodeTable, topic: TopicRef<'_>, partition: i32) -> Leader {
+    let epoch = routes.partition(topic, partition).map_or(-1, |unit| unit.kernel_epoch());
+    Leader { node: nodes.kernel_node().map(|(id, endpoint)| (id, endpoint.clone())), epoch }
+}
+
+/// What a legacy node says of an owner that it no longer serves.
+fn refusal_code(api: ApiKey) -> ErrorCode {
+    match api {
+        ApiKey::Produce
+        | ApiKey::Fetch
+        | ApiKey::ListOffsets
+        | ApiKey::OffsetForLeaderEpoch
+        | ApiKey::DeleteRecords
+        | ApiKey::DescribeProducers => ErrorCode::NotLeaderOrFollower,
+        _ => ErrorCode::NotCoordinator,
+    }
+}
+
+fn encode<R: Request>(head: &RequestHead, request: &R) -> Result<Bytes, Violation> {
+    frame::request_frame(head.api_version, head.correlation_id, head.client_id.clone(), request)
+        .map_err(internal)
+}
+
+/// Adds `ours` to an answer to come.
+fn merge<R: Owned>(version: i16, ours: R::Response) -> Merge {
+    Box::new(move |whole| {
+        let (correlation, mut answer) = rewrite::decode::<R::Response>(&whole, version)?;
+        R::merge(&mut answer, ours);
+        Ok(frame::response_frame(version, correlation, &answer)?)
+    })
+}

@@ -1,0 +1,291 @@
+//! What legacy says about its nodes and leaders, as clients may hear it.
+//!
+//! Every answer that carries an address, a node id or a leader passes here: legacy's nodes get the proxy's
+//! addresses, moved partitions and groups the kernel's node. A node that has no address here (it has just
+//! joined) is left out: clients ask again, and no legacy address ever leaves.
+
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "`apis` looks at every API; here the ones that differ are named"
+)]
+
+use bytes::Bytes;
+
+use crate::codec::frame;
+use crate::codec::messages::{
+    ApiVersionsResponse, DescribeClusterResponse, DescribeQuorumResponse, DescribeTopicPartitionsResponse,
+    FetchResponse, FindCoordinatorRequest, FindCoordinatorResponse, ListGroupsResponse, MetadataResponse,
+    ProduceResponse, ShareAcknowledgeResponse, ShareFetchResponse, describe_cluster_response,
+    metadata_response,
+};
+use crate::codec::{ApiKey, DecodeError, EncodeError, Response, Str};
+use crate::errors::ErrorCode;
+
+use super::nodes::NodeTable;
+use super::route::{RouteTable, TopicRef, Unit};
+use super::versions;
+
+/// Why an answer of legacy could not be rewritten. It is not forwarded then.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum RewriteError {
+    /// Legacy's bytes are not the answer they should be.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    /// The rewritten answer does not fit the version.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+}
+
+/// What rewriting needs to know.
+pub(super) struct Rewriter<'a> {
+    pub(super) nodes: &'a NodeTable,
+    pub(super) routes: &'a RouteTable,
+    pub(super) any_moved: bool,
+    /// On the kernel's own node fewer APIs are offered.
+    pub(super) at_kernel_node: bool,
+}
+
+/// First version of FindCoordinator that asks for several keys.
+const FIND_COORDINATOR_KEYS: i16 = 4;
+
+/// What a client asked, where its answer alone does not say.
+#[derive(Debug, Clone, Default)]
+pub(super) enum Asked {
+    /// Nothing more.
+    #[default]
+    Plain,
+    /// The key of an older FindCoordinator; `true` for a group.
+    Coordinator(Str, bool),
+    /// A version of ApiVersions that we do not know: answered in the oldest form with an error.
+    UnknownApiVersions,
+}
+
+impl Rewriter<'_> {
+    /// Rewrites one answer. `whole` is the frame with its size prefix, `version` the request's.
+    pub(super) fn rewrite(
+        &self,
+        api: ApiKey,
+        version: i16,
+        asked: &Asked,
+        whole: Bytes,
+    ) -> Result<Bytes, RewriteError> {
+        match api {
+            ApiKey::Metadata => change(whole, version, |answer| self.metadata(answer)),
+            ApiKey::FindCoordinator => {
+                change(whole, version, |answer| self.coordinator(answer, version, asked))
+            }
+            ApiKey::DescribeCluster => change(whole, version, |answer| self.cluster(answer)),
+            ApiKey::DescribeTopicPartitions => change(whole, version, |answer| self.topic_partitions(answer)),
+            ApiKey::DescribeQuorum => change(whole, version, |answer: &mut DescribeQuorumResponse| {
+                // Controllers are no business of a client that is to leave this cluster.
+                answer.nodes.clear();
+            }),
+            ApiKey::ListGroups => change(whole, version, |answer: &mut ListGroupsResponse| {
+                answer.groups.retain(|group| !self.group_moved(&group.group_id));
+            }),
+            ApiKey::ApiVersions => self.api_versions(version, asked, whole),
+            ApiKey::Produce if version >= 10 => self.endpoints::<ProduceResponse>(whole, version),
+            ApiKey::Fetch if version >= 16 => self.endpoints::<FetchResponse>(whole, version),
+            ApiKey::ShareFetch => self.endpoints::<ShareFetchResponse>(whole, version),
+            ApiKey::ShareAcknowledge => self.endpoints::<ShareAcknowledgeResponse>(whole, version),
+            _ => Ok(whole),
+        }
+    }
+
+    fn group_moved(&self, group: &str) -> bool {
+        self.any_moved && self.routes.group(group).is_some_and(|unit| unit.is_moved())
+    }
+
+    fn partition_moved(&self, topic: TopicRef<'_>, partition: i32) -> Option<&Unit> {
+        let unit = if self.any_moved { self.routes.partition(topic, partition) } else { None };
+        unit.map(AsRef::as_ref).filter(|unit| unit.is_moved())
+    }
+
+    fn metadata(&self, answer: &mut MetadataResponse) {
+        answer.brokers.retain_mut(|broker| match self.nodes.legacy.get(&broker.node_id) {
+            Some(endpoint) => {
+                broker.host = endpoint.host.clone();
+                broker.port = endpoint.port;
+                true
+            }
+            None => false,
+        });
+        let kernel = self.any_moved.then(|| self.nodes.kernel_node()).flatten();
+        if let Some((node_id, endpoint)) = kernel {
+            answer.brokers.push(metadata_response::MetadataResponseBroker {
+                node_id,
+                host: endpoint.host.clone(),
+                port: endpoint.port,
+                ..Default::default()
+            });
+            for topic in &mut answer.topics {
+                let name = topic.name.clone().unwrap_or_default();
+                for partition in &mut topic.partitions {
+                    let topic = TopicRef::of(&name, topic.topic_id);
+                    if let Some(unit) = self.partition_moved(topic, partition.partition_index) {
+                        partition.error_code = ErrorCode::None.code();
+                        partition.leader_id = node_id;
+                        partition.leader_epoch = unit.kernel_epoch();
+                        partition.replica_nodes = vec![node_id];
+                        partition.isr_nodes = vec![node_id];
+                        partition.offline_replicas.clear();
+                    }
+                }
+            }
+        }
+    }
+
+    fn topic_partitions(&self, answer: &mut DescribeTopicPartitionsResponse) {
+        let Some((node_id, _)) = self.nodes.kernel_node() else { return };
+        for topic in &mut answer.topics {
+            let name = topic.name.clone().unwrap_or_default();
+            for partition in &mut topic.partitions {
+                let topic = TopicRef::of(&name, topic.topic_id);
+                if let Some(unit) = self.partition_moved(topic, partition.partition_index) {
+                    partition.error_code = ErrorCode::None.code();
+                    partition.leader_id = node_id;
+                    partition.leader_epoch = unit.kernel_epoch();
+                    partition.replica_nodes = vec![node_id];
+                    partition.isr_nodes = vec![node_id];
+                    partition.eligible_leader_replicas = None;
+                    partition.last_known_elr = None;
+                    partition.offline_replicas.clear();
+                }
+            }
+        }
+    }
+
+    fn cluster(&self, answer: &mut DescribeClusterResponse) {
+        if answer.endpoint_type == 2 {
+            // Controllers, asked for by tools that bootstrap from them: they are not proxied.
+            answer.brokers.clear();
+            return;
+        }
+        answer.brokers.retain_mut(|broker| match self.nodes.legacy.get(&broker.broker_id) {
+            Some(endpoint) => {
+                broker.host = endpoint.host.clone();
+                broker.port = endpoint.port;
+                true
+            }
+            None => false,
+        });
+        if let (true, Some((broker_id, endpoint))) = (self.any_moved, self.nodes.kernel_node()) {
+            answer.brokers.push(describe_cluster_response::DescribeClusterBroker {
+                broker_id,
+                host: endpoint.host.clone(),
+                port: endpoint.port,
+                ..Default::default()
+            });
+        }
+    }
+
+    fn coordinator(&self, answer: &mut FindCoordinatorResponse, version: i16, asked: &Asked) {
+        // A transactional id may be called as a group is, and only groups move.
+        let Asked::Coordinator(key, is_group) = asked else { return };
+        let is_group = *is_group;
+        if version < FIND_COORDINATOR_KEYS {
+            let (id, endpoint, error) = self.place(is_group, key, answer.node_id, answer.error_code);
+            answer.node_id = id;
+            answer.error_code = error;
+            (answer.host, answer.port) = endpoint;
+            if error == 0 {
+                answer.error_message = None;
+            }
+        }
+        for coordinator in &mut answer.coordinators {
+            let (id, endpoint, error) =
+                self.place(is_group, &coordinator.key, coordinator.node_id, coordinator.error_code);
+            coordinator.node_id = id;
+            coordinator.error_code = error;
+            (coordinator.host, coordinator.port) = endpoint;
+            if error == 0 {
+                coordinator.error_message = None;
+            }
+        }
+    }
+
+    /// Node, address and error of a coordinator.
+    fn place(&self, is_group: bool, key: &str, node_id: i32, error: i16) -> (i32, (Str, i32), i16) {
+        if let (true, Some((id, endpoint))) = (is_group && self.group_moved(key), self.nodes.kernel_node()) {
+            return (id, (endpoint.host.clone(), endpoint.port), ErrorCode::None.code());
+        }
+        if error != 0 {
+            return (-1, (Str::default(), -1), error);
+        }
+        match self.nodes.legacy.get(&node_id) {
+            Some(endpoint) => (node_id, (endpoint.host.clone(), endpoint.port), error),
+            None => (-1, (Str::default(), -1), ErrorCode::CoordinatorNotAvailable.code()),
+        }
+    }
+
+    fn api_versions(&self, version: i16, asked: &Asked, whole: Bytes) -> Result<Bytes, RewriteError> {
+        let unknown = matches!(asked, Asked::UnknownApiVersions);
+        let version = if unknown { 0 } else { version };
+        change(whole, version, |answer: &mut ApiVersionsResponse| {
+            versions::restrict(answer, self.at_kernel_node);
+            if unknown {
+                answer.error_code = ErrorCode::UnsupportedVersion.code();
+            }
+        })
+    }
+
+    /// Rewrites the node endpoints that newer answers carry with an error. Without any, the frame goes out as
+    /// it came.
+    fn endpoints<R: Response + HasEndpoints>(
+        &self,
+        whole: Bytes,
+        version: i16,
+    ) -> Result<Bytes, RewriteError> {
+        let (correlation, mut answer) = decode::<R>(&whole, version)?;
+        if !answer.rewrite_endpoints(self.nodes) {
+            return Ok(whole);
+        }
+        Ok(frame::response_frame(version, correlation, &answer)?)
+    }
+}
+
+/// Answers with node endpoints.
+trait HasEndpoints {
+    /// Replaces the endpoints; says whether there were any.
+    fn rewrite_endpoints(&mut self, nodes: &NodeTable) -> bool;
+}
+
+macro_rules! has_endpoints {
+    ($($response:ty),*) => {
+        $(impl HasEndpoints for $response {
+            fn rewrite_endpoints(&mut self, nodes: &NodeTable) -> bool {
+                let any = !self.node_endpoints.is_empty();
+                self.node_endpoints.retain_mut(|endpoint| match nodes.endpoint(endpoint.node_id) {
+                    Some(address) => {
+                        endpoint.host = address.host.clone();
+                        endpoint.port = address.port;
+                        true
+                    }
+                    None => false,
+                });
+                any
+            }
+        })*
+    };
+}
+has_endpoints!(ProduceResponse, FetchResponse, ShareFetchResponse, ShareAcknowledgeResponse);
+
+/// Decodes a response frame (size prefix included).
+pub(super) fn decode<R: Response>(whole: &Bytes, version: i16) -> Result<(i32, R), DecodeError> {
+    let body = whole.slice(4.min(whole.len())..);
+    let (header, reader) = frame::read_response_header(body, R::API, version)?;
+    Ok((header.correlation_id, R::decode_rest(reader, version)?))
+}
+
+/// Decodes, changes and encodes again.
+fn change<R: Response>(whole: Bytes, version: i16, edit: impl FnOnce(&mut R)) -> Result<Bytes, RewriteError> {
+    let (correlation, mut answer) = decode::<R>(&whole, version)?;
+    edit(&mut answer);
+    Ok(frame::response_frame(version, correlation, &answer)?)
+}
+
+/// What a FindCoordinator asks for, as far as its answer will not repeat it.
+pub(super) fn asked_coordinator(request: &FindCoordinatorRequest) -> Asked {
+    const GROUP: i8 = 0;
+    Asked::Coordinator(request.key.clone(), request.key_type == GROUP)
+}

@@ -1,0 +1,258 @@
+//! Which side serves each partition and group of a legacy cluster: shared by all sessions of a process,
+//! published by the handover.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use arc_swap::{ArcSwap, Guard};
+use kernel_model::LogId;
+use session::{Gate, Lease, Side, UnitId};
+
+use crate::codec::{Str, Uuid};
+
+/// A partition or a group of a migration.
+#[derive(Debug)]
+pub struct Unit {
+    /// Its name in ledger, status and logs.
+    pub id: UnitId,
+    /// Which side may serve it.
+    pub gate: Gate,
+    log: OnceLock<LogId>,
+    dual_write: AtomicBool,
+    legacy_epoch: AtomicI32,
+    kernel_epoch: AtomicI32,
+}
+
+impl Unit {
+    /// A unit that `side` serves.
+    #[must_use]
+    pub fn new(id: UnitId, side: Side) -> Self {
+        Self {
+            id,
+            gate: Gate::new(side),
+            log: OnceLock::new(),
+            dual_write: AtomicBool::new(false),
+            legacy_epoch: AtomicI32::new(-1),
+            kernel_epoch: AtomicI32::new(-1),
+        }
+    }
+
+    /// Where the kernel keeps a partition; `None` for a group, and before its copy exists.
+    #[must_use]
+    pub fn log(&self) -> Option<LogId> {
+        self.log.get().copied()
+    }
+
+    /// Notes where the kernel keeps the partition; the first one stays.
+    pub fn set_log(&self, log: LogId) {
+        self.log.get_or_init(|| log);
+    }
+
+    /// Whether an answer waits until the kernel holds the batch too.
+    #[must_use]
+    pub fn dual_write(&self) -> bool {
+        self.dual_write.load(Ordering::Acquire)
+    }
+
+    /// Switches dual-write on or off for answers that come from now on.
+    pub fn set_dual_write(&self, on: bool) {
+        self.dual_write.store(on, Ordering::Release);
+    }
+
+    /// Newest leader epoch that legacy has shown (−1: none yet).
+    #[must_use]
+    pub fn legacy_epoch(&self) -> i32 {
+        self.legacy_epoch.load(Ordering::Acquire)
+    }
+
+    /// Notes a leader epoch that legacy has shown; an older one changes nothing.
+    pub fn see_legacy_epoch(&self, epoch: i32) {
+        self.legacy_epoch.fetch_max(epoch, Ordering::AcqRel);
+    }
+
+    /// Epoch under which the kernel leads (−1: it does not).
+    #[must_use]
+    pub fn kernel_epoch(&self) -> i32 {
+        self.kernel_epoch.load(Ordering::Acquire)
+    }
+
+    /// Sets the epoch under which the kernel leads; before the gate is released to it.
+    pub fn set_kernel_epoch(&self, epoch: i32) {
+        self.kernel_epoch.store(epoch, Ordering::Release);
+    }
+
+    /// Whether the kernel is primary.
+    #[must_use]
+    pub fn is_moved(&self) -> bool {
+        self.gate.side() == Side::Kernel
+    }
+}
+
+/// The units of one topic.
+#[derive(Debug, Default, Clone)]
+pub struct TopicRoute {
+    /// Topic id (zero where the cluster has none).
+    pub id: Uuid,
+    /// Partition number to unit.
+    pub partitions: BTreeMap<i32, Arc<Unit>>,
+}
+
+/// The units of one cluster. Immutable: a change publishes a new table; the units themselves are shared.
+#[derive(Debug, Default, Clone)]
+pub struct RouteTable {
+    topics: BTreeMap<Str, TopicRoute>,
+    names: BTreeMap<Uuid, Str>,
+    groups: BTreeMap<Str, Arc<Unit>>,
+}
+
+impl RouteTable {
+    /// Adds or replaces a topic.
+    pub fn insert_topic(&mut self, name: &str, route: TopicRoute) {
+        let name = Str::from(name);
+        if route.id != Uuid::default() {
+            self.names.insert(route.id, name.clone());
+        }
+        self.topics.insert(name, route);
+    }
+
+    /// Adds or replaces a group.
+    pub fn insert_group(&mut self, name: &str, unit: Arc<Unit>) {
+        self.groups.insert(Str::from(name), unit);
+    }
+
+    /// The topic's units.
+    #[must_use]
+    pub fn topic(&self, name: &str) -> Option<&TopicRoute> {
+        self.topics.get(name)
+    }
+
+    /// The topic that has this id.
+    #[must_use]
+    pub fn topic_name(&self, id: Uuid) -> Option<&Str> {
+        self.names.get(&id)
+    }
+
+    /// A partition's unit, by the topic's name or, where that is empty, its id.
+    #[must_use]
+    pub fn partition(&self, topic: TopicRef<'_>, partition: i32) -> Option<&Arc<Unit>> {
+        let route = match topic {
+            TopicRef::Name(name) => self.topics.get(name),
+            TopicRef::Id(id) => self.names.get(&id).and_then(|name| self.topics.get(name)),
+        };
+        route?.partitions.get(&partition)
+    }
+
+    /// A group's unit.
+    #[must_use]
+    pub fn group(&self, name: &str) -> Option<&Arc<Unit>> {
+        self.groups.get(name)
+    }
+
+    /// All topics with their units, by name.
+    pub fn topics(&self) -> impl Iterator<Item = (&Str, &TopicRoute)> {
+        self.topics.iter()
+    }
+
+    /// All groups with their units, by name.
+    pub fn groups(&self) -> impl Iterator<Item = (&Str, &Arc<Unit>)> {
+        self.groups.iter()
+    }
+
+    /// Every unit.
+    pub fn units(&self) -> impl Iterator<Item = &Arc<Unit>> {
+        self.topics.values().flat_map(|topic| topic.partitions.values()).chain(self.groups.values())
+    }
+
+    /// Whether there is nothing that could move.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.topics.is_empty() && self.groups.is_empty()
+    }
+}
+
+/// How a request names a topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TopicRef<'a> {
+    /// By name.
+    Name(&'a str),
+    /// By id (the newer versions).
+    Id(Uuid),
+}
+
+impl<'a> TopicRef<'a> {
+    /// The reference that a request makes: by id from the version on that has no names.
+    #[must_use]
+    pub fn of(name: &'a str, id: Uuid) -> Self {
+        if name.is_empty() { Self::Id(id) } else { Self::Name(name) }
+    }
+}
+
+/// What all sessions in front of one cluster share.
+#[derive(Debug)]
+pub struct Routes {
+    table: ArcSwap<RouteTable>,
+    moves: AtomicU64,
+    retired: AtomicBool,
+    lease: Lease,
+}
+
+impl Routes {
+    /// No units yet; the right to forward holds until `lease_until` on the monotonic clock.
+    #[must_use]
+    pub fn new(lease_until: Duration) -> Self {
+        Self {
+            table: ArcSwap::from_pointee(RouteTable::default()),
+            moves: AtomicU64::new(0),
+            retired: AtomicBool::new(false),
+            lease: Lease::new(lease_until),
+        }
+    }
+
+    /// The current table. Not to be held across a wait.
+    #[must_use]
+    pub fn table(&self) -> Guard<Arc<RouteTable>> {
+        self.table.load()
+    }
+
+    /// Replaces the table. Units that stay must be the same `Arc`s: sessions count on their gates.
+    pub fn publish(&self, table: RouteTable) {
+        self.table.store(Arc::new(table));
+    }
+
+    /// How many times units changed sides; a session that saw an older number checks again what it holds.
+    #[must_use]
+    pub fn moves(&self) -> u64 {
+        self.moves.load(Ordering::Acquire)
+    }
+
+    /// Opens a unit's gate to `side` and makes every session look again.
+    pub fn release(&self, unit: &Unit, side: Side) {
+        unit.gate.release(side);
+        self.moves.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Whether any unit is served by the kernel.
+    #[must_use]
+    pub fn any_moved(&self) -> bool {
+        self.moves() > 0 && self.table().units().any(|unit| unit.is_moved())
+    }
+
+    /// Whether legacy is no longer contacted.
+    #[must_use]
+    pub fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::Acquire)
+    }
+
+    /// Legacy is no longer contacted from now on: the kernel answers everything.
+    pub fn retire(&self) {
+        self.retired.store(true, Ordering::Release);
+    }
+
+    /// The right to forward writes to legacy.
+    #[must_use]
+    pub fn lease(&self) -> &Lease {
+        &self.lease
+    }
+}

@@ -1,0 +1,416 @@
+//! The state of one proxied connection, and how it meets its driver.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use bytes::{Bytes, BytesMut};
+use kernel_model::{KernelError, Now};
+use session::{
+    Answer, Event, LegacyAction, LegacyEvent, LegacyNode, Progress, Request, RequestId, Session, UnitId,
+    Violation,
+};
+
+use super::fetch::FetchSessions;
+use super::nodes::Nodes;
+use super::route::Routes;
+use super::slots::{SlotId, Slots};
+use super::upstream::{Merge, Passed, Taken, Upstream, take_whole};
+use crate::codec::{ApiKey, Str};
+use crate::server::{ClusterView, Server, Ticket};
+
+/// Bounds of a proxied connection.
+#[derive(Debug, Clone, Copy)]
+pub struct GatewayLimits {
+    /// Largest frame before the client is authenticated, in bytes.
+    pub frame_bytes_before_auth_max: usize,
+    /// Largest frame, in bytes.
+    pub frame_bytes_max: usize,
+    /// Requests without an answer.
+    pub in_flight_max: usize,
+    /// Bytes that wait for the connection to legacy.
+    pub unsent_bytes_max: usize,
+    /// Longest wait for the first complete request.
+    pub handshake: Duration,
+    /// Longest silence.
+    pub idle: Duration,
+    /// How long an answer waits for the kernel in dual-write.
+    pub dual_write: Duration,
+}
+
+impl Default for GatewayLimits {
+    fn default() -> Self {
+        Self {
+            frame_bytes_before_auth_max: 512 << 10,
+            frame_bytes_max: 100 << 20,
+            in_flight_max: 256,
+            unsent_bytes_max: 8 << 20,
+            handshake: Duration::from_secs(10),
+            idle: Duration::from_secs(600),
+            dual_write: Duration::from_secs(1),
+        }
+    }
+}
+
+/// Which node of the cluster a connection stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// A legacy broker, or any of them for the bootstrap address.
+    Legacy(LegacyNode),
+    /// The kernel's node.
+    Kernel,
+}
+
+/// What all connections to one proxied cluster share.
+#[derive(Debug)]
+pub struct ClusterShared {
+    /// Who serves what.
+    pub routes: Routes,
+    /// Where clients reach the nodes.
+    pub nodes: Nodes,
+    /// What the kernel tells of the cluster where it answers in legacy's place.
+    pub view: ArcSwap<ClusterView>,
+    /// Bounds.
+    pub limits: GatewayLimits,
+    /// Clients authenticate (relayed to legacy) before anything else is served.
+    pub sasl: bool,
+}
+
+/// Our own requests carry this bit, to tell them from the server's.
+const OWN_REQUEST: u64 = 1 << 63;
+/// Bytes queued for the client before reading from legacy and the client stops.
+const TRANSMIT_BYTES_MAX: usize = 4 << 20;
+
+/// One client connection in front of a legacy cluster.
+pub struct GatewaySession {
+    pub(super) role: Role,
+    pub(super) shared: Arc<ClusterShared>,
+    pub(super) server: Server,
+    pub(super) slots: Slots,
+    pub(super) upstream: Upstream,
+    pub(super) fetch_sessions: FetchSessions,
+    pub(super) authenticated: bool,
+    /// SASL mechanism that the client asked for.
+    pub(super) mechanism: Option<String>,
+    /// Writes with acks=0 that no barrier has followed yet.
+    pub(super) unanswered: Vec<Passed>,
+    pub(super) barrier_sent: bool,
+    /// Nothing can be relayed: the kernel answers what it can.
+    pub(super) legacy_gone: bool,
+    /// What to do with an answer of the server before it leaves.
+    pub(super) finish: BTreeMap<SlotId, Merge>,
+    held: Option<Held>,
+    ahead: BTreeMap<SlotId, Ahead>,
+    ahead_requests: BTreeMap<RequestId, (SlotId, UnitId)>,
+    requests: VecDeque<(RequestId, Request)>,
+    next_request: u64,
+    transmit: VecDeque<Bytes>,
+    transmit_bytes: usize,
+    pub(super) events: VecDeque<Event>,
+    used: BTreeSet<(i16, i16)>,
+    client_named: bool,
+    pub(super) close_after_answers: bool,
+    quiet_since: Duration,
+    greeted: bool,
+    /// A violation found where none can be reported: the next call does.
+    failed: Option<Violation>,
+}
+
+/// A frame that waits for its unit.
+struct Held {
+    request: RequestId,
+    frame: Bytes,
+}
+
+/// An answer that waits for the kernel.
+struct Ahead {
+    answer: Vec<Bytes>,
+    outstanding: usize,
+    deadline: Duration,
+}
+
+impl GatewaySession {
+    /// A new connection to the node that `role` names.
+    #[must_use]
+    pub fn new(role: Role, shared: Arc<ClusterShared>, server: Server, now: Now) -> Self {
+        let node = match role {
+            Role::Legacy(node) => node,
+            Role::Kernel => LegacyNode::Any,
+        };
+        let authenticated = !shared.sasl;
+        Self {
+            role,
+            shared,
+            server,
+            slots: Slots::default(),
+            upstream: Upstream::new(node),
+            fetch_sessions: FetchSessions::default(),
+            authenticated,
+            mechanism: None,
+            unanswered: Vec::new(),
+            barrier_sent: false,
+            legacy_gone: false,
+            finish: BTreeMap::new(),
+            held: None,
+            ahead: BTreeMap::new(),
+            ahead_requests: BTreeMap::new(),
+            requests: VecDeque::new(),
+            next_request: 0,
+            transmit: VecDeque::new(),
+            transmit_bytes: 0,
+            events: VecDeque::new(),
+            used: BTreeSet::new(),
+            client_named: false,
+            close_after_answers: false,
+            quiet_since: now.elapsed,
+            greeted: false,
+            failed: None,
+        }
+    }
+
+    fn own_request(&mut self, request: Request) -> RequestId {
+        let id = RequestId(OWN_REQUEST | self.next_request);
+        self.next_request += 1;
+        self.requests.push_back((id, request));
+        id
+    }
+
+    /// Keeps a frame until its unit is released; nothing more is read meanwhile, so the order stays.
+    pub(super) fn hold(&mut self, unit: UnitId, frame: Bytes) {
+        let request = self.own_request(Request::Hold(unit));
+        self.held = Some(Held { request, frame });
+    }
+
+    /// Sends an answer once the kernel holds all batches, or its deadline has passed.
+    pub(super) fn wait_for_kernel(
+        &mut self,
+        now: Now,
+        slot: SlotId,
+        answer: Vec<Bytes>,
+        batches: Vec<(UnitId, Request)>,
+    ) {
+        let deadline = now.deadline(self.shared.limits.dual_write);
+        self.ahead.insert(slot, Ahead { answer, outstanding: batches.len(), deadline });
+        for (unit, request) in batches {
+            let id = self.own_request(request);
+            self.ahead_requests.insert(id, (slot, unit));
+        }
+    }
+
+    fn kernel_has(&mut self, slot: SlotId) {
+        let Some(ahead) = self.ahead.get_mut(&slot) else { return };
+        ahead.outstanding = ahead.outstanding.saturating_sub(1);
+        if ahead.outstanding == 0
+            && let Some(done) = self.ahead.remove(&slot)
+        {
+            self.slots.fill(slot, done.answer);
+        }
+    }
+
+    /// Gives up waiting for the kernel where the deadline has passed: the client's answer is legacy's, and a
+    /// slow kernel may only delay it.
+    fn release_late(&mut self, now: Now) {
+        let late: Vec<SlotId> = self
+            .ahead
+            .iter()
+            .filter(|(_, each)| each.deadline <= now.elapsed)
+            .map(|(slot, _)| *slot)
+            .collect();
+        for slot in late {
+            if let Some(ahead) = self.ahead.remove(&slot) {
+                self.slots.fill(slot, ahead.answer);
+            }
+            let missed: Vec<RequestId> =
+                self.ahead_requests.iter().filter(|(_, (of, _))| *of == slot).map(|(id, _)| *id).collect();
+            for id in missed {
+                if let Some((_, unit)) = self.ahead_requests.remove(&id) {
+                    let reason = "the kernel did not answer in time".to_owned();
+                    self.events.push_back(Event::DualWriteMissed { unit, reason });
+                }
+            }
+        }
+    }
+
+    /// Notes an API that the client uses, once.
+    pub(super) fn observe(&mut self, api: i16, version: i16, client_id: Option<&Str>) {
+        if self.used.insert((api, version)) {
+            self.events.push_back(Event::Used { api, version });
+        }
+        if !self.client_named && api != ApiKey::ApiVersions.code() {
+            self.name_client(client_id, None, None);
+        }
+    }
+
+    /// Notes who the client is.
+    pub(super) fn name_client(
+        &mut self,
+        client_id: Option<&Str>,
+        software: Option<String>,
+        version: Option<String>,
+    ) {
+        self.client_named = true;
+        let id = client_id.map(|id| id.as_str().to_owned()).unwrap_or_default();
+        self.events.push_back(Event::Client { id, software, version });
+    }
+
+    /// Takes frames from `input` while there is room for their answers.
+    fn take_frames(&mut self, now: Now, input: &mut BytesMut) -> Result<Progress, Violation> {
+        while self.wants_input() {
+            let max = if self.authenticated {
+                self.shared.limits.frame_bytes_max
+            } else {
+                self.shared.limits.frame_bytes_before_auth_max
+            };
+            match take_whole(input, max).map_err(Violation::Limit)? {
+                Taken::Frame(frame) => {
+                    self.greeted = true;
+                    self.quiet_since = now.elapsed;
+                    self.dispatch(now, frame)?;
+                }
+                Taken::Incomplete(wanted) => return Ok(Progress { paused: false, wanted }),
+            }
+        }
+        Ok(Progress { paused: true, wanted: 0 })
+    }
+
+    /// Moves finished answers towards the client.
+    pub(super) fn settle(&mut self) -> Result<(), Violation> {
+        if let Some(violation) = self.server.poll_violation() {
+            self.failed.get_or_insert(violation);
+        }
+        while let Some((ticket, response)) = self.server.poll_done() {
+            let slot = SlotId(ticket.0);
+            let answer = match (self.finish.remove(&slot), response) {
+                (Some(merge), Some(parts)) => vec![merge(join(parts)).map_err(internal)?],
+                (_, response) => response.unwrap_or_default(),
+            };
+            self.slots.fill(slot, answer);
+        }
+        while let Some(answer) = self.slots.take_ready() {
+            for part in answer {
+                self.transmit_bytes = self.transmit_bytes.saturating_add(part.len());
+                self.transmit.push_back(part);
+            }
+        }
+        if self.close_after_answers && self.slots.len() == 0 {
+            return Err(Violation::Closed);
+        }
+        Ok(())
+    }
+}
+
+/// Our own answer could not be built: the connection cannot go on.
+pub(super) fn internal(error: impl std::fmt::Display) -> Violation {
+    Violation::Legacy(format!("its answer could not be rewritten: {error}"))
+}
+
+fn join(parts: Vec<Bytes>) -> Bytes {
+    let mut joined = BytesMut::with_capacity(parts.iter().map(Bytes::len).sum());
+    for part in parts {
+        joined.extend_from_slice(&part);
+    }
+    joined.freeze()
+}
+
+impl Session for GatewaySession {
+    fn handle_input(&mut self, now: Now, input: &mut BytesMut) -> Result<Progress, Violation> {
+        let progress = self.take_frames(now, input)?;
+        self.settle()?;
+        Ok(progress)
+    }
+
+    fn handle_reply(&mut self, now: Now, id: RequestId, answer: Result<Answer, KernelError>) {
+        if id.0 & OWN_REQUEST == 0 {
+            self.server.handle_reply(now, id, answer);
+        } else if let Some((slot, unit)) = self.ahead_requests.remove(&id) {
+            if let Err(error) = answer {
+                let reason = error.to_string();
+                self.events.push_back(Event::DualWriteMissed { unit, reason });
+            }
+            self.kernel_has(slot);
+        } else if self.held.as_ref().is_some_and(|held| held.request == id)
+            && let Some(held) = self.held.take()
+            && let Err(violation) = self.dispatch(now, held.frame)
+        {
+            self.failed.get_or_insert(violation);
+        }
+        if let Err(violation) = self.settle() {
+            self.failed.get_or_insert(violation);
+        }
+    }
+
+    fn handle_legacy(&mut self, now: Now, event: LegacyEvent<'_>) -> Result<Progress, Violation> {
+        let progress = match event {
+            LegacyEvent::Connected => {
+                self.upstream.connected();
+                Progress::default()
+            }
+            LegacyEvent::Bytes(input) => self.take_answers(now, input)?,
+            LegacyEvent::Closed(reason) => {
+                self.legacy_closed(now, reason)?;
+                Progress::default()
+            }
+        };
+        self.settle()?;
+        Ok(progress)
+    }
+
+    fn handle_timeout(&mut self, now: Now) -> Result<(), Violation> {
+        if let Some(violation) = self.failed.take() {
+            return Err(violation);
+        }
+        self.server.handle_timeout(now);
+        self.release_late(now);
+        self.settle()?;
+        if !self.greeted && now.elapsed >= self.quiet_since + self.shared.limits.handshake {
+            return Err(Violation::TimedOut("no request came"));
+        }
+        if self.slots.len() == 0 && now.elapsed >= self.quiet_since + self.shared.limits.idle {
+            return Err(Violation::TimedOut("idle"));
+        }
+        Ok(())
+    }
+
+    fn poll_transmit(&mut self) -> Option<Bytes> {
+        let part = self.transmit.pop_front()?;
+        self.transmit_bytes = self.transmit_bytes.saturating_sub(part.len());
+        Some(part)
+    }
+
+    fn poll_request(&mut self) -> Option<(RequestId, Request)> {
+        self.requests.pop_front().or_else(|| self.server.poll_request())
+    }
+
+    fn poll_legacy(&mut self) -> Option<LegacyAction> {
+        self.upstream.poll()
+    }
+
+    fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    fn poll_timeout(&self) -> Option<Duration> {
+        if self.failed.is_some() {
+            return Some(Duration::ZERO);
+        }
+        let ahead = self.ahead.values().map(|ahead| ahead.deadline).min();
+        let silence = if self.greeted { self.shared.limits.idle } else { self.shared.limits.handshake };
+        [Some(self.quiet_since + silence), ahead, self.server.poll_timeout()].into_iter().flatten().min()
+    }
+
+    fn wants_input(&self) -> bool {
+        self.held.is_none()
+            && self.failed.is_none()
+            && !self.close_after_answers
+            && self.slots.len() < self.shared.limits.in_flight_max
+            && self.upstream.unsent_bytes() < self.shared.limits.unsent_bytes_max
+            && self.transmit_bytes < TRANSMIT_BYTES_MAX
+    }
+}
+
+impl From<SlotId> for Ticket {
+    fn from(slot: SlotId) -> Self {
+        Self(slot.0)
+    }
+}
