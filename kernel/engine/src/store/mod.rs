@@ -8,9 +8,11 @@
 //! | store | what survives |
 //! |---|---|
 //! | [`memory`] | nothing a restart of the process; a simulated crash, where a [`memory::MemoryDisk`] is given |
+//! | [`local`] | what was durable: it is on disk |
 //! | [`faulty`] | what its inner store keeps, less what a crash takes from it |
 
 pub mod faulty;
+pub mod local;
 pub mod memory;
 
 use bytes::Bytes;
