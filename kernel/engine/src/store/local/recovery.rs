@@ -56,8 +56,8 @@ pub(crate) fn recover(
         damaged: Vec::new(),
     };
     let numbers = files.iter().filter_map(|(name, len)| Some((segment_number(name)?, *len)));
-    let (older, later): (Vec<_>, Vec<_>) =
-        numbers.partition(|(number, _)| *number < applied.position.segment);
+    let mut older: BTreeMap<u32, u64> = numbers.collect();
+    let later = older.split_off(&applied.position.segment);
     found.keep_older(disk, contents, &older)?;
     let (later, blank) = open_later(disk, later)?;
     check_sequence(applied, &later)?;
@@ -86,7 +86,10 @@ struct Blank {
 }
 
 /// Opens the segments from the checkpoint on, and those behind the end whose header was never written.
-fn open_later(disk: &FencedDisk, numbers: Vec<(u32, u64)>) -> Result<(Vec<Later>, Vec<Blank>), KernelError> {
+fn open_later(
+    disk: &FencedDisk,
+    numbers: BTreeMap<u32, u64>,
+) -> Result<(Vec<Later>, Vec<Blank>), KernelError> {
     let mut later = Vec::new();
     let mut blank: Vec<Blank> = Vec::new();
     for (number, len) in numbers {
@@ -158,23 +161,22 @@ impl Found {
         &mut self,
         disk: &FencedDisk,
         contents: &Contents,
-        older: &[(u32, u64)],
+        older: &BTreeMap<u32, u64>,
     ) -> Result<(), KernelError> {
-        let lengths: BTreeMap<u32, u64> = older.iter().copied().collect();
         for number in contents.index.used_segments() {
             let Some(wanted) = contents.index.reach(number) else { continue };
             let name = segment_name(number);
-            let bytes = lengths.get(&number).copied().unwrap_or(0);
+            let bytes = older.get(&number).copied().unwrap_or(0);
             let file = disk.disk().open(&name).ok();
             if file.is_none() {
                 self.damaged.push(format!("{name}: the file is missing"));
-            } else if bytes < wanted && lengths.contains_key(&number) {
+            } else if bytes < wanted && older.contains_key(&number) {
                 self.damaged.push(format!("{name} at byte {bytes}: the file is cut"));
             }
             self.segments.insert(number, Registered { segment: Arc::new(Segment { name, file }), bytes });
         }
-        let stale = older.iter().filter(|(number, _)| contents.index.usage(*number).is_none());
-        let stale: Vec<String> = stale.map(|(number, _)| segment_name(*number)).collect();
+        let stale = older.keys().filter(|number| contents.index.usage(**number).is_none());
+        let stale: Vec<String> = stale.map(|number| segment_name(*number)).collect();
         Ok(disk.remove(&stale)?)
     }
 
