@@ -2,4 +2,5 @@
 //! shard).
 
 pub mod catalog;
+pub mod group;
 pub mod message;

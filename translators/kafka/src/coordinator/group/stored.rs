@@ -1,0 +1,113 @@
+//! Where a group lies in the shard's keys.
+//!
+//! ```text
+//! g m GROUP                                   last completed generation (a packed group, no offsets)
+//! g o u16 length GROUP u16 length TOPIC i32   offset of a partition
+//! g f GROUP                                   the group follows legacy
+//! g p i32                                     how far a partition of `__consumer_offsets` was followed
+//! ```
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use kernel_model::commit::Op;
+use kernel_model::coordinator::CoordinatorKind;
+
+use super::packing::Packed;
+use super::snapshot::{CommittedOffset, GroupSnapshot, OffsetKey};
+use crate::codec::Str;
+
+/// The coordinator's kind: `g`.
+pub const KIND: CoordinatorKind = CoordinatorKind(b'g');
+
+/// What a key is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum StoredKey {
+    Group(Str),
+    Offset(Str, OffsetKey),
+    Following(Str),
+    Progress(i32),
+}
+
+impl StoredKey {
+    pub(super) fn parse(key: Bytes) -> Option<Self> {
+        let mut rest = key;
+        if rest.try_get_u8().ok()? != KIND.0 {
+            return None;
+        }
+        match rest.try_get_u8().ok()? {
+            b'm' => Str::try_from(rest).ok().map(Self::Group),
+            b'f' => Str::try_from(rest).ok().map(Self::Following),
+            b'p' => rest.try_get_i32().ok().map(Self::Progress),
+            b'o' => {
+                let group = take_name(&mut rest)?;
+                let topic = take_name(&mut rest)?;
+                let partition = rest.try_get_i32().ok()?;
+                rest.is_empty().then_some(Self::Offset(group, OffsetKey { topic, partition }))
+            }
+            _ => None,
+        }
+    }
+}
+
+fn take_name(rest: &mut Bytes) -> Option<Str> {
+    let length = usize::from(rest.try_get_u16().ok()?);
+    (length <= rest.len()).then(|| rest.split_to(length)).and_then(|name| Str::try_from(name).ok())
+}
+
+/// Prefix of every key of this coordinator.
+pub(super) const PREFIX: &[u8] = &[KIND.0];
+
+fn key(kind: u8, group: &str) -> Bytes {
+    let mut out = BytesMut::with_capacity(2 + group.len());
+    out.put_slice(&[KIND.0, kind]);
+    out.put_slice(group.as_bytes());
+    out.freeze()
+}
+
+fn offset_key(group: &str, key: &OffsetKey) -> Bytes {
+    let mut out = BytesMut::with_capacity(10 + group.len() + key.topic.len());
+    out.put_slice(&[KIND.0, b'o']);
+    for name in [group, key.topic.as_str()] {
+        // Names come off the wire, where they are at most `i16::MAX` bytes long.
+        out.put_u16(u16::try_from(name.len()).unwrap_or(u16::MAX));
+        out.put_slice(name.as_bytes());
+    }
+    out.put_i32(key.partition);
+    out.freeze()
+}
+
+fn put(key: Bytes, value: Bytes) -> Op {
+    Op::KvPut { key, value, expires_ms: None }
+}
+
+/// Stores the generation of a group; its offsets have keys of their own.
+pub(super) fn put_group(group: &GroupSnapshot) -> Op {
+    debug_assert!(group.offsets.is_empty(), "offsets are stored apart");
+    put(key(b'm', &group.group_id), group.to_packed())
+}
+
+pub(super) fn delete_group(group: &str) -> Op {
+    Op::KvDelete { key: key(b'm', group) }
+}
+
+pub(super) fn put_offset(group: &str, at: &OffsetKey, offset: &CommittedOffset) -> Op {
+    put(offset_key(group, at), offset.to_packed())
+}
+
+pub(super) fn delete_offset(group: &str, at: &OffsetKey) -> Op {
+    Op::KvDelete { key: offset_key(group, at) }
+}
+
+pub(super) fn put_following(group: &str) -> Op {
+    put(key(b'f', group), Bytes::new())
+}
+
+pub(super) fn delete_following(group: &str) -> Op {
+    Op::KvDelete { key: key(b'f', group) }
+}
+
+pub(super) fn put_progress(partition: i32, next_offset: i64) -> Op {
+    let mut out = BytesMut::new();
+    out.put_slice(&[KIND.0, b'p']);
+    out.put_i32(partition);
+    put(out.freeze(), next_offset.to_packed())
+}
