@@ -28,6 +28,7 @@ use kernel_model::request::{ReadLimit, Request};
 use kernel_model::time::Now;
 
 use crate::draft::{Draft, Source};
+use crate::invariants::Violation;
 use crate::limits::Limits;
 use crate::log::parked::Parked;
 use crate::outbox::OutboxEntry;
@@ -150,6 +151,17 @@ impl Shard {
     #[must_use]
     pub fn submitted(&self) -> Seq {
         self.submitted
+    }
+
+    /// What is wrong with its state; nothing, but for a bug. Looks at everything: for simulations.
+    #[must_use]
+    pub fn violations(&self) -> Vec<Violation> {
+        let mut found = crate::invariants::check(&self.state, self.submitted, self.durable);
+        let ordered = self.waiting.iter().is_sorted_by_key(|(seq, _)| *seq);
+        if !ordered || self.waiting.front().is_some_and(|(seq, _)| *seq <= self.durable) {
+            found.push(Violation::Positions);
+        }
+        found
     }
 
     /// Takes a request. Its answer comes from `poll_reply`, now or later, exactly once.
