@@ -51,6 +51,8 @@ pub struct ShardStats {
     pub overloaded: u64,
     /// Outbox entries of other shards that could not apply and were passed over.
     pub outbox_refused: u64,
+    /// Requests ahead of a mirrored log's end that had to wait.
+    pub parked: u64,
     /// Bytes of provisional tails that a feed replaced.
     pub replaced_bytes: u64,
 }
@@ -172,6 +174,9 @@ impl Shard {
             return;
         }
         if self.waiting.len() >= self.limits.pending_replies_max {
+            if let Request::Append { log, batches, .. } = &request {
+                self.note_refused(*log, batches);
+            }
             self.refuse(from, KernelError::Overloaded);
             return;
         }
