@@ -50,10 +50,9 @@ async fn hosts(count: u16) -> (ShardHosts, Arc<Health>) {
 }
 
 async fn get(shards: &Shards, shard: u16, key: &'static str) -> Option<Bytes> {
-    match shards.ask(ShardId(shard), Request::Get { key: Bytes::from(key) }).await.unwrap() {
-        Reply::Value(value) => value,
-        other => panic!("{other:?}"),
-    }
+    let reply = shards.ask(ShardId(shard), Request::Get { key: Bytes::from(key) }).await.unwrap();
+    let Reply::Value(value) = reply else { panic!("{reply:?}") };
+    value
 }
 
 #[tokio::test]

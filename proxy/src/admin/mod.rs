@@ -1,0 +1,158 @@
+//! The admin API: plain HTTP, meant for loopback or a private network.
+//!
+//! | method and path | answer |
+//! |---|---|
+//! | `GET /healthz`, `GET /readyz` | 200 or 503, for whoever restarts processes; no token |
+//! | `GET /metrics` | Prometheus text |
+//! | `GET /v1/status`, `/v1/migrations`, `/v1/clients` | JSON |
+//! | `GET /v1/migrations/{name}/ledger` | JSON |
+//! | `POST /v1/migrations/{name}/advance` | `{"phase", "percent", "wait_ms", "force"}`, each optional |
+//! | `POST /v1/migrations/{name}/rollback` | `{"phase", "wait_ms", "force"}`, each optional |
+//! | `POST /v1/migrations/{name}/verify` | no body |
+//!
+//! Refusals are `{"error", "detail"}` with 400, 401, 403, 404, 409 or 500.
+
+mod guard;
+mod orders;
+#[cfg(test)]
+mod tests;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router, middleware};
+use config::Secret;
+use metrics_exporter_prometheus::PrometheusHandle;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use crate::clock::Clock;
+use crate::control::{Control, Refusal};
+use crate::health::Health;
+use crate::inventory::Inventory;
+
+/// Largest request body; orders are a few dozen bytes.
+const BODY_BYTES_MAX: usize = 16 * 1024;
+
+/// What the API shows and does.
+pub struct Admin {
+    /// The migrations.
+    pub control: Arc<dyn Control>,
+    /// The clients.
+    pub inventory: Arc<Inventory>,
+    /// The process.
+    pub health: Arc<Health>,
+    /// The metrics.
+    pub metrics: PrometheusHandle,
+    /// What callers must show.
+    pub token: Option<Secret>,
+    /// Time.
+    pub clock: Clock,
+    /// What this process serves, and where: part of the status.
+    pub serves: Value,
+}
+
+type Shared = State<Arc<Admin>>;
+
+/// Serves the API until `until` is over.
+///
+/// # Errors
+///
+/// What the operating system says of the listener.
+pub async fn serve(
+    listener: TcpListener,
+    admin: Arc<Admin>,
+    until: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let address = listener.local_addr()?;
+    axum::serve(listener, router(admin, address)).with_graceful_shutdown(until).await
+}
+
+/// All routes. `address` is where they are served: on loopback only loopback names are answered.
+pub fn router(admin: Arc<Admin>, address: SocketAddr) -> Router {
+    let guard = Arc::new(guard::Guard::new(address, admin.token.clone()));
+    Router::new()
+        .route("/metrics", get(metrics))
+        .route("/v1/status", get(status))
+        .route("/v1/migrations", get(migrations))
+        .route("/v1/clients", get(clients))
+        .route("/v1/migrations/{name}/ledger", get(ledger))
+        .route("/v1/migrations/{name}/advance", post(orders::advance))
+        .route("/v1/migrations/{name}/rollback", post(orders::rollback))
+        .route("/v1/migrations/{name}/verify", post(orders::verify))
+        .layer(middleware::from_fn_with_state(guard, guard::check))
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .with_state(admin)
+}
+
+fn verdict(good: bool) -> (StatusCode, Json<Value>) {
+    let status = if good { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(json!({ "ok": good })))
+}
+
+async fn healthz(State(admin): Shared) -> impl IntoResponse {
+    verdict(admin.health.is_healthy())
+}
+
+async fn readyz(State(admin): Shared) -> impl IntoResponse {
+    verdict(admin.health.is_ready())
+}
+
+async fn metrics(State(admin): Shared) -> impl IntoResponse {
+    metrics::gauge!("sluice_connections")
+        .set(f64::from(u32::try_from(admin.inventory.connections()).unwrap_or(u32::MAX)));
+    admin.metrics.run_upkeep();
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], admin.metrics.render())
+}
+
+async fn status(State(admin): Shared) -> Json<Value> {
+    let mut status = json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "uptime_ms": u64::try_from(admin.clock.now().elapsed.as_millis()).unwrap_or(u64::MAX),
+        "health": admin.health.to_json(),
+        "connections": admin.inventory.connections(),
+        "serves": admin.serves,
+    });
+    if let (Some(status), Value::Object(more)) = (status.as_object_mut(), admin.control.status()) {
+        status.extend(more);
+    }
+    Json(status)
+}
+
+async fn migrations(State(admin): Shared) -> Json<Value> {
+    Json(admin.control.migrations())
+}
+
+async fn clients(State(admin): Shared) -> Json<Value> {
+    Json(admin.inventory.to_json())
+}
+
+async fn ledger(State(admin): Shared, Path(name): Path<String>) -> Response {
+    answer(admin.control.ledger(&name))
+}
+
+/// An answer or a refusal in their HTTP forms.
+fn answer(outcome: Result<Value, Refusal>) -> Response {
+    let refusal = match outcome {
+        Ok(value) => return Json(value).into_response(),
+        Err(refusal) => refusal,
+    };
+    let (status, detail) = match &refusal {
+        Refusal::Unknown(_) => (StatusCode::NOT_FOUND, Value::Null),
+        Refusal::Invalid(_) => (StatusCode::BAD_REQUEST, Value::Null),
+        Refusal::Blocked { detail, .. } => (StatusCode::CONFLICT, detail.clone()),
+        Refusal::Failed(_) => (StatusCode::INTERNAL_SERVER_ERROR, Value::Null),
+    };
+    refused(status, &refusal.to_string(), detail)
+}
+
+fn refused(status: StatusCode, error: &str, detail: Value) -> Response {
+    (status, Json(json!({ "error": error, "detail": detail }))).into_response()
+}

@@ -1,0 +1,67 @@
+//! Orders, as they come over HTTP.
+
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::{Shared, answer, refused};
+use crate::control::{Advance, Rollback};
+
+/// Longest that a caller can wait for a phase.
+const WAIT_MAX: Duration = Duration::from_secs(3600);
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Order {
+    phase: Option<String>,
+    percent: Option<u8>,
+    wait_ms: Option<u64>,
+    force: bool,
+}
+
+impl Order {
+    fn wait(&self) -> Option<Duration> {
+        self.wait_ms.map(|wait_ms| Duration::from_millis(wait_ms).min(WAIT_MAX))
+    }
+}
+
+fn read<T: DeserializeOwned + Default>(body: &[u8]) -> Result<T, Box<Response>> {
+    if body.is_empty() {
+        return Ok(T::default());
+    }
+    serde_json::from_slice(body)
+        .map_err(|error| Box::new(refused(StatusCode::BAD_REQUEST, &error.to_string(), Value::Null)))
+}
+
+pub(super) async fn advance(State(admin): Shared, Path(migration): Path<String>, body: Bytes) -> Response {
+    let order: Order = match read(&body) {
+        Ok(order) => order,
+        Err(refusal) => return *refusal,
+    };
+    let wait = order.wait();
+    let Order { phase, percent, force, .. } = order;
+    answer(admin.control.advance(Advance { migration, phase, percent, wait, force }).await)
+}
+
+pub(super) async fn rollback(State(admin): Shared, Path(migration): Path<String>, body: Bytes) -> Response {
+    let order: Order = match read(&body) {
+        Ok(order) => order,
+        Err(refusal) => return *refusal,
+    };
+    if order.percent.is_some() {
+        return refused(StatusCode::BAD_REQUEST, "a rollback takes no percentage", Value::Null);
+    }
+    let wait = order.wait();
+    let Order { phase, force, .. } = order;
+    answer(admin.control.rollback(Rollback { migration, phase, wait, force }).await)
+}
+
+pub(super) async fn verify(State(admin): Shared, Path(migration): Path<String>) -> Response {
+    answer(admin.control.verify(&migration).await)
+}

@@ -1,0 +1,146 @@
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::*;
+use crate::control::{Advance, Answering, Rollback};
+
+const TOKEN: &str = "0123456789abcdef";
+
+/// Remembers what it was told, and refuses what "blocked" asks.
+#[derive(Default)]
+struct Told(Mutex<Vec<Advance>>);
+
+impl Control for Told {
+    fn status(&self) -> Value {
+        json!({ "migrations": [{ "name": "orders", "phase": "mirror" }] })
+    }
+    fn migrations(&self) -> Value {
+        json!([{ "name": "orders" }])
+    }
+    fn ledger(&self, migration: &str) -> Result<Value, Refusal> {
+        Err(Refusal::Unknown(migration.to_owned()))
+    }
+    fn advance(&self, order: Advance) -> Answering<'_> {
+        let outcome = match order.migration.as_str() {
+            "blocked" => Err(Refusal::Blocked { reason: "lag".to_owned(), detail: json!({ "records": 5 }) }),
+            _ => Ok(json!({ "phase": order.phase })),
+        };
+        self.0.lock().push(order);
+        Box::pin(std::future::ready(outcome))
+    }
+    fn rollback(&self, _: Rollback) -> Answering<'_> {
+        Box::pin(std::future::ready(Ok(json!({}))))
+    }
+    fn verify(&self, _: &str) -> Answering<'_> {
+        Box::pin(std::future::ready(Err(Refusal::Failed("disk".to_owned()))))
+    }
+}
+
+struct Bench {
+    address: SocketAddr,
+    told: Arc<Told>,
+    health: Arc<Health>,
+}
+
+async fn bench(token: Option<&str>) -> Bench {
+    let (told, health, clock) = (Arc::new(Told::default()), Arc::new(Health::default()), Clock::start());
+    let admin = Admin {
+        control: Arc::clone(&told) as Arc<dyn Control>,
+        inventory: Arc::new(Inventory::new(clock, 10)),
+        health: Arc::clone(&health),
+        metrics: crate::telemetry::start_metrics(),
+        token: token.map(|token| Secret::new(token.to_owned())),
+        clock,
+        serves: json!([]),
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(serve(listener, Arc::new(admin), std::future::pending()));
+    Bench { address, told, health }
+}
+
+impl Bench {
+    /// Status and body of a request that is written out by hand.
+    async fn send(&self, head: &str, body: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        let host = if head.contains("Host:") { String::new() } else { format!("Host: {}\r\n", self.address) };
+        let text = format!(
+            "{}\r\n{host}Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            head.replace('\n', "\r\n"),
+            body.len()
+        );
+        stream.write_all(text.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        // A refused body may end in a reset after the answer.
+        let _reset = stream.read_to_string(&mut answer).await;
+        let status = answer.split(' ').nth(1).unwrap_or("0").parse().unwrap();
+        (status, answer.split("\r\n\r\n").nth(1).unwrap_or_default().to_owned())
+    }
+}
+
+const JSON: &str = "Content-Type: application/json";
+
+#[tokio::test]
+async fn requests_are_judged_before_they_are_served() {
+    let bench = bench(Some(TOKEN)).await;
+    let good = format!("Authorization: Bearer {TOKEN}");
+    let origin = format!("Origin: http://{}", bench.address);
+    let rows = [
+        ("GET /healthz HTTP/1.1".to_owned(), 200),
+        ("GET /v1/status HTTP/1.1".to_owned(), 401),
+        ("GET /metrics HTTP/1.1".to_owned(), 401),
+        ("GET /v1/status HTTP/1.1\nAuthorization: Bearer 0123456789abcdeX".to_owned(), 401),
+        ("GET /v1/status HTTP/1.1\nAuthorization: Bearer ".to_owned(), 401),
+        (format!("GET /v1/status?token={TOKEN} HTTP/1.1"), 401),
+        (format!("GET /v1/status HTTP/1.1\n{good}"), 200),
+        (format!("GET /v1/status HTTP/1.1\n{good}\nHost: evil.example"), 403),
+        (format!("GET /v1/status HTTP/1.1\n{good}\nHost: localhost:1"), 200),
+        (format!("GET /v1/status HTTP/1.1\n{good}\nOrigin: http://evil.example"), 403),
+        (format!("GET /v1/status HTTP/1.1\n{good}\nOrigin: null"), 403),
+        (format!("GET /v1/status HTTP/1.1\n{good}\n{origin}"), 200),
+        (format!("GET /v1/../v1/status HTTP/1.1\n{good}"), 404),
+        (format!("GET /v1/migrations/%2e%2e/ledger HTTP/1.1\n{good}"), 404),
+        (format!("POST /v1/migrations/orders/advance HTTP/1.1\n{good}"), 415),
+        (format!("POST /v1/migrations/orders/advance HTTP/1.1\n{good}\n{JSON}"), 200),
+        (format!("POST /v1/migrations/orders/verify HTTP/1.1\n{good}\n{JSON}"), 500),
+    ];
+    for (head, expected) in rows {
+        assert_eq!(bench.send(&head, "").await.0, expected, "{head}");
+    }
+}
+
+#[tokio::test]
+async fn orders_arrive_as_they_were_given() {
+    let bench = bench(None).await;
+    let post = |name: &str| format!("POST /v1/migrations/{name}/advance HTTP/1.1\n{JSON}");
+    let body = r#"{"phase":"canary","percent":10,"wait_ms":5000,"force":true}"#;
+    assert_eq!(bench.send(&post("orders"), body).await.0, 200);
+    let order = bench.told.0.lock().pop().unwrap();
+    assert_eq!(order.phase.as_deref(), Some("canary"));
+    assert_eq!((order.percent, order.force), (Some(10), true));
+    assert_eq!(order.wait, Some(std::time::Duration::from_secs(5)));
+
+    let (status, body) = bench.send(&post("blocked"), "{}").await;
+    assert_eq!((status, body.contains("\"records\":5")), (409, true));
+    for wrong in ["{\"phaze\":1}", "[", "{\"percent\":1000}", &"[".repeat(10_000)] {
+        assert_eq!(bench.send(&post("orders"), wrong).await.0, 400, "{wrong}");
+    }
+    assert_eq!(bench.send(&post("orders"), &"x".repeat(100_000)).await.0, 413);
+}
+
+#[tokio::test]
+async fn a_fault_is_seen_by_whoever_restarts_processes() {
+    let bench = bench(None).await;
+    assert_eq!(bench.send("GET /readyz HTTP/1.1", "").await.0, 503);
+    bench.health.set_ready(true);
+    assert_eq!(bench.send("GET /readyz HTTP/1.1", "").await.0, 200);
+    bench.health.fail("shard 0", "disk gone");
+    assert_eq!(bench.send("GET /readyz HTTP/1.1", "").await.0, 503);
+    assert_eq!(bench.send("GET /healthz HTTP/1.1", "").await.0, 503);
+    let (status, body) = bench.send("GET /v1/status HTTP/1.1", "").await;
+    assert_eq!((status, body.contains("disk gone")), (200, true));
+    assert!(body.contains("\"phase\":\"mirror\""));
+}
