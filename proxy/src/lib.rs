@@ -3,8 +3,12 @@
 //!
 //! The handover and the ledger read no clock and own no socket, so that the simulation can run them.
 
+pub mod admin;
+pub mod cli;
 pub mod clock;
 pub mod control;
+pub mod data_folder;
+pub mod demo;
 pub mod driver;
 pub mod handover;
 pub mod health;
@@ -13,6 +17,8 @@ pub mod inventory;
 pub mod ledger;
 pub mod legacy;
 pub mod listener;
+pub mod node;
+pub mod run;
 pub mod shards;
 pub mod telemetry;
 pub mod tls;

@@ -65,8 +65,19 @@ impl Listeners {
     /// The address cannot be bound.
     pub fn add(&mut self, name: &str, listening: Listening) -> io::Result<SocketAddr> {
         self.remove(name);
-        let listener = bind(listening.listen)?;
-        let address = listener.local_addr()?;
+        let bound = bind(listening.listen)?;
+        self.add_bound(name, bound, listening)
+    }
+
+    /// As [`Listeners::add`], on a port that is bound already: for sessions that name it.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says of the port.
+    pub fn add_bound(&mut self, name: &str, bound: Bound, listening: Listening) -> io::Result<SocketAddr> {
+        self.remove(name);
+        let address = bound.address()?;
+        let listener = bound.0;
         let (around, doors) = (Arc::clone(&self.around), Arc::clone(&self.doors));
         let task = tokio::spawn(accept(listener, listening, around, doors));
         tracing::info!(name, %address, "listening");
@@ -105,7 +116,26 @@ impl Drop for Listeners {
     }
 }
 
-fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+/// A port on which nobody is accepted yet.
+pub struct Bound(TcpListener);
+
+impl Bound {
+    /// The address, with the port that a port 0 has become.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+}
+
+/// Binds an address without accepting on it.
+///
+/// # Errors
+///
+/// It is taken, or not ours.
+pub fn bind(address: SocketAddr) -> io::Result<Bound> {
     let socket = match address {
         SocketAddr::V4(_) => tokio::net::TcpSocket::new_v4()?,
         SocketAddr::V6(_) => tokio::net::TcpSocket::new_v6()?,
@@ -113,7 +143,7 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     // A restart must not wait for the connections of the process before to be forgotten.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
-    socket.listen(BACKLOG)
+    socket.listen(BACKLOG).map(Bound)
 }
 
 /// Who may come in.

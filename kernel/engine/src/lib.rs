@@ -7,7 +7,6 @@
 
 mod cursor;
 mod draft;
-pub mod invariants;
 mod limits;
 mod log;
 mod outbox;

@@ -1,6 +1,6 @@
 //! Appends to logs that the kernel leads.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use bytes::{Bytes, BytesMut};
 use kernel_model::VerifiedBatch;
@@ -35,18 +35,9 @@ impl Shard {
         check_epoch(self.log(log)?, epoch)?;
         let prepared = self.prepare_append(log, batches)?;
         // A repeat writes nothing and waits for the last commit, which is not before its original's.
-        let seq = self.submit(prepared.ops).inspect_err(|_| self.note_refused(log, batches))?;
+        let seq = self.submit(prepared.ops)?;
         self.reply_at(seq, from, Reply::Appended(prepared.appended));
         Ok(())
-    }
-
-    /// Batches were turned away for want of room: those behind them must not overtake.
-    pub(super) fn note_refused(&mut self, log: LogId, batches: &[VerifiedBatch]) {
-        if let Some(log) = self.state.logs.get_mut(&log) {
-            for header in batches.iter().map(VerifiedBatch::header) {
-                log.producers.note_refused(header.producer_id, header.producer_epoch, header.base_sequence);
-            }
-        }
     }
 
     /// Judges batches for a log and gives them offsets, without changing anything.
@@ -116,7 +107,7 @@ pub(super) fn check_epoch(log: &Log, epoch: Option<LogEpoch>) -> Result<(), Kern
 #[derive(Default)]
 struct Seen {
     producers: Producers,
-    copied: BTreeSet<i64>,
+    copied: BTreeMap<i64, ()>,
 }
 
 impl Seen {
@@ -128,8 +119,11 @@ impl Seen {
         expiry: std::time::Duration,
     ) -> Result<Verdict, KernelError> {
         let id = batch.producer_id;
-        if id >= 0 && self.copied.insert(id) {
-            log.producers.copy_to(&mut self.producers, id);
+        if id >= 0
+            && self.copied.insert(id, ()).is_none()
+            && let Some(known) = log.producers.by_id.get(&id)
+        {
+            self.producers.by_id.insert(id, known.clone());
         }
         let verdict = self.producers.judge(batch, wall_ms, expiry)?;
         if verdict == Verdict::New {

@@ -1,0 +1,425 @@
+//! The command line.
+//!
+//! Exit status: 0 when it holds, 1 when it does not, 2 for wrong usage (which includes names that do not
+//! exist).
+
+mod http;
+mod show;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use config::{Config, Problem, Secret, Severity};
+use hyper::StatusCode;
+use serde_json::{Value, json};
+
+use crate::demo::{self, Demo};
+use crate::run;
+use http::{Api, Refused};
+
+/// Waits at the most this long for a phase, unless told otherwise.
+const WAIT_SECONDS: u64 = 600;
+
+/// Moves live Kafka traffic onto one message kernel, without stopping a client.
+///
+/// Clients connect to sluice instead of their broker. Sluice forwards them to the old cluster (legacy), copies
+/// it, and then moves one set of topics and groups at a time to its own kernel: provably, and, until a
+/// migration is retired, back again.
+#[derive(Debug, Parser)]
+#[command(name = "sluice", version, after_help = EXAMPLES)]
+struct Cli {
+    /// Print JSON instead of text
+    #[arg(long, global = true)]
+    json: bool,
+    /// Admin API of the running sluice
+    #[arg(
+        long,
+        global = true,
+        env = "SLUICE_ADMIN",
+        value_name = "HOST:PORT",
+        default_value = "127.0.0.1:8080"
+    )]
+    admin: String,
+    /// File with the token of the admin API (or set SLUICE_TOKEN)
+    #[arg(long, global = true, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Phases of a migration, in order:
+  observe     bytes pass; who connects, with what
+  mirror      the kernel follows the old cluster
+  dual-write  answers wait until the kernel has the bytes too
+  canary      some consumers read from the kernel
+  cutover     the kernel leads; the way back is open
+  retired     the old cluster is no longer contacted
+
+Examples:
+  sluice run                                   the kernel alone, at 127.0.0.1:9092
+  sluice demo                                  watch a migration from beginning to end
+  sluice check sluice.toml                     find every mistake before it runs
+  sluice run --config sluice.toml
+  sluice status
+  sluice advance orders                        the next phase
+  sluice advance orders cutover --wait         up to that phase, and wait until it is reached
+  sluice rollback orders
+  sluice ledger orders --json
+
+Exit status: 0 when it holds, 1 when it does not, 2 for wrong usage.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the proxy and the kernel; without a file, the kernel alone on loopback
+    Run(RunArgs),
+    /// Validate a configuration: every problem at once, with line and column
+    Check {
+        /// The configuration
+        config: PathBuf,
+    },
+    #[command(flatten)]
+    Ask(Ask),
+    /// A whole migration with live traffic, in this process or from a real broker
+    Demo(DemoArgs),
+    /// Run the conformance suites against two endpoints and report the differences
+    Conformance(ConformanceArgs),
+}
+
+/// Commands that a running sluice answers.
+#[derive(Debug, Subcommand)]
+enum Ask {
+    /// What a running sluice does, and whether it is well
+    Status,
+    /// Every migration: phase, gate, lag, way back
+    Migrations,
+    /// Who connects, with what, using what
+    Clients,
+    /// Move a migration forward; its gate must be green
+    Advance(AdvanceArgs),
+    /// Move a migration back
+    Rollback(RollbackArgs),
+    /// Compare both sides now and print the fidelity report
+    Verify {
+        /// Name of the migration
+        migration: String,
+    },
+    /// Every phase change of a migration, with its evidence
+    Ledger {
+        /// Name of the migration
+        migration: String,
+    },
+}
+
+#[derive(Debug, Args)]
+struct RunArgs {
+    /// The configuration (see config/examples)
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Without a configuration: where Kafka clients connect (port 0: any free one)
+    #[arg(long, value_name = "ADDRESS:PORT", conflicts_with = "config")]
+    listen: Option<std::net::SocketAddr>,
+    /// Without a configuration: the data folder
+    #[arg(long, value_name = "FOLDER", conflicts_with = "config")]
+    data: Option<PathBuf>,
+    /// Without a configuration: keep everything in memory
+    #[arg(long, conflicts_with_all = ["config", "data"])]
+    memory: bool,
+}
+
+#[derive(Debug, Args)]
+struct AdvanceArgs {
+    /// Name of the migration
+    migration: String,
+    /// Up to this phase (default: the next one)
+    phase: Option<Phase>,
+    /// Share of the consumers (canary)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=100))]
+    percent: Option<u8>,
+    /// Wait until the phase is reached [default when given: 600 seconds]
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "600")]
+    wait: Option<u64>,
+    /// Go on although the gate is not green; the ledger says so
+    #[arg(long)]
+    force: bool,
+}
+
+#[derive(Debug, Args)]
+struct RollbackArgs {
+    /// Name of the migration
+    migration: String,
+    /// Back to this phase (default: the one before)
+    phase: Option<Phase>,
+    /// Wait until the phase is reached [default when given: 600 seconds]
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "600")]
+    wait: Option<u64>,
+    /// Go back although the way back is not open; the ledger says so
+    #[arg(long)]
+    force: bool,
+}
+
+#[derive(Debug, Args)]
+struct DemoArgs {
+    /// What to show
+    #[arg(default_value = "kafka", value_parser = ["kafka", "mqtt", "amqp", "bridge"])]
+    protocol: String,
+    /// A real broker in place of the one in this process
+    #[arg(long, value_name = "HOST:PORT")]
+    legacy: Option<String>,
+    /// About how long it takes
+    #[arg(long, value_name = "N")]
+    seconds: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+struct ConformanceArgs {
+    /// What is spoken
+    #[arg(value_parser = ["kafka", "mqtt", "amqp"])]
+    protocol: String,
+    /// The endpoint that is right
+    #[arg(long, value_name = "HOST:PORT")]
+    reference: String,
+    /// The endpoint that is judged
+    #[arg(long, value_name = "HOST:PORT")]
+    candidate: String,
+    /// Folder for the report
+    #[arg(long, value_name = "FOLDER")]
+    report: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Phase {
+    Observe,
+    Mirror,
+    DualWrite,
+    Canary,
+    Cutover,
+    Retired,
+}
+
+impl Phase {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Observe => "observe",
+            Self::Mirror => "mirror",
+            Self::DualWrite => "dual-write",
+            Self::Canary => "canary",
+            Self::Cutover => "cutover",
+            Self::Retired => "retired",
+        }
+    }
+}
+
+/// Runs the command that the process was started with.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let json = cli.json;
+    match dispatch(cli) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => fail(&error, json),
+    }
+}
+
+fn fail(error: &anyhow::Error, json: bool) -> ExitCode {
+    let refused = error.downcast_ref::<Refused>();
+    let wrong_usage = refused
+        .is_some_and(|refused| matches!(refused.status, StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND));
+    let mut err = std::io::stderr().lock();
+    // Where not even standard error takes a line, the exit status still says it.
+    let _unheard = match refused {
+        Some(refused) if json => writeln!(err, "{}", refused.body),
+        Some(refused) => write!(err, "error: {refused}\n{}", show::detail(&refused.body)),
+        None if json => writeln!(err, "{}", json!({ "error": format!("{error:#}") })),
+        None => writeln!(err, "error: {error:#}"),
+    };
+    ExitCode::from(if wrong_usage { 2 } else { 1 })
+}
+
+fn dispatch(cli: Cli) -> Result<bool> {
+    let json = cli.json;
+    match cli.command {
+        Command::Run(args) => run_command(&args, json),
+        Command::Check { config } => check(&config, json),
+        Command::Demo(DemoArgs { protocol, legacy, seconds }) => {
+            demo::run(&Demo { protocol, legacy, seconds, json })
+        }
+        Command::Conformance(args) => anyhow::bail!(
+            "the {} suites are not built yet ({} against {}, report in {})",
+            args.protocol,
+            args.candidate,
+            args.reference,
+            args.report.display()
+        ),
+        Command::Ask(question) => {
+            let token = token(cli.token_file.as_deref())?;
+            let api = Api { address: cli.admin, token };
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(ask(&api, &question, json))
+        }
+    }
+}
+
+fn token(file: Option<&Path>) -> Result<Option<Secret>> {
+    if let Some(file) = file {
+        let text = std::fs::read_to_string(file).with_context(|| format!("{}", file.display()))?;
+        return Ok(Some(Secret::new(text.trim().to_owned())));
+    }
+    Ok(std::env::var("SLUICE_TOKEN").ok().map(Secret::new))
+}
+
+fn run_command(args: &RunArgs, json: bool) -> Result<bool> {
+    let config = match &args.config {
+        Some(path) => match config::load(path) {
+            Ok(config) => config,
+            Err(problems) => {
+                write!(std::io::stderr(), "{}", config::render(&path.to_string_lossy(), &problems))?;
+                return Ok(false);
+            }
+        },
+        None => stand_alone(args),
+    };
+    run::run(&config, json)?;
+    Ok(true)
+}
+
+fn stand_alone(args: &RunArgs) -> Config {
+    let mut config = Config::stand_alone();
+    if let (Some(listen), Some(kafka)) = (args.listen, &mut config.kernel.kafka) {
+        kafka.listen = listen;
+    }
+    if let Some(data) = &args.data {
+        config.kernel.path.clone_from(data);
+    }
+    if args.memory {
+        config.kernel.store = config::Store::Memory;
+    }
+    config
+}
+
+fn check(path: &Path, json: bool) -> Result<bool> {
+    let (ok, problems) = match config::load(path) {
+        Ok(config) => (true, config.warnings),
+        Err(problems) => (false, problems),
+    };
+    let mut out = std::io::stdout().lock();
+    if json {
+        let problems: Vec<_> = problems.iter().map(problem_json).collect();
+        writeln!(out, "{}", json!({ "ok": ok, "problems": problems }))?;
+    } else {
+        write!(out, "{}", config::render(&path.to_string_lossy(), &problems))?;
+        let count = problems.len();
+        match (ok, count) {
+            (true, 0) => writeln!(out, "{}: no problems", path.display())?,
+            (true, _) => writeln!(out, "{}: usable, {count} warnings", path.display())?,
+            (false, _) => writeln!(out, "{}: {count} problems", path.display())?,
+        }
+    }
+    Ok(ok)
+}
+
+fn problem_json(problem: &Problem) -> Value {
+    json!({
+        "severity": match problem.severity { Severity::Error => "error", Severity::Warning => "warning" },
+        "key": problem.key,
+        "message": problem.message,
+        "help": problem.help,
+        "line": problem.line,
+        "column": problem.column,
+    })
+}
+
+/// Asks, prints the answer, and says whether what it tells is as it should be.
+async fn ask(api: &Api, question: &Ask, json: bool) -> Result<bool> {
+    let answer = match question {
+        Ask::Status => api.call("/v1/status", None).await?,
+        Ask::Migrations => api.call("/v1/migrations", None).await?,
+        Ask::Clients => api.call("/v1/clients", None).await?,
+        Ask::Ledger { migration } => api.call(&path(migration, "ledger"), None).await?,
+        Ask::Verify { migration } => api.call(&path(migration, "verify"), Some(json!({}))).await?,
+        Ask::Advance(args) => api.call(&path(&args.migration, "advance"), Some(advance_order(args))).await?,
+        Ask::Rollback(args) => {
+            api.call(&path(&args.migration, "rollback"), Some(rollback_order(args))).await?
+        }
+    };
+    let mut out = std::io::stdout().lock();
+    if json {
+        writeln!(out, "{answer}")?;
+    } else {
+        write!(out, "{}", show::text(&answer))?;
+    }
+    Ok(holds(question, &answer))
+}
+
+fn holds(question: &Ask, answer: &Value) -> bool {
+    let is = |pointer: &str| answer.pointer(pointer).and_then(Value::as_bool);
+    match question {
+        Ask::Status => is("/health/healthy").unwrap_or_default(),
+        Ask::Verify { .. } => is("/verified").unwrap_or_default(),
+        // An order with --wait says whether the phase was reached.
+        Ask::Advance(_) | Ask::Rollback(_) => is("/reached").unwrap_or(true),
+        Ask::Migrations | Ask::Clients | Ask::Ledger { .. } => true,
+    }
+}
+
+fn path(migration: &str, what: &str) -> String {
+    let mut name = String::new();
+    for byte in migration.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_') {
+            name.push(char::from(byte));
+        } else {
+            name.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    format!("/v1/migrations/{name}/{what}")
+}
+
+fn wait_ms(seconds: Option<u64>) -> Option<u64> {
+    seconds.map(|seconds| seconds.min(WAIT_SECONDS * 6).saturating_mul(1000))
+}
+
+fn advance_order(args: &AdvanceArgs) -> Value {
+    json!({
+        "phase": args.phase.map(Phase::word),
+        "percent": args.percent,
+        "wait_ms": wait_ms(args.wait),
+        "force": args.force,
+    })
+}
+
+fn rollback_order(args: &RollbackArgs) -> Value {
+    json!({ "phase": args.phase.map(Phase::word), "wait_ms": wait_ms(args.wait), "force": args.force })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn wait_takes_an_optional_number() {
+        let wait = |args: &[&str]| {
+            let cli = Cli::try_parse_from([&["sluice", "advance", "m"], args].concat()).unwrap();
+            let Command::Ask(Ask::Advance(args)) = cli.command else { panic!("{cli:?}") };
+            (args.wait, args.phase.map(Phase::word))
+        };
+        assert_eq!(wait(&[]), (None, None));
+        assert_eq!(wait(&["cutover", "--wait"]), (Some(600), Some("cutover")));
+        assert_eq!(wait(&["--wait=5", "dual-write"]), (Some(5), Some("dual-write")));
+    }
+
+    #[test]
+    fn names_cannot_leave_their_place_in_a_path() {
+        assert_eq!(path("a/../b?x", "ledger"), "/v1/migrations/a%2F%2E%2E%2Fb%3Fx/ledger");
+    }
+}

@@ -1,0 +1,221 @@
+//! `sluice run`: starts everything, says what it serves, and stops in order.
+//!
+//! Stopping: no new connection, what is under way finishes or meets its deadline, then the shards write what
+//! is pending. Nothing acknowledged depends on it: a kill loses only what was not.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use config::{Config, Store};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+
+use crate::admin::{self, Admin};
+use crate::clock::Clock;
+use crate::control::{Control, NoMigrations};
+use crate::driver::{DriverLimits, Surroundings};
+use crate::health::Health;
+use crate::holds::HoldRegistry;
+use crate::inventory::Inventory;
+use crate::listener::{self, Listeners, Listening};
+use crate::node::Node;
+use crate::{telemetry, tls};
+
+/// Threads on which stored bytes are read.
+const BLOCKING_THREADS_MAX: usize = 32;
+
+/// Runs until the process is told to stop. With `json`, what it serves is printed as one object.
+///
+/// # Errors
+///
+/// Whatever keeps it from starting, and faults of the admin API.
+pub fn run(config: &Config, json: bool) -> Result<()> {
+    telemetry::start_logging(&config.log);
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
+        .build()
+        .context("no runtime")?;
+    runtime.block_on(run_until_told(config, json))
+}
+
+async fn run_until_told(config: &Config, json: bool) -> Result<()> {
+    let signal = stop_signal()?;
+    let process = Process::start(config).await?;
+    process.announce(config, json)?;
+    let name = signal.await;
+    tracing::info!(signal = name, "stopping");
+    process.stop(Duration::from_millis(config.limits.shutdown_ms_max)).await
+}
+
+/// Everything that runs.
+pub struct Process {
+    clock: Clock,
+    health: Arc<Health>,
+    node: Node,
+    listeners: Listeners,
+    stop: watch::Sender<Option<Duration>>,
+    admin: JoinHandle<std::io::Result<()>>,
+    stop_admin: oneshot::Sender<()>,
+    serves: Value,
+}
+
+impl Process {
+    /// Starts the kernel, the listeners and the admin API, in this order: what is announced works.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps one of them from starting.
+    pub async fn start(config: &Config) -> Result<Self> {
+        let clock = Clock::start();
+        let metrics = telemetry::start_metrics();
+        let health = Arc::new(Health::default());
+        // Bound first: a second process finds out before it touches anything.
+        let admin_listener = TcpListener::bind(config.admin.listen)
+            .await
+            .with_context(|| format!("admin API at {}", config.admin.listen))?;
+        let node = Node::start(config, clock, Arc::clone(&health)).await?;
+        let inventory = Arc::new(Inventory::new(clock, config.limits.clients_max));
+        let (stop, stopped) = watch::channel(None);
+        let around = Arc::new(Surroundings {
+            clock,
+            shards: node.shards(),
+            holds: Arc::new(HoldRegistry::default()),
+            observer: Arc::clone(&inventory) as Arc<dyn crate::driver::Observer>,
+            limits: DriverLimits::of(&config.limits),
+            traffic: telemetry::traffic(),
+            stop: stopped,
+        });
+        let mut listeners = Listeners::new(around, &config.limits);
+        let serves = serve_stand_alone(config, &node, &mut listeners)?;
+        let serves = with_admin(serves, &admin_listener)?;
+        let control: Arc<dyn Control> = Arc::new(NoMigrations);
+        let token = token(config)?;
+        let admin = Admin {
+            control,
+            inventory,
+            health: Arc::clone(&health),
+            metrics,
+            token,
+            clock,
+            serves: serves.clone(),
+        };
+        let (stop_admin, admin_stopped) = oneshot::channel::<()>();
+        let until = async move {
+            let _told_or_dropped = admin_stopped.await;
+        };
+        let admin = tokio::spawn(admin::serve(admin_listener, Arc::new(admin), until));
+        health.set_ready(true);
+        Ok(Self { clock, health, node, listeners, stop, admin, stop_admin, serves })
+    }
+
+    /// What is served, and where: `[{"what", "address", ..}]`.
+    #[must_use]
+    pub fn serves(&self) -> &Value {
+        &self.serves
+    }
+
+    fn announce(&self, config: &Config, json: bool) -> Result<()> {
+        let mut out = std::io::stdout().lock();
+        if json {
+            writeln!(out, "{}", json!({ "serves": self.serves }))?;
+        } else {
+            write_announcement(&mut out, config, &self.serves)?;
+        }
+        Ok(out.flush()?)
+    }
+
+    /// Stops in order, at the latest after `within` (and the time that writing to disk takes).
+    ///
+    /// # Errors
+    ///
+    /// The admin API had failed.
+    pub async fn stop(mut self, within: Duration) -> Result<()> {
+        self.health.set_ready(false);
+        self.stop.send_replace(Some(self.clock.now().deadline(within)));
+        self.listeners.drain().await;
+        drop(self.listeners);
+        self.node.stop().await;
+        let _already_stopped = self.stop_admin.send(());
+        self.admin.abort();
+        match self.admin.await {
+            Ok(outcome) => outcome.context("admin API"),
+            Err(_aborted) => Ok(()),
+        }
+    }
+}
+
+fn serve_stand_alone(config: &Config, node: &Node, listeners: &mut Listeners) -> Result<Vec<Value>> {
+    let Some(kafka) = &config.kernel.kafka else { return Ok(Vec::new()) };
+    let tls = kafka.tls.as_ref().map(tls::server).transpose()?;
+    // Sessions tell clients the port, so it must be known before the first one is made.
+    let bound = listener::bind(kafka.listen).with_context(|| format!("Kafka at {}", kafka.listen))?;
+    let open = node.stand_alone_sessions(bound.address()?, kafka.advertise.as_ref());
+    let listening = Listening { listen: kafka.listen, tls, legacy: None, open };
+    let address = listeners.add_bound("kernel", bound, listening)?;
+    Ok(vec![json!({ "what": "kafka", "address": address.to_string(), "cluster": null })])
+}
+
+fn with_admin(mut serves: Vec<Value>, admin: &TcpListener) -> Result<Value> {
+    let address = admin.local_addr()?.to_string();
+    serves.push(json!({ "what": "admin", "address": address }));
+    Ok(Value::Array(serves))
+}
+
+fn token(config: &Config) -> Result<Option<config::Secret>> {
+    let Some(file) = &config.admin.token_file else { return Ok(config.admin.token.clone()) };
+    let text = std::fs::read_to_string(file).with_context(|| format!("{}", file.display()))?;
+    let token = text.trim();
+    anyhow::ensure!(token.len() >= 16, "{}: a token has at least 16 characters", file.display());
+    Ok(Some(config::Secret::new(token.to_owned())))
+}
+
+fn write_announcement(out: &mut impl Write, config: &Config, serves: &Value) -> std::io::Result<()> {
+    writeln!(out, "sluice {} is running", env!("CARGO_PKG_VERSION"))?;
+    for one in serves.as_array().into_iter().flatten() {
+        let text = |key: &str| one.get(key).and_then(Value::as_str).unwrap_or_default();
+        writeln!(out, "  {:<8} {}", text("what"), text("address"))?;
+    }
+    let data = match (config.kernel.store, config.kernel.sync) {
+        (Store::Memory, _) => "in memory: nothing survives a restart".to_owned(),
+        (Store::Local, config::Sync::Fsync) => {
+            format!("{}: acknowledged means on disk", config.kernel.path.display())
+        }
+        (Store::Local, config::Sync::PageCache) => {
+            format!(
+                "{}: acknowledged survives a crash of sluice, not of the machine",
+                config.kernel.path.display()
+            )
+        }
+    };
+    writeln!(out, "  {:<8} {data}", "data")?;
+    writeln!(out, "Ctrl-C stops it; `sluice status` shows what it does")
+}
+
+/// Completes with the name of the first signal that asks to stop. A second one ends the process at once.
+fn stop_signal() -> Result<impl Future<Output = &'static str>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let (first, told) = oneshot::channel();
+    tokio::spawn(async move {
+        let name = tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        };
+        let _nobody_waits = first.send(name);
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        std::process::exit(1);
+    });
+    Ok(async move { told.await.unwrap_or("nobody") })
+}

@@ -1,0 +1,150 @@
+//! What the binary answers, and with which exit status.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+fn sluice(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sluice"));
+    command.args(args).env_remove("SLUICE_ADMIN").env_remove("SLUICE_TOKEN");
+    command
+}
+
+fn output(args: &[&str]) -> Output {
+    sluice(args).output().unwrap()
+}
+
+fn status(args: &[&str]) -> i32 {
+    output(args).status.code().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A running sluice that is killed when the test is over.
+struct Running {
+    child: Child,
+    admin: String,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _already_gone = self.child.kill();
+        let _already_gone = self.child.wait();
+    }
+}
+
+fn run(config: &str) -> Running {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("sluice.toml");
+    std::fs::write(&file, config).unwrap();
+    let mut child = sluice(&["run", "--json", "--config"])
+        .arg(&file)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let serves: serde_json::Value = serde_json::from_str(&line).unwrap();
+    let rows = serves["serves"].as_array().unwrap().clone();
+    let admin = rows.iter().find(|row| row["what"] == "admin").unwrap();
+    Running { child, admin: admin["address"].as_str().unwrap().to_owned() }
+}
+
+const ALONE: &str = "[kernel]\nstore = \"memory\"\n[kernel.kafka]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n";
+
+#[test]
+fn wrong_usage_is_told_apart_from_failure() {
+    let nobody = ["--admin", "127.0.0.1:1"];
+    for (args, expected) in [
+        (vec![], 2),
+        (vec!["nonsense"], 2),
+        (vec!["advance"], 2),
+        (vec!["advance", "m", "sideways"], 2),
+        (vec!["advance", "m", "canary", "--percent", "0"], 2),
+        (vec!["check"], 2),
+        (vec!["run", "--config", "x", "--memory"], 2),
+        (vec!["check", "/no/such/file"], 1),
+        (vec!["run", "--config", "/no/such/file"], 1),
+        ([&nobody[..], &["status"]].concat(), 1),
+        (vec!["--help"], 0),
+        (vec!["--version"], 0),
+    ] {
+        assert_eq!(status(&args), expected, "{args:?}");
+    }
+}
+
+#[test]
+fn help_teaches_the_phases() {
+    let help = text(&output(&["--help"]).stdout);
+    for word in
+        ["observe", "mirror", "dual-write", "canary", "cutover", "retired", "sluice demo", "Exit status"]
+    {
+        assert!(help.contains(word), "{word} is missing in\n{help}");
+    }
+}
+
+#[test]
+fn check_reports_every_problem_in_both_forms() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("sluice.toml");
+    std::fs::write(&file, "[kernel]\nshards = 0\nbogus = 1\n").unwrap();
+    let path = file.to_str().unwrap();
+    let output = output(&["check", path]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stdout).contains(":2:10") && text(&output.stdout).contains(":3:1"));
+    let json: serde_json::Value =
+        serde_json::from_slice(&sluice(&["check", path, "--json"]).output().unwrap().stdout).unwrap();
+    assert_eq!((json["ok"].as_bool(), json["problems"].as_array().unwrap().len()), (Some(false), 2));
+    std::fs::write(&file, ALONE).unwrap();
+    assert_eq!(status(&["check", path]), 0);
+}
+
+#[test]
+fn a_running_sluice_is_asked_and_stops_when_told() {
+    let mut running = run(ALONE);
+    let admin = running.admin.clone();
+    let ask = |args: &[&str]| output(&[&["--admin", &admin, "--json"], args].concat());
+    let status = ask(&["status"]);
+    assert_eq!(status.status.code(), Some(0), "{}", text(&status.stderr));
+    let answer: serde_json::Value = serde_json::from_slice(&status.stdout).unwrap();
+    assert_eq!(answer["health"]["ready"], true);
+    for command in ["migrations", "clients"] {
+        assert_eq!(ask(&[command]).status.code(), Some(0));
+    }
+    for command in ["advance", "rollback", "verify", "ledger"] {
+        assert_eq!(ask(&[command, "nobody"]).status.code(), Some(2), "{command}");
+    }
+    let pid = running.child.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    assert_eq!(wait(&mut running.child), Some(0));
+}
+
+#[test]
+fn a_token_is_asked_for_and_taken_from_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let token = folder.path().join("token");
+    std::fs::write(&token, "a-token-of-some-length\n").unwrap();
+    let config = format!("{ALONE}token_file = {:?}\n", token.to_str().unwrap());
+    let running = run(&config);
+    assert_eq!(status(&["--admin", &running.admin, "status"]), 1);
+    let with = ["--admin", &running.admin, "--token-file", token.to_str().unwrap(), "status"];
+    assert_eq!(status(&with), 0);
+}
+
+fn wait(child: &mut Child) -> Option<i32> {
+    for _ in 0..600 {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.code();
+        }
+        #[allow(
+            clippy::disallowed_methods,
+            reason = "a process cannot be waited for with a deadline otherwise"
+        )]
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("it does not stop")
+}
