@@ -108,6 +108,12 @@ impl Deliveries {
         self.leased.get(&entry).is_some_and(|lease| lease.cursor != cursor && lease.until_ms > wall_ms)
     }
 
+    /// Whether both orders of the leases hold the same.
+    pub(crate) fn is_consistent(&self) -> bool {
+        self.by_end.len() == self.leased.len()
+            && self.leased.iter().all(|(entry, lease)| self.by_end.contains(&(lease.until_ms, *entry)))
+    }
+
     /// How often an entry was delivered.
     pub(crate) fn count(&self, entry: u64) -> u32 {
         self.counts.get(&entry).copied().unwrap_or(0)

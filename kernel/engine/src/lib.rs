@@ -7,6 +7,7 @@
 
 mod cursor;
 mod draft;
+pub mod invariants;
 mod limits;
 mod log;
 mod outbox;

@@ -58,6 +58,12 @@ impl Expiries {
         due.map(|(_, key)| key.clone()).take(max).collect()
     }
 
+    /// Whether both orders hold the same.
+    pub(crate) fn is_consistent(&self) -> bool {
+        self.by_time.len() == self.by_key.len()
+            && self.by_time.iter().all(|(at, key)| self.by_key.get(key) == Some(at))
+    }
+
     /// The earliest expiry.
     pub(crate) fn first(&self) -> Option<i64> {
         self.by_time.first().map(|(at, _)| *at)

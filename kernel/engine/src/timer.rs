@@ -66,6 +66,13 @@ impl Timers {
         due
     }
 
+    /// Whether every timer waits or has fired, once.
+    pub(crate) fn is_consistent(&self) -> bool {
+        let listed = self.waiting.iter().map(|(_, key)| key).chain(self.fired.keys());
+        self.waiting.len() + self.fired.len() == self.by_key.len()
+            && listed.into_iter().all(|key| self.by_key.contains_key(key))
+    }
+
     /// When `fire` is next due, on the monotonic clock, as both clocks stand `now`.
     pub(crate) fn next_due(&self, now: Now) -> Option<Duration> {
         let waiting = self.waiting.first().map(|(deadline_ms, _)| until(now, *deadline_ms));

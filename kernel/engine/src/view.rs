@@ -197,10 +197,12 @@ impl View {
         least
     }
 
-    /// Logs that live entries refer to.
-    #[cfg(test)]
-    pub(crate) fn logs(&self) -> std::collections::BTreeSet<LogId> {
-        self.live_from(0).map(|(_, entry)| entry.log).collect()
+    /// Whether no chunk reaches past the next entry, and no full one is without a live entry.
+    pub(crate) fn is_within_bounds(&self) -> bool {
+        self.chunks.iter().all(|(number, chunk)| {
+            let end = number * u64::from(CHUNK_ENTRIES) + u64::from(chunk.count);
+            end <= self.next && (chunk.live > 0 || chunk.count < CHUNK_ENTRIES)
+        })
     }
 }
 

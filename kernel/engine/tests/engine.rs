@@ -2,6 +2,7 @@
 #![allow(
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::print_stdout,
     clippy::unwrap_used,
     clippy::wildcard_enum_match_arm,
     missing_docs,
@@ -19,5 +20,7 @@ mod coordinators;
 mod delivery;
 #[path = "engine/mirror.rs"]
 mod mirror;
+#[path = "engine/sim/mod.rs"]
+mod sim;
 #[path = "engine/vocabulary.rs"]
 mod vocabulary;

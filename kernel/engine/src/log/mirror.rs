@@ -77,7 +77,9 @@ pub(crate) fn plan_feed(
     if from > ends.shown {
         return Err(KernelError::MirrorGap { end: ends.shown });
     }
-    let mut plan = Plan { restart, shown: ends.shown, ..Plan::default() };
+    // A feed that goes back has a reason (its source was truncated): what it showed beyond counts no more.
+    let shown = from.max(ends.confirmed);
+    let mut plan = Plan { restart, shown, ..Plan::default() };
     if restart.is_some() {
         plan.replaced_bytes = log.tail.iter().map(|batch| batch.size).sum();
     }
@@ -108,8 +110,10 @@ fn merge(
         } else if append.is_empty() && tail.next_if(|held| same(held, &shown)).is_some() {
             plan.shown = plan.shown.max(shown.end_offset);
         } else {
-            if let (true, Some(held)) = (append.is_empty(), tail.peek()) {
-                plan.truncate = Some(held.base_offset);
+            if append.is_empty() && !restarted {
+                // What differs may also be a gap: here, where the tail has a batch, or the other way round.
+                let held = tail.peek().map_or(shown.base_offset, |held| held.base_offset);
+                plan.truncate = Some(held.min(shown.base_offset)).filter(|&cut| cut < log.end);
             }
             plan.shown = shown.end_offset;
             append.push(batch);

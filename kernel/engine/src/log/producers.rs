@@ -53,7 +53,14 @@ pub(crate) enum Verdict {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Producers {
     pub(crate) by_id: BTreeMap<i64, Producer>,
+    /// Epoch and sequence of an unknown producer's first batch that could not be stored just now. Without
+    /// this the batch behind it would be taken as its first, and the repeat refused for ever. Not kept over
+    /// a restart.
+    refused: BTreeMap<i64, (i16, i32)>,
 }
+
+/// Unknown producers whose refused batches are remembered.
+const REFUSED_MAX: usize = 4096;
 
 /// Sequences wrap from `i32::MAX` to 0. With a plain increment the batch after the wrap would be refused.
 fn follows(last: i32, next: i32) -> bool {
@@ -86,7 +93,7 @@ impl Producers {
         }
         // An unknown producer may begin anywhere: its earlier records may have expired.
         let Some(known) = self.by_id.get(&batch.producer_id).filter(|p| !expired(p, wall_ms, expiry)) else {
-            return Ok(Verdict::New);
+            return self.judge_first(batch);
         };
         if batch.producer_epoch < known.epoch {
             return Err(KernelError::ProducerFenced { current: known.epoch, found: batch.producer_epoch });
@@ -97,6 +104,39 @@ impl Producers {
             return Err(KernelError::Invalid("plain records inside the producer's open transaction"));
         }
         Ok(verdict)
+    }
+
+    fn judge_first(&self, batch: &BatchMeta) -> Result<Verdict, KernelError> {
+        match self.refused.get(&batch.producer_id) {
+            Some(&(epoch, expected)) if epoch == batch.producer_epoch && expected != batch.base_sequence => {
+                Err(KernelError::SequenceOutOfOrder { expected, found: batch.base_sequence })
+            }
+            _ => Ok(Verdict::New),
+        }
+    }
+
+    /// A batch that was judged new could not be stored.
+    pub(crate) fn note_refused(&mut self, producer_id: i64, epoch: i16, sequence: i32) {
+        if producer_id < 0 || self.by_id.contains_key(&producer_id) {
+            return;
+        }
+        if self.refused.len() >= REFUSED_MAX {
+            self.refused.pop_first();
+        }
+        let first = self.refused.entry(producer_id).or_insert((epoch, sequence));
+        if first.0 < epoch {
+            *first = (epoch, sequence);
+        }
+    }
+
+    /// A copy of what is known of one producer.
+    pub(crate) fn copy_to(&self, other: &mut Self, producer_id: i64) {
+        if let Some(known) = self.by_id.get(&producer_id) {
+            other.by_id.insert(producer_id, known.clone());
+        }
+        if let Some(&first) = self.refused.get(&producer_id) {
+            other.refused.insert(producer_id, first);
+        }
     }
 
     /// Records a data batch that has become final.
@@ -130,6 +170,7 @@ impl Producers {
     }
 
     fn enter(&mut self, id: i64, epoch: i16) -> &mut Producer {
+        self.refused.remove(&id);
         let producer = self.by_id.entry(id).or_insert_with(|| Producer {
             epoch,
             batches: VecDeque::new(),

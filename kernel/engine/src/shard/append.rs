@@ -1,6 +1,6 @@
 //! Appends to logs that the kernel leads.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use bytes::{Bytes, BytesMut};
 use kernel_model::VerifiedBatch;
@@ -35,9 +35,18 @@ impl Shard {
         check_epoch(self.log(log)?, epoch)?;
         let prepared = self.prepare_append(log, batches)?;
         // A repeat writes nothing and waits for the last commit, which is not before its original's.
-        let seq = self.submit(prepared.ops)?;
+        let seq = self.submit(prepared.ops).inspect_err(|_| self.note_refused(log, batches))?;
         self.reply_at(seq, from, Reply::Appended(prepared.appended));
         Ok(())
+    }
+
+    /// Batches were turned away for want of room: those behind them must not overtake.
+    pub(super) fn note_refused(&mut self, log: LogId, batches: &[VerifiedBatch]) {
+        if let Some(log) = self.state.logs.get_mut(&log) {
+            for header in batches.iter().map(VerifiedBatch::header) {
+                log.producers.note_refused(header.producer_id, header.producer_epoch, header.base_sequence);
+            }
+        }
     }
 
     /// Judges batches for a log and gives them offsets, without changing anything.
@@ -107,7 +116,7 @@ pub(super) fn check_epoch(log: &Log, epoch: Option<LogEpoch>) -> Result<(), Kern
 #[derive(Default)]
 struct Seen {
     producers: Producers,
-    copied: BTreeMap<i64, ()>,
+    copied: BTreeSet<i64>,
 }
 
 impl Seen {
@@ -119,11 +128,8 @@ impl Seen {
         expiry: std::time::Duration,
     ) -> Result<Verdict, KernelError> {
         let id = batch.producer_id;
-        if id >= 0
-            && self.copied.insert(id, ()).is_none()
-            && let Some(known) = log.producers.by_id.get(&id)
-        {
-            self.producers.by_id.insert(id, known.clone());
+        if id >= 0 && self.copied.insert(id) {
+            log.producers.copy_to(&mut self.producers, id);
         }
         let verdict = self.producers.judge(batch, wall_ms, expiry)?;
         if verdict == Verdict::New {

@@ -53,7 +53,9 @@ impl Shard {
                 let end = log.end;
                 let (bytes_max, batches_max) = (self.limits.parked_bytes_max, self.limits.parked_batches_max);
                 let parked = self.parked.park(id, request, bytes_max, batches_max);
-                parked.map_err(|_| KernelError::MirrorGap { end })
+                parked.map_err(|_| KernelError::MirrorGap { end })?;
+                self.stats.parked += 1;
+                Ok(())
             }
         }
     }

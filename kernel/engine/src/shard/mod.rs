@@ -28,6 +28,7 @@ use kernel_model::request::{ReadLimit, Request};
 use kernel_model::time::Now;
 
 use crate::draft::{Draft, Source};
+use crate::invariants::Violation;
 use crate::limits::Limits;
 use crate::log::parked::Parked;
 use crate::outbox::OutboxEntry;
@@ -50,6 +51,8 @@ pub struct ShardStats {
     pub overloaded: u64,
     /// Outbox entries of other shards that could not apply and were passed over.
     pub outbox_refused: u64,
+    /// Requests ahead of a mirrored log's end that had to wait.
+    pub parked: u64,
     /// Bytes of provisional tails that a feed replaced.
     pub replaced_bytes: u64,
 }
@@ -152,6 +155,17 @@ impl Shard {
         self.submitted
     }
 
+    /// What is wrong with its state; nothing, but for a bug. Looks at everything: for simulations.
+    #[must_use]
+    pub fn violations(&self) -> Vec<Violation> {
+        let mut found = crate::invariants::check(&self.state, self.submitted, self.durable);
+        let ordered = self.waiting.iter().is_sorted_by_key(|(seq, _)| *seq);
+        if !ordered || self.waiting.front().is_some_and(|(seq, _)| *seq <= self.durable) {
+            found.push(Violation::Positions);
+        }
+        found
+    }
+
     /// Takes a request. Its answer comes from `poll_reply`, now or later, exactly once.
     pub fn handle_request(&mut self, now: Now, from: RequestKey, request: Request) {
         self.now = now;
@@ -160,6 +174,9 @@ impl Shard {
             return;
         }
         if self.waiting.len() >= self.limits.pending_replies_max {
+            if let Request::Append { log, batches, .. } = &request {
+                self.note_refused(*log, batches);
+            }
             self.refuse(from, KernelError::Overloaded);
             return;
         }

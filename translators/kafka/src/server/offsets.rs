@@ -43,6 +43,8 @@ pub(super) fn check_epoch(client: i32, current: LogEpoch) -> Result<(), ErrorCod
 }
 
 struct ListPlace {
+    /// The version has a field for the epoch.
+    with_epoch: bool,
     topic: usize,
     partition: usize,
     timestamp: i64,
@@ -71,7 +73,13 @@ pub(super) fn list(cx: &mut Cx<'_>, head: Head, request: ListOffsetsRequest) -> 
                 Ok((_, None)) => {}
                 Ok((partition, Some(question))) => {
                     let timestamp = part.timestamp;
-                    let place = ListPlace { topic: topic_at, partition: partition_at, timestamp, limit };
+                    let place = ListPlace {
+                        with_epoch: version >= 4,
+                        topic: topic_at,
+                        partition: partition_at,
+                        timestamp,
+                        limit,
+                    };
                     gather.ask(cx, partition.log.shard(), question, place);
                 }
             }
@@ -124,6 +132,9 @@ fn place_list(
         Ok(Reply::Found(None)) => {}
         Ok(_) => part.error_code = ErrorCode::UnknownServerError.code(),
         Err(error) => part.error_code = ErrorCode::from(&error).code(),
+    }
+    if !place.with_epoch {
+        part.leader_epoch = -1;
     }
     None
 }

@@ -14,7 +14,7 @@ mod encode;
 mod partition;
 mod sessions;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use kernel_model::request::ReadLimit;
@@ -28,6 +28,9 @@ use super::operation::{Begin, Cx, Finished, Head, Operation, Step};
 use crate::codec::messages::fetch_request::FetchPartition;
 use crate::codec::messages::{FetchRequest, FetchResponse};
 use crate::errors::ErrorCode;
+
+/// Logs in one request to watch.
+const WATCH_LOGS_MAX: usize = 1000;
 
 /// A Fetch under way.
 struct Fetch {
@@ -45,8 +48,10 @@ struct Fetch {
     planned: usize,
     /// Bytes that were read.
     total: usize,
-    /// Shards that will say when a log of theirs has grown.
-    watched: BTreeMap<ShardId, ()>,
+    /// Watches under way, by slot, with the logs that they are about. One that was refused stays, so that
+    /// it is not asked for again and again: the deadline answers then.
+    watches: BTreeMap<usize, Vec<LogId>>,
+    next_watch: usize,
 }
 
 /// Begins a Fetch.
@@ -78,7 +83,8 @@ pub(super) fn start(cx: &mut Cx<'_>, head: Head, request: FetchRequest) -> Begin
         reading: 0,
         planned: 0,
         total: 0,
-        watched: BTreeMap::new(),
+        watches: BTreeMap::new(),
+        next_watch: 0,
         head,
     };
     fetch.queue = (0..fetch.parts.len()).filter(|at| fetch.is_readable(*at)).collect();
@@ -170,8 +176,9 @@ impl Fetch {
     fn send_wave(&mut self, cx: &mut Cx<'_>) {
         while self.reading < cx.settings.limits.fetch_reads_max {
             let room = self.bytes_max.saturating_sub(self.total.saturating_add(self.planned));
-            // The first batch of the first partition that has one comes whatever its size.
-            if room == 0 && self.total + self.reading > 0 {
+            // What this wave plans it may not bring: the rest waits for the next one. Once the room is really
+            // used up, partitions are read for their positions alone.
+            if room == 0 && self.planned > 0 {
                 break;
             }
             let Some(at) = self.queue.pop_front() else { break };
@@ -186,39 +193,39 @@ impl Fetch {
         }
     }
 
-    /// Asks every shard that is not asked yet to tell when a log has grown. False when there is none.
+    /// Asks shards to tell when a log has grown that nobody watches yet. False when there is no log.
     fn watch(&mut self, cx: &mut Cx<'_>) -> bool {
+        let watched: BTreeSet<LogId> = self.watches.values().flatten().copied().collect();
         let mut shards: BTreeMap<ShardId, Vec<(LogId, Offset)>> = BTreeMap::new();
         for part in &self.parts {
-            if let (Some(log), Some(seen)) = (part.log, part.seen_end) {
+            if let (Some(log), Some(seen)) = (part.log, part.seen_end)
+                && !watched.contains(&log)
+            {
                 shards.entry(log.shard()).or_default().push((log, seen));
             }
         }
         let wait = self.deadline.saturating_sub(cx.now.elapsed);
-        for (shard, logs) in &shards {
-            if self.watched.insert(*shard, ()).is_none() {
-                let slot = self.parts.len() + usize::from(shard.0);
-                let request = Request::Watch { logs: logs.clone(), limit: self.limit, wait };
-                cx.ask(slot, *shard, request);
+        for (shard, logs) in shards {
+            for logs in logs.chunks(WATCH_LOGS_MAX) {
+                let slot = self.parts.len() + self.next_watch;
+                self.next_watch += 1;
+                self.watches.insert(slot, logs.iter().map(|(log, _)| *log).collect());
+                let request = Request::Watch { logs: logs.to_vec(), limit: self.limit, wait };
+                cx.ask(slot, shard, request);
             }
         }
         // The shards' own waits end at the same time; this one holds even if a shard is late.
         cx.wake_at(self.deadline);
-        !shards.is_empty()
+        !self.watches.is_empty()
     }
 
     /// A shard says which logs have grown: those are read again.
-    fn changed(&mut self, shard: usize, answer: Result<Reply, KernelError>) {
-        let shard = ShardId(u16::try_from(shard).unwrap_or(0));
-        self.watched.remove(&shard);
-        let in_shard = |part: &Part| part.log.is_some_and(|log| log.shard() == shard);
-        let grown = |part: &Part| match &answer {
-            Ok(Reply::Changed(logs)) => part.log.is_some_and(|log| logs.contains(&log)),
-            // Whatever is wrong, reading will tell.
-            Ok(_) | Err(_) => in_shard(part),
-        };
+    fn changed(&mut self, slot: usize, answer: Result<Reply, KernelError>) {
+        let Ok(Reply::Changed(logs)) = answer else { return };
+        self.watches.remove(&slot);
+        let grown: BTreeSet<LogId> = logs.into_iter().collect();
         for (at, part) in self.parts.iter_mut().enumerate() {
-            if grown(part) && !self.queue.contains(&at) {
+            if part.log.is_some_and(|log| grown.contains(&log)) && !self.queue.contains(&at) {
                 self.total = self.total.saturating_sub(part.bytes());
                 part.forget();
                 self.queue.push_back(at);
@@ -255,7 +262,7 @@ impl Fetch {
 impl Operation for Fetch {
     fn answered(&mut self, cx: &mut Cx<'_>, slot: usize, answer: Result<Reply, KernelError>) -> Step {
         if slot >= self.parts.len() {
-            self.changed(slot - self.parts.len(), answer);
+            self.changed(slot, answer);
             return self.advance(cx);
         }
         let first = self.total == 0;

@@ -1,0 +1,318 @@
+//! Metadata and administration.
+
+use session::{Event, Session};
+use translator_kafka::codec::messages::create_partitions_request::CreatePartitionsTopic;
+use translator_kafka::codec::messages::create_topics_request::CreatableTopic;
+use translator_kafka::codec::messages::describe_configs_request::DescribeConfigsResource;
+use translator_kafka::codec::messages::describe_log_dirs_request::DescribableLogDirTopic;
+use translator_kafka::codec::messages::describe_producers_request::TopicRequest as ProducersTopic;
+use translator_kafka::codec::messages::describe_topic_partitions_request::{Cursor, TopicRequest};
+use translator_kafka::codec::messages::elect_leaders_request::TopicPartitions;
+use translator_kafka::codec::messages::metadata_request::MetadataRequestTopic;
+use translator_kafka::codec::messages::{
+    ApiVersionsRequest, ApiVersionsResponse, CreatePartitionsRequest, CreateTopicsRequest,
+    DeleteTopicsRequest, DescribeClusterRequest, DescribeConfigsRequest, DescribeLogDirsRequest,
+    DescribeProducersRequest, DescribeTopicPartitionsRequest, ElectLeadersRequest, FindCoordinatorRequest,
+    InitProducerIdRequest, ListConfigResourcesRequest, MetadataRequest,
+};
+use translator_kafka::codec::{Message, Uuid, frame};
+use translator_kafka::errors::ErrorCode;
+
+use crate::node::{NODE_ID, Node, batch, batch_as};
+
+fn hello() -> ApiVersionsRequest {
+    ApiVersionsRequest {
+        client_software_name: "lib".into(),
+        client_software_version: "1.2-rc.3".into(),
+        ..Default::default()
+    }
+}
+
+#[test]
+fn api_versions_name_what_is_served_and_produce_from_0() {
+    let mut node = Node::new(1);
+    let mut client = node.client();
+    for version in 0..=5 {
+        let response = client.ask(&mut node, version, &hello());
+        assert_eq!(response.error_code, 0);
+        let range = |key: i16| {
+            let api = response.api_keys.iter().find(|api| api.api_key == key);
+            api.map(|api| (api.min_version, api.max_version))
+        };
+        assert_eq!(range(0), Some((0, 13)));
+        assert_eq!(range(1), Some((4, 18)));
+        assert_eq!(range(18), Some((0, 5)));
+        for hidden in [24, 25, 26, 27, 28, 29, 38, 50, 68, 71, 76, 88] {
+            assert_eq!(range(hidden), None, "API {hidden}");
+        }
+    }
+    let events: Vec<Event> = std::iter::from_fn(|| client.session.poll_event()).collect();
+    assert!(events.contains(&Event::Client {
+        id: "test".into(),
+        software: Some("lib".into()),
+        version: Some("1.2-rc.3".into()),
+    }));
+    assert_eq!(events.iter().filter(|event| **event == Event::Used { api: 18, version: 4 }).count(), 1);
+}
+
+#[test]
+fn an_unknown_version_of_api_versions_is_answered_in_version_0_with_error_35() {
+    let mut node = Node::new(1);
+    let mut client = node.client();
+    // Version 99 in the header of a request that is otherwise well formed.
+    let mut framed = frame::request_frame(4, 1, Some("x".into()), &hello()).unwrap().to_vec();
+    framed[6..8].copy_from_slice(&99_i16.to_be_bytes());
+    client.input.extend_from_slice(&framed);
+    node.turn(&mut [&mut client]);
+    let body = frame::take_frame_mut(&mut client.output, 1000).unwrap().unwrap();
+    let response = ApiVersionsResponse::decode_exact(body.slice(4..), 0).unwrap();
+    assert_eq!(response.error_code, ErrorCode::UnsupportedVersion.code());
+    assert_eq!((response.api_keys.len(), response.api_keys[0].api_key), (1, 18));
+    assert_eq!(client.ended, None);
+}
+
+#[test]
+fn a_client_that_looks_for_another_cluster_or_sends_a_bad_name_is_told_so() {
+    let mut node = Node::new(1);
+    let mut client = node.client();
+    let bad = ApiVersionsRequest { client_software_name: "-x".into(), ..hello() };
+    assert_eq!(client.ask(&mut node, 3, &bad).error_code, ErrorCode::InvalidRequest.code());
+    let table = [
+        (Some("cluster-1"), NODE_ID, ErrorCode::None),
+        (Some("cluster-2"), -1, ErrorCode::RebootstrapRequired),
+        (None, NODE_ID + 1, ErrorCode::RebootstrapRequired),
+    ];
+    for (cluster_id, node_id, code) in table {
+        let request = ApiVersionsRequest { cluster_id: cluster_id.map(Into::into), node_id, ..hello() };
+        assert_eq!(client.ask(&mut node, 5, &request).error_code, code.code());
+    }
+}
+
+#[test]
+fn metadata_shows_this_node_as_leader_of_everything_in_every_version() {
+    let mut node = Node::new(2);
+    let mut client = node.client();
+    client.create(&mut node, "a", 2, &[]);
+    client.create(&mut node, "b", 1, &[]);
+    for version in 0..=13 {
+        let response = client.metadata(&mut node, version, &["a", "none", "sl/ash"], true);
+        assert_eq!(response.brokers.len(), 1);
+        assert_eq!((&*response.brokers[0].host, response.brokers[0].port), ("node.example", 9092));
+        let codes: Vec<i16> = response.topics.iter().map(|topic| topic.error_code).collect();
+        assert_eq!(codes, [0, 3, 17], "version {version}");
+        let leaders: Vec<i32> = response.topics[0].partitions.iter().map(|part| part.leader_id).collect();
+        assert_eq!(leaders, [NODE_ID, NODE_ID]);
+        if version >= 2 {
+            assert_eq!(response.cluster_id.as_deref(), Some("cluster-1"));
+        }
+        // Null asks for everything; before it existed, an empty list did.
+        let topics = if version == 0 { Some(vec![]) } else { None };
+        let all = client.ask(&mut node, version, &MetadataRequest { topics, ..Default::default() });
+        assert_eq!(all.topics.len(), 2, "version {version}");
+    }
+    let none = MetadataRequest { topics: Some(vec![]), ..Default::default() };
+    assert!(client.ask(&mut node, 12, &none).topics.is_empty());
+}
+
+#[test]
+fn metadata_finds_topics_by_id() {
+    let mut node = Node::new(1);
+    let mut client = node.client();
+    client.create(&mut node, "a", 1, &[]);
+    let id = node.settings.catalog.load().topic("a").unwrap().id;
+    let by_id = |topic_id| MetadataRequestTopic { topic_id, name: None, ..Default::default() };
+    let topics = Some(vec![by_id(id), by_id(Uuid([9; 16]))]);
+    let response = client.ask(&mut node, 12, &MetadataRequest { topics, ..Default::default() });
+    assert_eq!((response.topics[0].error_code, response.topics[0].name.as_deref()), (0, Some("a")));
+    assert_eq!(response.topics[1].error_code, ErrorCode::UnknownTopicId.code());
+    assert_eq!(response.topics[1].name, None);
+}
+
+#[test]
+fn metadata_creates_topics_where_both_sides_want_that() {
+    let mut node = Node::with(4, |settings| settings.auto_create_topics = true);
+    let mut client = node.client();
+    assert_eq!(client.metadata(&mut node, 12, &["a"], false).topics[0].error_code, 3);
+    let response = client.metadata(&mut node, 12, &["a", "a.b", "a_b"], true);
+    let codes: Vec<i16> = response.topics.iter().map(|topic| topic.error_code).collect();
+    assert_eq!(codes, [0, 0, 17], "names that collide are not both created");
+    let part = client.produce(&mut node, "a", batch(&["x"]).bytes().clone());
+    assert_eq!(part.error_code, 0, "its logs answered before the topic was shown");
+}
+
+#[test]
+fn new_partitions_take_records_as_soon_as_they_are_acknowledged() {
+    let mut node = Node::new(4);
+    let mut client = node.client();
+    client.create(&mut node, "a", 1, &[]);
+    let topic = CreatePartitionsTopic { name: "a".into(), count: 9, assignments: None, ..Default::default() };
+    let request = CreatePartitionsRequest { topics: vec![topic], timeout_ms: 1000, ..Default::default() };
+    for version in 0..=3 {
+        let code = client.ask(&mut node, version, &request).results[0].error_code;
+        assert_eq!(code, if version == 0 { 0 } else { ErrorCode::InvalidPartitions.code() });
+    }
+    for partition in 0..9 {
+        let records = batch(&["x"]).bytes().clone();
+        assert_eq!(client.produce_at(&mut node, 9, "a", partition, records).error_code, 0);
+    }
+}
+
+#[test]
+fn topics_are_created_and_deleted_in_every_version() {
+    let mut node = Node::new(2);
+    let mut client = node.client();
+    for version in 2..=7 {
+        let topic = CreatableTopic {
+            name: "v".into(),
+            num_partitions: 2,
+            replication_factor: 1,
+            ..Default::default()
+        };
+        let request = CreateTopicsRequest { topics: vec![topic], timeout_ms: 1000, ..Default::default() };
+        for code in [ErrorCode::None, ErrorCode::TopicAlreadyExists] {
+            let response = client.ask(&mut node, version, &request);
+            assert_eq!(response.topics[0].error_code, code.code(), "version {version}");
+        }
+        let delete = (version - 1).min(5);
+        let request = DeleteTopicsRequest { topic_names: vec!["v".into()], ..Default::default() };
+        for code in [ErrorCode::None, ErrorCode::UnknownTopicOrPartition] {
+            assert_eq!(client.ask(&mut node, delete, &request).responses[0].error_code, code.code());
+        }
+    }
+}
+
+#[test]
+fn topics_are_described_page_by_page() {
+    let mut node = Node::new(1);
+    let mut client = node.client();
+    for name in ["a", "b", "c"] {
+        client.create(&mut node, name, 3, &[]);
+    }
+    let names = ["c", "a", "b", "none"];
+    let topics: Vec<_> = names.map(|name| TopicRequest { name: name.into(), ..Default::default() }).into();
+    let mut cursor: Option<Cursor> = None;
+    let mut seen = Vec::new();
+    for _ in 0..10 {
+        let request = DescribeTopicPartitionsRequest {
+            topics: topics.clone(),
+            response_partition_limit: 2,
+            cursor: cursor.take(),
+            ..Default::default()
+        };
+        let response = client.ask(&mut node, 0, &request);
+        for topic in &response.topics {
+            let name = topic.name.as_deref().unwrap().to_owned();
+            seen.extend(topic.partitions.iter().map(|part| (name.clone(), part.partition_index)));
+        }
+        let Some(next) = response.next_cursor else { break };
+        let (topic_name, partition_index) = (next.topic_name, next.partition_index);
+        cursor = Some(Cursor { topic_name, partition_index, ..Default::default() });
+    }
+    let expected: Vec<(String, i32)> =
+        ["a", "b", "c"].iter().flat_map(|name| (0..3).map(|at| ((*name).to_owned(), at))).collect();
+    assert_eq!(seen, expected);
+}
+
+#[test]
+fn the_cluster_and_its_coordinators_are_this_node() {
+    let mut node = Node::new(1);
+    let mut client = node.client();
+    for version in 0..=2 {
+        let response = client.ask(
+            &mut node,
+            version,
+            &DescribeClusterRequest { endpoint_type: 1, ..Default::default() },
+        );
+        assert_eq!((response.controller_id, response.brokers.len()), (NODE_ID, 1));
+    }
+    let controllers = DescribeClusterRequest { endpoint_type: 2, ..Default::default() };
+    let code = client.ask(&mut node, 1, &controllers).error_code;
+    assert_eq!(code, ErrorCode::MismatchedEndpointType.code());
+    for (key_type, code) in [(0, 0), (1, 35), (2, 42)] {
+        let one = FindCoordinatorRequest { key: "g".into(), key_type, ..Default::default() };
+        for version in 1..=3 {
+            assert_eq!(client.ask(&mut node, version, &one).error_code, code);
+        }
+        let keys = vec!["g".into(), "h".into()];
+        let many = FindCoordinatorRequest { key_type, coordinator_keys: keys, ..Default::default() };
+        let response = client.ask(&mut node, 6, &many);
+        assert!(response.coordinators.iter().all(|entry| entry.error_code == code));
+        assert_eq!(response.coordinators[1].node_id, if code == 0 { NODE_ID } else { -1 });
+    }
+}
+
+#[test]
+fn configuration_shows_what_was_set_and_where_it_comes_from() {
+    let mut node = Node::new(1);
+    let mut client = node.client();
+    client.create(&mut node, "a", 1, &[("retention.ms", "1000")]);
+    let resource = |resource_type, name: &str, keys: Option<Vec<&str>>| DescribeConfigsResource {
+        resource_type,
+        resource_name: name.into(),
+        configuration_keys: keys.map(|keys| keys.into_iter().map(Into::into).collect()),
+        ..Default::default()
+    };
+    let resources = vec![
+        resource(2, "a", Some(vec!["retention.ms", "segment.bytes"])),
+        resource(2, "a", None),
+        resource(2, "none", None),
+        resource(4, "7", None),
+        resource(4, "8", None),
+        resource(99, "x", None),
+    ];
+    let request = DescribeConfigsRequest { resources, include_synonyms: true, ..Default::default() };
+    for version in 1..=4 {
+        let response = client.ask(&mut node, version, &request);
+        let codes: Vec<i16> = response.results.iter().map(|result| result.error_code).collect();
+        assert_eq!(codes, [0, 0, 3, 0, 42, 42]);
+        let configs = &response.results[0].configs;
+        let set = configs.iter().find(|config| &*config.name == "retention.ms").unwrap();
+        assert_eq!((set.value.as_deref(), set.config_source, set.synonyms.len()), (Some("1000"), 1, 2));
+        let default = configs.iter().find(|config| &*config.name == "segment.bytes").unwrap();
+        assert_eq!((default.config_source, default.synonyms.len()), (5, 1));
+        assert_eq!(response.results[1].configs.len(), translator_kafka::topic_config::KEYS.len());
+    }
+    let listed = client.ask(
+        &mut node,
+        1,
+        &ListConfigResourcesRequest { resource_types: vec![2], ..Default::default() },
+    );
+    assert_eq!((&*listed.config_resources[0].resource_name, listed.config_resources.len()), ("a", 1));
+}
+
+#[test]
+fn producers_sizes_and_elections_can_be_looked_at() {
+    let mut node = Node::new(1);
+    let mut client = node.client();
+    client.create(&mut node, "a", 1, &[]);
+    let init = InitProducerIdRequest { transactional_id: None, ..Default::default() };
+    for version in 0..=5 {
+        let response = client.ask(&mut node, version, &init);
+        assert_eq!((response.error_code, response.producer_epoch), (0, 0), "version {version}");
+    }
+    let spec = kernel_model::batch::BatchSpec {
+        producer_id: 4,
+        producer_epoch: 2,
+        base_sequence: 0,
+        ..Default::default()
+    };
+    assert_eq!(client.produce(&mut node, "a", batch_as(&spec, &["x"]).bytes().clone()).error_code, 0);
+
+    let topic = ProducersTopic { name: "a".into(), partition_indexes: vec![0, 1], ..Default::default() };
+    let response =
+        client.ask(&mut node, 0, &DescribeProducersRequest { topics: vec![topic], ..Default::default() });
+    let parts = &response.topics[0].partitions;
+    assert_eq!((parts[0].active_producers[0].producer_id, parts[1].error_code), (4, 3));
+
+    let topic = DescribableLogDirTopic { topic: "a".into(), partitions: vec![0], ..Default::default() };
+    for topics in [None, Some(vec![topic])] {
+        let response = client.ask(&mut node, 4, &DescribeLogDirsRequest { topics, ..Default::default() });
+        assert!(response.results[0].topics[0].partitions[0].partition_size > 61);
+    }
+    let topic = TopicPartitions { topic: "a".into(), partitions: vec![0, 5], ..Default::default() };
+    let request = ElectLeadersRequest { topic_partitions: Some(vec![topic]), ..Default::default() };
+    let response = client.ask(&mut node, 2, &request);
+    let codes: Vec<i16> =
+        response.replica_election_results[0].partition_result.iter().map(|part| part.error_code).collect();
+    assert_eq!(codes, [ErrorCode::ElectionNotNeeded.code(), 3]);
+}

@@ -1,0 +1,18 @@
+//! Kafka served by the kernel: transcripts of sessions over real shards, in virtual time.
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    missing_docs,
+    reason = "a test may stop at the first surprise"
+)]
+
+mod administration;
+mod fetch;
+mod group_routing;
+mod groups;
+mod hostile;
+mod node;
+mod offsets;
+mod produce;
