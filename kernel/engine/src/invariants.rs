@@ -188,4 +188,4 @@ fn check_view(state: &State, id: ViewId, view: &View, found: &mut Vec<Violation>
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

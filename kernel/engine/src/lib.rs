@@ -3,8 +3,7 @@
 //! A [`Shard`] is a deterministic state machine over a [`store::ShardStore`]: requests and time in, replies
 //! out. Drivers own clocks, threads and sockets; the simulation is one of them.
 
-#![allow(dead_code, reason = "the checkpoint that uses the rest comes next")]
-
+mod checkpoint;
 mod cursor;
 mod draft;
 pub mod invariants;

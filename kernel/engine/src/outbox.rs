@@ -62,6 +62,19 @@ impl Outbox {
         queue.applied = queue.applied.max(queue.trimmed);
     }
 
+    /// The entry at a position, if it waits.
+    pub(crate) fn get(&self, to: ShardId, position: u64) -> Option<&Commit> {
+        let queue = self.queues.get(&to)?;
+        let index = usize::try_from(position.checked_sub(queue.trimmed + 1)?).ok()?;
+        queue.entries.get(index).map(|(_, commit)| commit)
+    }
+
+    /// Puts back the positions of a checkpoint.
+    pub(crate) fn restore(&mut self, to: ShardId, last: u64, trimmed: u64) {
+        let queue = self.queues.entry(to).or_default();
+        (queue.last, queue.trimmed, queue.applied, queue.handed) = (last, trimmed, trimmed, trimmed);
+    }
+
     /// Number of entries that wait, over all receivers.
     pub(crate) fn len(&self) -> usize {
         self.queues.values().map(|queue| queue.entries.len()).sum()

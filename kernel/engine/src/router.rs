@@ -79,6 +79,17 @@ impl Router {
         }
     }
 
+    /// Whether a route is there.
+    pub(crate) fn contains(&self, pattern: &RoutePattern, target: &RouteTarget) -> bool {
+        match pattern {
+            RoutePattern::Exact(key) => self.exact.get(key).is_some_and(|targets| targets.contains(target)),
+            RoutePattern::Levels(levels) => {
+                let node = levels.iter().try_fold(&self.root, |node, level| node.children.get(level));
+                node.is_some_and(|node| node.targets.contains(target))
+            }
+        }
+    }
+
     /// Targets of a key, each once. An exact route matches a key of one level.
     ///
     /// # Errors

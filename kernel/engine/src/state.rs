@@ -71,7 +71,7 @@ impl Expiries {
 }
 
 /// State of one shard.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct State {
     pub(crate) logs: BTreeMap<LogId, Log>,
     pub(crate) views: BTreeMap<ViewId, View>,

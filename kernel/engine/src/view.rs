@@ -141,6 +141,12 @@ impl View {
         number
     }
 
+    /// Puts back a chunk of a checkpoint.
+    pub(crate) fn restore_chunk(&mut self, number: u64, chunk: Chunk) {
+        self.live += u64::from(chunk.live);
+        self.chunks.insert(number, chunk);
+    }
+
     /// Acknowledges an entry. Answers its chunk's number, if it was live.
     pub(crate) fn ack(&mut self, entry: u64) -> Option<u64> {
         let (number, index) = place(entry);

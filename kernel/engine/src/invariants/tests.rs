@@ -3,8 +3,10 @@
 
 use bytes::Bytes;
 use kernel_model::batch::{BatchSpec, NewRecord};
-use kernel_model::commit::{Commit, LogConfig, LogKind, Op, ViewEntry};
-use kernel_model::position::{CursorId, LogEpoch, LogId, Offset, Seq, ShardId, ViewId};
+use kernel_model::commit::{
+    Commit, LogConfig, LogKind, Op, RouteLevel, RoutePattern, RouteTarget, ViewEntry,
+};
+use kernel_model::position::{CursorId, LogEpoch, LogId, Offset, RouterId, Seq, ShardId, ViewId};
 use kernel_model::reply::Aborted;
 
 use super::{Violation, check};
@@ -18,7 +20,12 @@ const LED: LogId = LogId::new(SHARD, 1);
 const MIRRORED: LogId = LogId::new(SHARD, 2);
 const VIEW: ViewId = ViewId::new(SHARD, 1);
 const CURSOR: CursorId = CursorId::new(SHARD, 1);
+const ROUTER: RouterId = RouterId::new(SHARD, 1);
 const LAST: Seq = Seq(2);
+
+fn levels() -> RoutePattern {
+    RoutePattern::Levels(vec![RouteLevel::One, RouteLevel::Many, RouteLevel::Is("x".into())])
+}
 
 fn append(log: LogId, base: u64, spec: BatchSpec) -> Op {
     let base_offset = Offset(base);
@@ -27,7 +34,7 @@ fn append(log: LogId, base: u64, spec: BatchSpec) -> Op {
 }
 
 /// Something of everything; the first commit is durable.
-fn sound() -> State {
+pub(crate) fn sound() -> State {
     let mut state = State::default();
     let mirrored = LogConfig { kind: LogKind::Mirrored, ..LogConfig::default() };
     let idempotent =
@@ -49,9 +56,22 @@ fn sound() -> State {
         Op::CursorCreate { cursor: CURSOR, view: VIEW },
         Op::CursorLease { cursor: CURSOR, entries: vec![0, 1], until_ms: 50 },
         Op::CursorRelease { cursor: CURSOR, entries: vec![1] },
+        Op::ViewPush { view: VIEW, entries: vec![entry(3)] },
+        Op::CursorLease { cursor: CURSOR, entries: vec![2], until_ms: 60 },
         Op::TimerSet { key: key.clone(), deadline_ms: 5, action: Bytes::new() },
         Op::KvPut { key, value: Bytes::new(), expires_ms: Some(9) },
         Op::OutboxPush { to: ShardId(2), commit: Box::new(Commit::default()) },
+        Op::OutboxPush { to: ShardId(2), commit: Box::new(Commit::default()) },
+        Op::OutboxTrim { to: ShardId(2), position: 1 },
+        Op::OutboxApplied { from: ShardId(3), position: 7 },
+        Op::RouteAdd {
+            router: ROUTER,
+            pattern: RoutePattern::Exact("a".into()),
+            target: RouteTarget::View(VIEW),
+        },
+        Op::RouteAdd { router: ROUTER, pattern: levels(), target: RouteTarget::Opaque("b".into()) },
+        Op::RouteRemove { router: ROUTER, pattern: levels(), target: RouteTarget::Opaque("b".into()) },
+        Op::ViewAck { view: VIEW, entries: vec![0] },
     ];
     for op in &ops {
         state.apply(Seq(1), op).unwrap();
@@ -93,13 +113,13 @@ fn each_planted_fault_is_caught() {
             log(state, LED).producers.by_id.get_mut(&8).unwrap().batches.make_contiguous().reverse();
         }),
         (Violation::Unreleased(LED), |state| log(state, LED).unreleased.push_back((Seq(1), Offset(0)))),
-        (Violation::Reference(VIEW, 3), |state| {
+        (Violation::Reference(VIEW, 4), |state| {
             let entry = ViewEntry { log: LED, offset: Offset(4), note: Bytes::new() };
             state.views.get_mut(&VIEW).unwrap().push(&entry);
         }),
         (Violation::ViewCount(VIEW), |state| state.views.get_mut(&VIEW).unwrap().live += 1),
         (Violation::Deliveries(VIEW), |state| {
-            state.views.get_mut(&VIEW).unwrap().deliveries.returned.insert(0);
+            state.views.get_mut(&VIEW).unwrap().deliveries.returned.insert(2);
         }),
         (Violation::Deliveries(VIEW), |state| {
             state.views.get_mut(&VIEW).unwrap().deliveries.returned.clear()

@@ -42,15 +42,4 @@ impl Epochs {
         let floor = after.checked_sub(1).and_then(|i| self.entries.get(i)).map_or(epoch, |&(known, _)| known);
         Some((floor, ends_at))
     }
-
-    /// Epoch under which the record at `offset` was written.
-    pub(crate) fn at(&self, offset: Offset) -> Option<LogEpoch> {
-        let after = self.entries.partition_point(|&(_, at)| at <= offset);
-        after.checked_sub(1).and_then(|i| self.entries.get(i)).map(|&(epoch, _)| epoch)
-    }
-
-    /// The newest epoch.
-    pub(crate) fn newest(&self) -> Option<LogEpoch> {
-        self.entries.last().map(|&(epoch, _)| epoch)
-    }
 }

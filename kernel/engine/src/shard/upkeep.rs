@@ -1,5 +1,6 @@
 //! What happens by time: expiry, retention, timers, checkpoints; and recovery.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use kernel_model::commit::Op;
@@ -8,6 +9,7 @@ use kernel_model::position::{LogId, Offset, Seq, ShardId};
 use kernel_model::time::Now;
 
 use super::Shard;
+use crate::checkpoint::{self, Pieces};
 use crate::log::Log;
 use crate::state::State;
 use crate::store::ShardStore;
@@ -33,13 +35,28 @@ impl Upkeep {
 /// Rebuilds the state from the store.
 pub(super) fn recover(store: &mut dyn ShardStore) -> Result<(State, Seq), KernelError> {
     let mut state = State::default();
+    let pieces = RefCell::new(Some(Pieces::default()));
     let mut outcome = Ok(());
-    let last = store.recover(&mut |_, _| {}, &mut |seq, commit| {
-        if outcome.is_ok() {
-            outcome = commit.ops.iter().try_for_each(|op| state.apply(seq, op).map(|_| ()));
-        }
-    })?;
+    // The checkpoint comes first, whole; the first commit after it finds it put together.
+    let put_together = |state: &mut State| match pieces.take() {
+        Some(pieces) => pieces.finish().map(|whole| *state = whole),
+        None => Ok(()),
+    };
+    let last = store.recover(
+        &mut |key, value| {
+            if let Some(pieces) = pieces.borrow_mut().as_mut() {
+                pieces.take(&key, value);
+            }
+        },
+        &mut |seq, commit| {
+            if outcome.is_ok() {
+                outcome = put_together(&mut state)
+                    .and_then(|()| commit.ops.iter().try_for_each(|op| state.apply(seq, op).map(|_| ())));
+            }
+        },
+    )?;
     outcome?;
+    put_together(&mut state)?;
     for log in state.logs.values_mut() {
         log.recovered();
     }
@@ -158,8 +175,19 @@ impl Shard {
             Ok(report) => {
                 let wait = if report.more { Duration::from_millis(1) } else { MAINTAIN_EVERY };
                 self.upkeep.maintain_at = self.now.deadline(wait);
+                if report.checkpoint_wanted {
+                    self.checkpoint();
+                }
             }
             Err(error) => self.stop(error),
+        }
+    }
+
+    /// Hands the store what changed since the last checkpoint. Refused: it is kept for the next one.
+    fn checkpoint(&mut self) {
+        let changes = checkpoint::changes(&self.state);
+        if self.store.checkpoint(self.submitted, changes).is_ok() {
+            self.state.dirty.clear();
         }
     }
 }

@@ -17,7 +17,7 @@
 //! segments, once `maintain` reports nothing more to do.
 
 mod checkpoint;
-mod codec;
+pub(crate) mod codec;
 mod contents;
 pub mod disk;
 mod entry;

@@ -67,7 +67,8 @@ fn seeded_runs_hold_every_invariant() {
 }
 
 /// What enough seeds must meet, or the simulation has gone blind.
-const EXPECTED: [&str; 17] = [
+const EXPECTED: [&str; 18] = [
+    "checkpoint taken",
     "crash: unsynced lost",
     "crash: unsynced survived",
     "fenced by a newer owner",

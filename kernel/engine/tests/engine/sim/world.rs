@@ -244,6 +244,9 @@ impl World {
         let seed = self.random.next();
         let now = self.now;
         let crash = self.random.percent(70);
+        if self.sites[at].shard.store_stats().checkpoints > 0 {
+            self.meet("checkpoint taken");
+        }
         let site = &mut self.sites[at];
         site.owner += 1;
         if crash {
