@@ -129,6 +129,17 @@ fn a_damaged_segment_header_ends_the_start() {
 }
 
 #[test]
+fn a_blank_segment_header_over_synced_entries_ends_the_start() {
+    let (disk, mut store) = fresh();
+    commit(&mut store, vec![put("a", "1")]);
+    commit(&mut store, vec![put("a", "2")]);
+    let mut content = disk.content(SEGMENT_1).unwrap();
+    content[..64].fill(0);
+    disk.put(SEGMENT_1, content);
+    assert!(damage_of(recover(&disk, 2)).contains(SEGMENT_1));
+}
+
+#[test]
 fn an_unknown_version_is_named() {
     let (disk, mut store) = fresh();
     commit(&mut store, vec![put("a", "1")]);

@@ -130,6 +130,27 @@ fn what_was_taken_before_the_disk_was_found_full_is_written_when_there_is_room()
 }
 
 #[test]
+fn a_checkpoint_waits_for_what_it_is_of() {
+    let (disk, mut store) = fresh();
+    commit(&mut store, payload(0).ops);
+    disk.set_capacity(Some(disk.used()));
+    for base in 1..250 {
+        store.submit(&payload(base)).unwrap();
+    }
+    let durable = store.durable().unwrap();
+    assert!(durable < Seq(250));
+    store.checkpoint(Seq(250), vec![("s".into(), Some("v".into()))]).unwrap();
+    // Room for the checkpoint, and not for the log.
+    disk.set_capacity(Some(disk.used() + (100 << 10)));
+    for _ in 0..3 {
+        store.maintain(Now::default()).unwrap();
+    }
+    let (store, replayed) = recover(&disk.crash(7), 2).unwrap();
+    assert!(replayed as u64 >= durable.0);
+    assert_eq!(read(&store, 1, 0).unwrap().len(), replayed * 8061);
+}
+
+#[test]
 fn random_full_and_free_times_lose_nothing() {
     for seed in 0..40 {
         let mut random = crate::store::faulty::SplitMix(seed);

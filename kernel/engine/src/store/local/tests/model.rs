@@ -199,14 +199,18 @@ impl Run {
         self.reopen();
     }
 
-    /// A new owner opens while the old one still lives, and fences it.
+    /// A new owner opens while the old one still lives and writes on: nothing of that arrives.
     fn succeed(&mut self) {
-        let disk = self.disk.clone();
-        self.owner += 1;
-        let newer = open(&disk, self.owner).unwrap();
-        assert_eq!(self.store.durable(), Err(KernelError::Fenced));
-        drop(newer);
+        let spare = open(&SimDisk::default(), 1).unwrap();
+        let mut old = std::mem::replace(&mut self.store, spare);
         self.reopen();
+        let _ = old.submit(&Commit::of(vec![put("k1", "of a fenced owner")]));
+        let last = old.shared.state.lock().submitted;
+        let _ = old.checkpoint(last, vec![("chain".into(), None)]);
+        assert_eq!(old.durable(), Err(KernelError::Fenced));
+        assert_eq!(old.maintain(Now::default()), Err(KernelError::Fenced));
+        drop(old);
+        self.check();
     }
 
     fn reopen(&mut self) {
