@@ -388,6 +388,7 @@ fn take_producer(input: &mut Input) -> Decoded<(i64, Producer)> {
     let mut producer = Producer {
         epoch: narrow(input)?,
         last_timestamp_ms: input.signed()?,
+        heard_ms: 0,
         open_from: input.number()?.checked_sub(1).map(Offset),
         batches: std::collections::VecDeque::new(),
     };

@@ -82,6 +82,8 @@ pub(crate) struct State {
     pub(crate) outbox: Outbox,
     /// Last outbox position applied here, by sender.
     pub(crate) inbox: BTreeMap<ShardId, u64>,
+    /// Wall clock of what is being applied.
+    pub(crate) now_ms: i64,
     /// What changed since the last checkpoint.
     pub(crate) dirty: BTreeSet<Part>,
 }
@@ -167,6 +169,7 @@ impl State {
             _ => {}
         }
         let log = self.logs.get_mut(&id).ok_or_else(|| impossible("no such log"))?;
+        log.producers.set_clock(self.now_ms);
         match op {
             Op::LogConfigure { config, epoch, .. } => log.configure(config, *epoch),
             Op::LogAppend { base_offset, epoch, batch, .. } => {

@@ -16,8 +16,12 @@ mod append;
 mod bench;
 #[path = "engine/coordinators.rs"]
 mod coordinators;
+#[path = "engine/crash.rs"]
+mod crash;
 #[path = "engine/delivery.rs"]
 mod delivery;
+#[path = "engine/held.rs"]
+mod held;
 #[path = "engine/mirror.rs"]
 mod mirror;
 #[path = "engine/sim/mod.rs"]

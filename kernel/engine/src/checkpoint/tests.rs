@@ -11,7 +11,7 @@ use crate::state::State;
 /// What recovery makes of a state, for comparison: everything is durable, nothing is under way.
 fn settled(mut state: State) -> State {
     for log in state.logs.values_mut() {
-        log.recovered();
+        log.recovered(0);
     }
     for queue in state.outbox.queues.values_mut() {
         queue.entries.iter_mut().for_each(|(seq, _)| seq.0 = 0);

@@ -190,7 +190,8 @@ impl Log {
     }
 
     /// Everything that was recovered is durable.
-    pub(crate) fn recovered(&mut self) {
+    pub(crate) fn recovered(&mut self, now_ms: i64) {
+        self.producers.recovered(now_ms);
         self.unreleased.clear();
         self.high = self.confirmed;
         self.shown = self.confirmed;

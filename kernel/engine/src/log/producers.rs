@@ -30,6 +30,9 @@ pub(crate) struct Producer {
     /// The newest batches of this epoch, oldest first.
     pub(crate) batches: VecDeque<Remembered>,
     pub(crate) last_timestamp_ms: i64,
+    /// Wall clock when it was last heard of. Not stored: recovery counts as hearing of it. Records may carry
+    /// timestamps of long ago, and their producer must not be forgotten between two retries.
+    pub(crate) heard_ms: i64,
     /// First offset of its open transaction.
     pub(crate) open_from: Option<Offset>,
 }
@@ -57,6 +60,8 @@ pub(crate) struct Producers {
     /// this the batch behind it would be taken as its first, and the repeat refused for ever. Not kept over
     /// a restart.
     refused: BTreeMap<i64, (i16, i32)>,
+    /// Wall clock of what is being recorded.
+    now_ms: i64,
 }
 
 /// Unknown producers whose refused batches are remembered.
@@ -69,7 +74,8 @@ fn follows(last: i32, next: i32) -> bool {
 
 fn expired(producer: &Producer, wall_ms: i64, expiry: Duration) -> bool {
     let expiry_ms = i64::try_from(expiry.as_millis()).unwrap_or(i64::MAX);
-    producer.open_from.is_none() && wall_ms.saturating_sub(producer.last_timestamp_ms) >= expiry_ms
+    let last_ms = producer.last_timestamp_ms.max(producer.heard_ms);
+    producer.open_from.is_none() && wall_ms.saturating_sub(last_ms) >= expiry_ms
 }
 
 impl Producers {
@@ -139,6 +145,17 @@ impl Producers {
         }
     }
 
+    /// Hands in the wall clock for what is recorded from now on.
+    pub(crate) fn set_clock(&mut self, now_ms: i64) {
+        self.now_ms = now_ms;
+    }
+
+    /// The table was recovered at `now_ms`.
+    pub(crate) fn recovered(&mut self, now_ms: i64) {
+        self.now_ms = now_ms;
+        self.by_id.values_mut().for_each(|producer| producer.heard_ms = now_ms);
+    }
+
     /// Records a data batch that has become final.
     pub(crate) fn record(&mut self, batch: &BatchMeta) {
         if batch.producer_id < 0 || batch.is_control() {
@@ -175,8 +192,10 @@ impl Producers {
             epoch,
             batches: VecDeque::new(),
             last_timestamp_ms: i64::MIN,
+            heard_ms: self.now_ms,
             open_from: None,
         });
+        producer.heard_ms = self.now_ms;
         if epoch > producer.epoch {
             producer.epoch = epoch;
             producer.batches.clear();
@@ -192,7 +211,7 @@ impl Producers {
                 .by_id
                 .iter()
                 .filter(|(_, producer)| producer.open_from.is_none())
-                .map(|(&id, producer)| (producer.last_timestamp_ms, id))
+                .map(|(&id, producer)| (producer.heard_ms, id))
                 .collect();
             ages.sort_unstable();
             let excess = self.by_id.len() - max;

@@ -86,6 +86,28 @@ pub struct Shard {
     stats: ShardStats,
 }
 
+/// Whether a request's answer waits for a commit. Others go on while too much waits.
+fn waits(request: &Request) -> bool {
+    match request {
+        Request::Commit(_)
+        | Request::Append { .. }
+        | Request::Mirror { .. }
+        | Request::Publish { .. }
+        | Request::Lease { .. }
+        | Request::Coordinate { .. }
+        | Request::OutboxDeliver { .. } => true,
+        Request::Read { .. }
+        | Request::Watch { .. }
+        | Request::Describe { .. }
+        | Request::FindByTime { .. }
+        | Request::FindEpochEnd { .. }
+        | Request::Producers { .. }
+        | Request::Route { .. }
+        | Request::Get { .. }
+        | Request::Scan { .. } => false,
+    }
+}
+
 impl Shard {
     /// Recovers a shard from its store, which nothing has been read from yet, and lets its coordinators
     /// rebuild their state.
@@ -101,7 +123,7 @@ impl Shard {
         now: Now,
     ) -> Result<Self, KernelError> {
         let mut store = store;
-        let (state, last) = upkeep::recover(store.as_mut())?;
+        let (state, last) = upkeep::recover(store.as_mut(), now)?;
         let mut shard = Self {
             id,
             limits,
@@ -173,7 +195,7 @@ impl Shard {
             self.replies.push_back((from, Err(error.clone())));
             return;
         }
-        if self.waiting.len() >= self.limits.pending_replies_max {
+        if self.waiting.len() >= self.limits.pending_replies_max && waits(&request) {
             if let Request::Append { log, batches, .. } = &request {
                 self.note_refused(*log, batches);
             }
@@ -346,6 +368,7 @@ impl Shard {
         };
         self.submitted = seq;
         self.stats.commits += 1;
+        self.state.now_ms = self.now.wall_ms;
         for op in &commit.ops {
             match self.state.apply(seq, op) {
                 Ok(Some(log)) => self.touch(seq, log, op),

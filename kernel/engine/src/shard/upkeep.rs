@@ -18,22 +18,31 @@ use crate::timer::until;
 /// How often the store is maintained.
 const MAINTAIN_EVERY: Duration = Duration::from_millis(100);
 
+/// How often silent producers are forgotten; they are judged by the time in any case.
+const PRODUCERS_EVERY: Duration = Duration::from_secs(60);
+
 /// When things are due, on the monotonic clock.
 pub(super) struct Upkeep {
     housekeeping_at: Duration,
     maintain_at: Duration,
+    producers_at: Duration,
     /// Coordinators want more than one turn allows.
     pub(super) outputs_left: bool,
 }
 
 impl Upkeep {
     pub(super) fn new(now: Now) -> Self {
-        Self { housekeeping_at: now.elapsed, maintain_at: now.elapsed, outputs_left: false }
+        Self {
+            housekeeping_at: now.elapsed,
+            maintain_at: now.elapsed,
+            producers_at: now.elapsed,
+            outputs_left: false,
+        }
     }
 }
 
 /// Rebuilds the state from the store.
-pub(super) fn recover(store: &mut dyn ShardStore) -> Result<(State, Seq), KernelError> {
+pub(super) fn recover(store: &mut dyn ShardStore, now: Now) -> Result<(State, Seq), KernelError> {
     let mut state = State::default();
     let pieces = RefCell::new(Some(Pieces::default()));
     let mut outcome = Ok(());
@@ -58,7 +67,7 @@ pub(super) fn recover(store: &mut dyn ShardStore) -> Result<(State, Seq), Kernel
     outcome?;
     put_together(&mut state)?;
     for log in state.logs.values_mut() {
-        log.recovered();
+        log.recovered(now.wall_ms);
     }
     Ok((state, last))
 }
@@ -80,8 +89,11 @@ impl Shard {
             self.upkeep.housekeeping_at = now.deadline(self.limits.housekeeping_every);
             self.expire_keys();
             self.retain_logs();
-            self.expire_producers();
             self.trim_outboxes();
+        }
+        if now.elapsed >= self.upkeep.producers_at {
+            self.upkeep.producers_at = now.deadline(PRODUCERS_EVERY);
+            self.expire_producers();
         }
         if now.elapsed >= self.upkeep.maintain_at {
             self.maintain();
