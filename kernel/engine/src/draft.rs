@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use kernel_model::VerifiedBatch;
+use kernel_model::batch::restamp;
 use kernel_model::commit::{LogConfig, LogKind, Op, RoutePattern, TimestampSource, ViewEntry};
 use kernel_model::error::KernelError;
 use kernel_model::position::{CursorId, LogEpoch, LogId, Offset, RouterId, ShardId, ViewId};
@@ -289,15 +290,21 @@ impl<'a> Draft<'a> {
         if log.config.kind == LogKind::Mirrored {
             return Err(KernelError::Mirrored);
         }
-        if log.config.timestamps == TimestampSource::Append {
-            return Err(KernelError::Invalid("a delivery keeps its timestamps"));
-        }
+        let stamps = log.config.timestamps == TimestampSource::Append;
         let base_offset = log.end;
         let count = u64::from(batch.header().last_offset_delta) + 1;
         log.end = base_offset.plus(count);
         log.confirmed = log.end;
         let epoch = log.epoch;
-        self.ops.push(Op::LogAppend { log: id, base_offset, epoch, batch: batch.bytes().clone() });
+        // A copy from another shard carries the time of its own append already.
+        let bytes = if stamps && !batch.header().is_append_stamped() {
+            let mut copy = BytesMut::from(batch.bytes().as_ref());
+            restamp(&mut copy, self.wall_ms);
+            copy.freeze()
+        } else {
+            batch.bytes().clone()
+        };
+        self.ops.push(Op::LogAppend { log: id, base_offset, epoch, batch: bytes });
         for (view, note) in views {
             match self.view(*view) {
                 Ok(_) => {}

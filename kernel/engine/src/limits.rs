@@ -57,8 +57,6 @@ pub struct Limits {
     pub timer_repeat: Duration,
     /// How long until an unconfirmed outbox entry is handed out again.
     pub outbox_repeat: Duration,
-    /// Commits between two checkpoints of the shard's state.
-    pub checkpoint_every: u64,
     /// Keys returned by one scan.
     pub scan_pairs_max: usize,
     /// Bytes returned by one read.
@@ -94,7 +92,6 @@ impl Default for Limits {
             timers_per_turn: 1024,
             timer_repeat: Duration::from_secs(30),
             outbox_repeat: Duration::from_secs(1),
-            checkpoint_every: 10_000,
             scan_pairs_max: 10_000,
             read_bytes_max: 64 << 20,
         }

@@ -288,8 +288,8 @@ impl State {
         self.dirty.insert(Part::Outbox(to));
     }
 
-    /// Smallest offset of `log` that a live reference pins.
-    pub(crate) fn pinned(&self, log: LogId) -> Option<Offset> {
-        self.views.values().filter_map(|view| view.pinned(log)).min()
+    /// Smallest offset of `log`, from `start` on, that a live reference pins.
+    pub(crate) fn pinned(&self, log: LogId, start: Offset) -> Option<Offset> {
+        self.views.values().filter_map(|view| view.pinned(log, start)).min()
     }
 }

@@ -188,16 +188,17 @@ impl View {
         })
     }
 
-    /// Smallest offset of `log` that a live entry refers to. Only chunks that can lower the answer are decoded:
+    /// Smallest offset of `log`, from `start` on, that a live entry refers to. Only chunks that can lower the answer are decoded:
     /// mostly the first.
-    pub(crate) fn pinned(&self, log: LogId) -> Option<Offset> {
+    pub(crate) fn pinned(&self, log: LogId, start: Offset) -> Option<Offset> {
         let mut least: Option<Offset> = None;
         for chunk in self.chunks.values() {
             let Some(&lowest) = chunk.lowest.get(&log) else { continue };
             if least.is_none_or(|least| lowest < least) {
                 let live = chunk.entries_from(0).filter(|&(at, _)| !chunk.is_acked(at));
                 let offsets = live.filter(|(_, entry)| entry.log == log).map(|(_, entry)| entry.offset);
-                least = least.into_iter().chain(offsets).min();
+                // What was removed all the same pins nothing any more.
+                least = least.into_iter().chain(offsets.filter(|&offset| offset >= start)).min();
             }
         }
         least

@@ -160,7 +160,8 @@ impl Shard {
             .into_iter()
             .filter_map(|(id, wanted)| {
                 let log = self.state.logs.get(&id)?;
-                let pinned = if log.config.retention_over_views { None } else { self.state.pinned(id) };
+                let pinned =
+                    if log.config.retention_over_views { None } else { self.state.pinned(id, log.start) };
                 let start = pinned.map_or(wanted, |pinned| wanted.min(pinned));
                 (start > log.start).then_some(Op::LogTrim { log: id, start })
             })

@@ -172,9 +172,9 @@ fn what_is_opened_again_is_the_state_of_the_last_durable_commit() {
         assert_ne!(pair[0], pair[1], "every step can be seen");
     }
     for steps in 1..=story.len() {
-        for durable in 0..steps {
+        for (durable, expected) in states.iter().enumerate().take(steps) {
             let seen = after_crash(&story[..steps], durable as u64);
-            assert_eq!(seen, states[durable], "{steps} steps, {durable} durable");
+            assert_eq!(&seen, expected, "{steps} steps, {durable} durable");
         }
     }
 }

@@ -177,19 +177,9 @@ impl Counter {
     }
 
     fn value(&self, world: &mut World) -> Option<Bytes> {
-        let key = RequestKey(2, 0);
-        let site = &mut world.sites[self.at % SHARDS];
-        // Answered at once; other answers may lie before it.
-        site.shard.handle_request(world.now, key, Request::Get { key: self.key() });
-        let mut others = Vec::new();
-        let mut found = None;
-        while let Some((to, reply)) = site.shard.poll_reply() {
-            if to == key { found = Some(reply) } else { others.push((to, reply)) }
-        }
-        world.put_back(self.at % SHARDS, others);
-        match found {
-            Some(Ok(Reply::Value(value))) => value,
-            Some(Err(_)) => None,
+        match world.ask_now(self.at % SHARDS, Request::Get { key: self.key() }) {
+            Ok(Reply::Value(value)) => value,
+            Err(_) => None,
             other => panic!("{other:?}"),
         }
     }

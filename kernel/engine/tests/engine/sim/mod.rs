@@ -3,6 +3,7 @@
 //!
 //! `SLUICE_SEEDS=n` sets how many seeds run, `SLUICE_SEED=n` replays one.
 
+mod alarms;
 mod clients;
 mod mirror;
 mod queues;

@@ -196,7 +196,6 @@ impl Consumer {
 
 /// Reads the record that was leased; nothing when the shard has stopped meanwhile.
 fn read_one(world: &mut World, at: usize, log: LogId, offset: Offset) -> Option<u64> {
-    let key = RequestKey(2, 1);
     let request = Request::Read {
         log,
         from: offset,
@@ -205,22 +204,14 @@ fn read_one(world: &mut World, at: usize, log: LogId, offset: Offset) -> Option<
         limit: ReadLimit::Durable,
         epoch: None,
     };
-    let site = &mut world.sites[at];
-    site.shard.handle_request(world.now, key, request);
-    let mut others = Vec::new();
-    let mut found = None;
-    while let Some((to, reply)) = site.shard.poll_reply() {
-        if to == key { found = Some(reply) } else { others.push((to, reply)) }
-    }
-    world.put_back(at, others);
-    match found {
-        Some(Ok(Reply::Records(records))) => {
+    match world.ask_now(at, request) {
+        Ok(Reply::Records(records)) => {
             let Some(Chunk::Hot(bytes)) = records.chunks.first() else {
                 panic!("a delivered record is missing")
             };
             values_of(bytes.clone()).into_iter().find(|(at, _)| *at == offset.0).map(|(_, value)| value)
         }
-        Some(Err(KernelError::Stopped(_) | KernelError::Fenced | KernelError::Overloaded)) => None,
+        Err(KernelError::Stopped(_) | KernelError::Fenced | KernelError::Overloaded) => None,
         other => panic!("{other:?}"),
     }
 }

@@ -9,11 +9,13 @@ use kernel_engine::store::faulty::{Faults, FaultyStore};
 use kernel_engine::store::memory::{MemoryDisk, MemoryStore};
 use kernel_engine::store::{FoundBatch, KvEntry, MaintainReport, ShardStore, StoreStats};
 use kernel_engine::{Limits, OutboxEntry, RequestKey, Shard};
+use kernel_model::coordinator::Coordinator;
 use kernel_model::reply::{Chunk, Reply};
 use kernel_model::request::{ReadLimit, Request};
 use kernel_model::{Commit, KernelError, LogId, Now, Offset, OwnerEpoch, Seq, ShardId};
 use parking_lot::Mutex;
 
+use super::alarms::{Alarms, KIND, Sleeper};
 use super::clients::{Counter, Producer, Reads};
 use super::mirror::Feed;
 use super::queues::{Consumer, Publisher};
@@ -128,6 +130,7 @@ pub enum Asker {
     Publisher,
     Consumer(usize),
     Reads,
+    Sleeper,
     Outbox { from: usize, to: ShardId, position: u64 },
 }
 
@@ -148,6 +151,7 @@ pub struct World {
     publisher: Publisher,
     consumers: Vec<Consumer>,
     reads: Reads,
+    sleeper: Sleeper,
     /// Outbox entries under way, with their senders.
     carried: Vec<(usize, OutboxEntry)>,
     /// Answers that came while somebody waited for another one.
@@ -165,7 +169,8 @@ fn open_site(
     let memory = MemoryStore::open(disk, OwnerEpoch(owner)).unwrap();
     let store = Reachable(Arc::new(Mutex::new(Some(FaultyStore::new(memory, faults, seed)))));
     store.with(|store| store.advance(now));
-    let shard = Shard::open(id, Box::new(store.clone()), Limits::default(), vec![], now).unwrap();
+    let hosted: Vec<(_, Box<dyn Coordinator>)> = vec![(KIND, Box::new(Alarms::default()))];
+    let shard = Shard::open(id, Box::new(store.clone()), Limits::default(), hosted, now).unwrap();
     (store, shard)
 }
 
@@ -200,6 +205,7 @@ impl World {
             publisher: Publisher::default(),
             consumers: (0..SHARDS).map(Consumer::new).collect(),
             reads: Reads::default(),
+            sleeper: Sleeper::default(),
             carried: Vec::new(),
             early: Vec::new(),
         };
@@ -344,7 +350,7 @@ impl World {
     }
 
     fn act(&mut self) {
-        match self.random.below(10) {
+        match self.random.below(11) {
             0..=2 => {
                 let at = self.random.index(self.producers.len());
                 let mut producer = std::mem::take(&mut self.producers[at]);
@@ -378,6 +384,11 @@ impl World {
                 reads.act(self);
                 self.reads = reads;
             }
+            9 => {
+                let mut sleeper = std::mem::take(&mut self.sleeper);
+                sleeper.act(self);
+                self.sleeper = sleeper;
+            }
             _ => self.carry(),
         }
     }
@@ -409,8 +420,22 @@ impl World {
         }
     }
 
+    /// Asks something that is answered at once.
+    pub fn ask_now(&mut self, at: usize, request: Request) -> Result<Reply, KernelError> {
+        let key = RequestKey(2, 1);
+        let site = &mut self.sites[at];
+        site.shard.handle_request(self.now, key, request);
+        let mut others = Vec::new();
+        let mut found = None;
+        while let Some((to, reply)) = site.shard.poll_reply() {
+            if to == key { found = Some(reply) } else { others.push((to, reply)) }
+        }
+        self.put_back(at, others);
+        found.expect("an answer at once")
+    }
+
     /// Keeps answers for later that were polled on the way to another one.
-    pub fn put_back(&mut self, at: usize, answers: Vec<(RequestKey, Result<Reply, KernelError>)>) {
+    fn put_back(&mut self, at: usize, answers: Vec<(RequestKey, Result<Reply, KernelError>)>) {
         self.early.extend(answers.into_iter().map(|(key, reply)| (at, key, reply)));
     }
 
@@ -459,6 +484,7 @@ impl World {
                 consumer.answer(self, key, reply);
                 self.consumers[at] = consumer;
             }
+            Asker::Sleeper => self.sleeper.answer(key, reply),
             Asker::Reads => self.reads.answer(key, reply),
             Asker::Outbox { from, to, position } => {
                 // A report may be lost as well; the sender then repeats.
@@ -483,11 +509,15 @@ impl World {
         self.counters.iter_mut().for_each(Counter::finish);
         self.feed.finish();
         self.publisher.finish();
+        self.sleeper.finish();
         self.consumers.iter_mut().for_each(Consumer::finish);
     }
 
-    pub fn is_quiet(&self) -> bool {
-        self.producers.iter().all(Producer::is_done)
+    pub fn is_quiet(&mut self) -> bool {
+        let sleeper = std::mem::take(&mut self.sleeper);
+        let rung = sleeper.is_done(self);
+        self.sleeper = sleeper;
+        rung && self.producers.iter().all(Producer::is_done)
             && self.feed.is_done()
             && self.publisher.is_done()
             && self.consumers.iter().all(|consumer| consumer.is_done(&self.publisher))
@@ -500,7 +530,6 @@ impl World {
     }
 
     pub fn read_from(&mut self, at: usize, log: LogId, from: Offset) -> Vec<Bytes> {
-        let key = RequestKey(2, 0);
         let request = Request::Read {
             log,
             from,
@@ -509,9 +538,8 @@ impl World {
             limit: ReadLimit::Durable,
             epoch: None,
         };
-        self.sites[at].shard.handle_request(self.now, key, request);
-        match self.sites[at].shard.poll_reply() {
-            Some((_, Ok(Reply::Records(records)))) => records
+        match self.ask_now(at, request) {
+            Ok(Reply::Records(records)) => records
                 .chunks
                 .into_iter()
                 .map(|chunk| match chunk {
