@@ -38,6 +38,8 @@ fn show_key(out: &mut String, key: &str, value: &Value, depth: usize) {
         line(out, depth, &format!("{key}: {}", plain(value)));
     } else if is_empty(value) {
         line(out, depth, &format!("{key}: none"));
+    } else if let Some(plain) = plain_list(value) {
+        line(out, depth, &format!("{key}: {plain}"));
     } else {
         line(out, depth, &format!("{key}:"));
         show(out, value, depth + 1);
@@ -95,6 +97,12 @@ fn is_plain(value: &Value) -> bool {
 
 fn is_empty(value: &Value) -> bool {
     value.as_array().is_some_and(Vec::is_empty) || value.as_object().is_some_and(Map::is_empty)
+}
+
+/// A list of plain values on one line.
+fn plain_list(value: &Value) -> Option<String> {
+    let rows = value.as_array().filter(|rows| rows.iter().all(is_plain))?;
+    Some(rows.iter().map(plain).collect::<Vec<_>>().join(", "))
 }
 
 fn plain(value: &Value) -> String {

@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use kernel_engine::{RequestKey, Shard};
-use kernel_model::{KernelError, Request, ShardId};
+use kernel_model::{KernelError, Now, Request, ShardId};
 use session::{Answer, RequestId};
 use tokio::sync::mpsc::{Receiver, UnboundedReceiver, channel, unbounded_channel};
 use tokio::sync::{Notify, oneshot, watch};
@@ -178,7 +179,58 @@ struct Host {
     part: String,
     reported: bool,
     stopping: bool,
-    served: metrics::Counter,
+    figures: Figures,
+}
+
+/// How often a shard's figures are published.
+const FIGURES_EVERY: Duration = Duration::from_secs(1);
+
+/// A shard's figures as metrics.
+struct Figures {
+    requests: metrics::Counter,
+    commits: metrics::Counter,
+    overloaded: metrics::Counter,
+    fsyncs: metrics::Counter,
+    live_bytes: metrics::Gauge,
+    disk_bytes: metrics::Gauge,
+    pending_bytes: metrics::Gauge,
+    due: Duration,
+}
+
+impl Figures {
+    fn new(shard: ShardId) -> Self {
+        let label = [("shard", shard.0.to_string())];
+        Self {
+            requests: metrics::counter!("sluice_shard_requests_total", &label),
+            commits: metrics::counter!("sluice_shard_commits_total", &label),
+            overloaded: metrics::counter!("sluice_shard_overloaded_total", &label),
+            fsyncs: metrics::counter!("sluice_store_fsyncs_total", &label),
+            live_bytes: metrics::gauge!("sluice_store_live_bytes", &label),
+            disk_bytes: metrics::gauge!("sluice_store_disk_bytes", &label),
+            pending_bytes: metrics::gauge!("sluice_store_pending_bytes", &label),
+            due: Duration::ZERO,
+        }
+    }
+
+    fn publish(&mut self, now: Now, shard: &Shard) {
+        if now.elapsed < self.due {
+            return;
+        }
+        self.due = now.deadline(FIGURES_EVERY);
+        let (stats, store) = (shard.stats(), shard.store_stats());
+        self.commits.absolute(stats.commits);
+        self.overloaded.absolute(stats.overloaded);
+        self.fsyncs.absolute(store.fsyncs);
+        self.live_bytes.set(as_float(store.live_bytes));
+        self.disk_bytes.set(as_float(store.disk_bytes));
+        self.pending_bytes.set(as_float(store.pending_bytes));
+    }
+}
+
+/// Metrics are floating point; above 2^53 bytes the last digits do not matter.
+#[allow(clippy::cast_precision_loss, reason = "figures for a graph")]
+fn as_float(bytes: u64) -> f64 {
+    bytes as f64
 }
 
 impl Host {
@@ -190,8 +242,8 @@ impl Host {
         part: String,
     ) -> Self {
         let (answers, answered) = unbounded_channel();
-        let label = shard.id().0.to_string();
         Self {
+            figures: Figures::new(shard.id()),
             shard,
             inbox,
             messages: Vec::with_capacity(TURN_MAX),
@@ -207,7 +259,6 @@ impl Host {
             part,
             reported: false,
             stopping: false,
-            served: metrics::counter!("sluice_shard_requests_total", "shard" => label),
         }
     }
 
@@ -249,11 +300,12 @@ impl Host {
         self.deliver();
         self.reply();
         self.report();
+        self.figures.publish(now, &self.shard);
     }
 
     fn take_messages(&mut self) {
         let now = self.setting.clock.now();
-        self.served.increment(self.messages.len() as u64);
+        self.figures.requests.increment(self.messages.len() as u64);
         for message in std::mem::take(&mut self.messages) {
             match message {
                 ShardMessage::Request { request, reply_to } => {
