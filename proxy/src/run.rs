@@ -7,17 +7,17 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use config::{Config, Store};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::admin::{self, Admin};
 use crate::clock::Clock;
 use crate::control::{Control, NoMigrations};
-use crate::driver::{DriverLimits, Surroundings};
+use crate::driver::{DriverLimits, Observer, Surroundings};
 use crate::health::Health;
 use crate::holds::HoldRegistry;
 use crate::inventory::Inventory;
@@ -48,11 +48,20 @@ pub fn run(config: &Config, json: bool) -> Result<()> {
 
 async fn run_until_told(config: &Config, json: bool) -> Result<()> {
     let signal = stop_signal()?;
-    let process = Process::start(config).await?;
+    let mut process = Process::start(config).await?;
     process.announce(config, json)?;
-    let name = signal.await;
-    tracing::info!(signal = name, "stopping");
-    process.stop(Duration::from_millis(config.limits.shutdown_ms_max)).await
+    let fault = tokio::select! {
+        name = signal => {
+            tracing::info!(signal = name, "stopping");
+            None
+        }
+        Some(reason) = process.fatal.recv() => Some(reason),
+    };
+    process.stop(Duration::from_millis(config.limits.shutdown_ms_max)).await?;
+    match fault {
+        Some(reason) => bail!("stopped: {reason}"),
+        None => Ok(()),
+    }
 }
 
 /// Everything that runs.
@@ -60,7 +69,9 @@ pub struct Process {
     clock: Clock,
     health: Arc<Health>,
     node: Node,
-    listeners: Listeners,
+    listeners: Arc<Mutex<Listeners>>,
+    /// Why the process has to end, once a part says so that nothing can go on without.
+    fatal: mpsc::UnboundedReceiver<String>,
     stop: watch::Sender<Option<Duration>>,
     admin: JoinHandle<std::io::Result<()>>,
     stop_admin: oneshot::Sender<()>,
@@ -74,6 +85,9 @@ impl Process {
     ///
     /// Whatever keeps one of them from starting.
     pub async fn start(config: &Config) -> Result<Self> {
+        if let Some(cluster) = config.clusters.first() {
+            bail!("cluster {:?}: proxying a legacy cluster is not built yet", cluster.name);
+        }
         let clock = Clock::start();
         let metrics = telemetry::start_metrics();
         let health = Arc::new(Health::default());
@@ -84,26 +98,27 @@ impl Process {
         let node = Node::start(config, clock, Arc::clone(&health)).await?;
         let inventory = Arc::new(Inventory::new(clock, config.limits.clients_max));
         let (stop, stopped) = watch::channel(None);
-        let around = Arc::new(Surroundings {
+        let (_fail, fatal) = mpsc::unbounded_channel();
+        let around = Surroundings {
             clock,
             shards: node.shards(),
             holds: Arc::new(HoldRegistry::default()),
-            observer: Arc::clone(&inventory) as Arc<dyn crate::driver::Observer>,
+            observer: Arc::clone(&inventory) as Arc<dyn Observer>,
             limits: DriverLimits::of(&config.limits),
             traffic: telemetry::traffic(),
             stop: stopped,
-        });
-        let mut listeners = Listeners::new(around, &config.limits);
+        };
+        let mut listeners = Listeners::new(Arc::new(around), &config.limits);
         let serves = serve_stand_alone(config, &node, &mut listeners)?;
+        let listeners = Arc::new(Mutex::new(listeners));
         let serves = with_admin(serves, &admin_listener)?;
         let control: Arc<dyn Control> = Arc::new(NoMigrations);
-        let token = token(config)?;
         let admin = Admin {
             control,
             inventory,
             health: Arc::clone(&health),
             metrics,
-            token,
+            token: token(config)?,
             clock,
             serves: serves.clone(),
         };
@@ -113,7 +128,7 @@ impl Process {
         };
         let admin = tokio::spawn(admin::serve(admin_listener, Arc::new(admin), until));
         health.set_ready(true);
-        Ok(Self { clock, health, node, listeners, stop, admin, stop_admin, serves })
+        Ok(Self { clock, health, node, listeners, fatal, stop, admin, stop_admin, serves })
     }
 
     /// What is served, and where: `[{"what", "address", ..}]`.
@@ -137,11 +152,10 @@ impl Process {
     /// # Errors
     ///
     /// The admin API had failed.
-    pub async fn stop(mut self, within: Duration) -> Result<()> {
+    pub async fn stop(self, within: Duration) -> Result<()> {
         self.health.set_ready(false);
         self.stop.send_replace(Some(self.clock.now().deadline(within)));
-        self.listeners.drain().await;
-        drop(self.listeners);
+        self.listeners.lock().await.drain().await;
         self.node.stop().await;
         let _already_stopped = self.stop_admin.send(());
         self.admin.abort();
