@@ -1,12 +1,13 @@
 //! The checkpoint file: keys, indexes and derived state as of one position of the log, in one redb database.
 //!
-//! Every value has a crc32c over key and value behind it, because the database checks its pages only after
-//! an unclean end. After an IO error (a full disk, say) the database refuses everything until it is opened
+//! The database checks the whole file as it is opened; every value has a crc32c over key and value behind it,
+//! for what goes bad later. What makes the database panic is damage too. After an IO error (a full disk, say) the database refuses everything until it is opened
 //! again, which [`Meta::apply`] does by itself.
 
 use std::fmt;
 use std::io;
 use std::ops::Bound;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -17,11 +18,12 @@ use redb::{Database, ReadableDatabase, ReadableTable, StorageBackend, TableDefin
 use super::checkpoint::Job;
 use super::disk::{DiskError, DiskFile, FencedDisk};
 use super::index::{Index, run_key};
+use super::segment::segment_number;
 use super::tail::Position;
 use crate::store::{KvEntry, after_prefix};
 
 /// File name of the checkpoint.
-pub(crate) const CHECKPOINT: &str = "checkpoint.redb";
+const CHECKPOINT: &str = "checkpoint.redb";
 
 type Table = TableDefinition<'static, &'static [u8], &'static [u8]>;
 const KEYS: Table = Table::new("keys");
@@ -103,12 +105,28 @@ impl StorageBackend for Backend {
 }
 
 impl Meta {
-    /// Opens the checkpoint, or begins one in an empty file.
-    pub(crate) fn open(
-        disk: FencedDisk,
-        file: Arc<dyn DiskFile>,
-        cache_bytes: usize,
-    ) -> Result<Self, KernelError> {
+    /// Opens the checkpoint file; makes it where the folder is new.
+    pub(crate) fn open(disk: &FencedDisk, cache_bytes: usize) -> Result<Self, KernelError> {
+        let failed = |error: io::Error| KernelError::Stopped(format!("{CHECKPOINT}: {error}"));
+        let files = disk.disk().list().map_err(failed)?;
+        let file = if files.iter().any(|(name, _)| name == CHECKPOINT) {
+            disk.disk().open(CHECKPOINT).map_err(failed)?
+        } else {
+            disk.create(CHECKPOINT, 0)?
+        };
+        let first_use = !files.iter().any(|(name, _)| segment_number(name).is_some());
+        let seat = || disk.another().map_err(failed);
+        match Self::open_file(seat()?, Arc::clone(&file), cache_bytes) {
+            // A first start that was cut off before the database was whole: nothing has been stored yet.
+            Err(KernelError::Damaged(_)) if first_use => {
+                disk.with(CHECKPOINT, || file.set_len(0))?;
+                Self::open_file(seat()?, file, cache_bytes)
+            }
+            outcome => outcome,
+        }
+    }
+
+    fn open_file(disk: FencedDisk, file: Arc<dyn DiskFile>, cache_bytes: usize) -> Result<Self, KernelError> {
         let file = Arc::new(MetaFile { disk, file, failed: Mutex::new(None) });
         let meta = Self { database: RwLock::new(None), file, cache_bytes };
         meta.reopen()?;
@@ -184,16 +202,16 @@ impl Meta {
             }
             Ok(found)
         };
-        let rows = work().map_err(|error| self.sort(&error))?;
+        let rows = self.guard(work)?;
         rows.into_iter().map(|(key, value)| Ok((key.clone(), decode_entry(checked(&key, value)?)?))).collect()
     }
 
     /// Makes a checkpoint durable. Its state is then exactly that of `job`, or, after an error, as before.
     pub(crate) fn apply(&self, job: &Job) -> Result<(), DiskError> {
-        let outcome = self.try_apply(job);
+        let outcome = self.guard(|| self.try_apply(job));
         let Err(error) = outcome else { return Ok(()) };
         let kept = self.file.failed.lock().take();
-        let error = kept.unwrap_or_else(|| DiskError::Failed(format!("{CHECKPOINT}: {error}")));
+        let error = kept.unwrap_or_else(|| DiskError::Failed(error.to_string()));
         if matches!(error, DiskError::Full)
             && let Err(again) = self.reopen()
         {
@@ -212,13 +230,18 @@ impl Meta {
         *database = None;
         *self.file.failed.lock() = None;
         let mut builder = Database::builder();
-        let opened =
-            builder.set_cache_size(self.cache_bytes).create_with_backend(Backend(Arc::clone(&self.file)));
-        match opened {
-            Ok(opened) => *database = Some(opened),
-            Err(error) => return Err(self.sort(&error.into())),
-        }
+        builder.set_cache_size(self.cache_bytes).set_check_integrity_on_open(true);
+        let backend = Backend(Arc::clone(&self.file));
+        *database = Some(self.guard(|| Ok(builder.create_with_backend(backend)?))?);
         Ok(())
+    }
+
+    /// Runs work on the database; its panics are damage.
+    fn guard<T>(&self, work: impl FnOnce() -> Result<T, redb::Error>) -> Result<T, KernelError> {
+        match catch_unwind(AssertUnwindSafe(work)) {
+            Ok(outcome) => outcome.map_err(|error| self.sort(&error)),
+            Err(_) => Err(damaged("the database")),
+        }
     }
 
     fn try_apply(&self, job: &Job) -> Result<(), redb::Error> {
@@ -253,7 +276,7 @@ impl Meta {
             };
             Ok(table.get(key)?.map(|value| Bytes::copy_from_slice(value.value())))
         };
-        let value = work().map_err(|error| self.sort(&error))?;
+        let value = self.guard(work)?;
         value.map(|value| checked(key, value)).transpose()
     }
 
@@ -264,7 +287,7 @@ impl Meta {
     ) -> Result<(), KernelError> {
         let guard = self.database.read();
         let mut judged = Ok(());
-        let mut work = || -> Result<(), redb::Error> {
+        let work = || -> Result<(), redb::Error> {
             let database = guard.as_ref().ok_or(redb::Error::DatabaseClosed)?;
             let table = match database.begin_read()?.open_table(table) {
                 Err(redb::TableError::TableDoesNotExist(_)) => return Ok(()),
@@ -281,7 +304,7 @@ impl Meta {
             }
             Ok(())
         };
-        work().map_err(|error| self.sort(&error))?;
+        self.guard(work)?;
         judged
     }
 

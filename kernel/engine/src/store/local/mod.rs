@@ -24,6 +24,7 @@ mod entry;
 mod flusher;
 mod index;
 mod meta;
+mod options;
 mod recovery;
 mod rewrite;
 mod segment;
@@ -49,59 +50,11 @@ use disk::{Disk, FencedDisk, FolderDisk};
 use entry::{ENTRY_HEADER, Kind, padded};
 use flusher::Flusher;
 use index::Place;
-use meta::{Applied, CHECKPOINT, Meta};
+use meta::{Applied, Meta};
+use options::SEGMENT_BYTES_MIN;
+pub use options::{LocalOptions, Sync, Waker};
 use segment::ColdBatches;
 use tail::{Position, Shared};
-
-/// Called when [`ShardStore::durable`] has something new to say; from another thread.
-pub type Waker = Arc<dyn Fn() + Send + std::marker::Sync>;
-
-/// When a commit counts as durable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Sync {
-    /// When it is synced.
-    #[default]
-    Fsync,
-    /// When it is in the operating system's cache: it survives a crash of the process, not of the machine.
-    PageCache,
-}
-
-/// Settings of a [`LocalStore`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LocalOptions {
-    /// Length of a segment, which also bounds a commit; at least 4 KiB, below 4 GiB.
-    pub segment_bytes: u32,
-    /// When a commit counts as durable.
-    pub sync: Sync,
-    /// Bytes taken and not durable, above which `submit` answers [`KernelError::Overloaded`].
-    pub pending_bytes_max: usize,
-    /// Recent bytes kept in memory for reads.
-    pub hot_bytes_max: usize,
-    /// Cache of the checkpoint's database.
-    pub cache_bytes: usize,
-    /// Checkpoints waiting to be written, above which `checkpoint` answers [`KernelError::Overloaded`].
-    pub checkpoints_max: usize,
-    /// Whether threads write in the background. Without, `durable` and `maintain` write, so that a simulation
-    /// can replay a run.
-    pub threads: bool,
-}
-
-impl Default for LocalOptions {
-    fn default() -> Self {
-        Self {
-            segment_bytes: 64 << 20,
-            sync: Sync::Fsync,
-            pending_bytes_max: 32 << 20,
-            hot_bytes_max: 16 << 20,
-            cache_bytes: 8 << 20,
-            checkpoints_max: 2,
-            threads: true,
-        }
-    }
-}
-
-/// Shortest segment.
-const SEGMENT_BYTES_MIN: u32 = 4096;
 
 /// The store of one shard in a folder. Dropping it writes what is pending.
 pub struct LocalStore {
@@ -183,7 +136,7 @@ impl LocalStore {
             return Err(KernelError::Fenced);
         }
         let disk = FencedDisk::new(disk, owner).map_err(failed)?;
-        let meta = open_meta(&disk, options.cache_bytes)?;
+        let meta = Meta::open(&disk, options.cache_bytes)?;
         let nothing = Applied { seq: Seq(0), position: Position { segment: 0, at: 0 } };
         let applied = meta.applied()?.unwrap_or(nothing);
         Ok(Self {
@@ -308,27 +261,6 @@ impl LocalStore {
         }
         chunks.extend(cold.map(|(_, cold)| cold.into_chunk()));
         chunks
-    }
-}
-
-/// Opens the checkpoint file; makes it where the folder is new.
-fn open_meta(disk: &FencedDisk, cache_bytes: usize) -> Result<Meta, KernelError> {
-    let failed = |error: std::io::Error| KernelError::Stopped(format!("{CHECKPOINT}: {error}"));
-    let files = disk.disk().list().map_err(failed)?;
-    let file = if files.iter().any(|(name, _)| name == CHECKPOINT) {
-        disk.disk().open(CHECKPOINT).map_err(failed)?
-    } else {
-        disk.create(CHECKPOINT, 0)?
-    };
-    let first_use = !files.iter().any(|(name, _)| segment::segment_number(name).is_some());
-    let seat = || disk.another().map_err(failed);
-    match Meta::open(seat()?, Arc::clone(&file), cache_bytes) {
-        // A first start that was cut off before the database was whole: nothing has been stored yet.
-        Err(KernelError::Damaged(_)) if first_use => {
-            disk.with(CHECKPOINT, || file.set_len(0))?;
-            Meta::open(seat()?, file, cache_bytes)
-        }
-        outcome => outcome,
     }
 }
 

@@ -261,6 +261,46 @@ fn a_flipped_bit_in_the_checkpoint_is_never_served() {
 }
 
 #[test]
+fn any_flipped_bit_in_the_checkpoint_is_found_or_does_no_harm() {
+    let (disk, mut store) = fresh();
+    for n in 0..200 {
+        commit(&mut store, vec![put(&format!("key{n}"), &format!("value-{n}"))]);
+        if n % 50 == 0 {
+            settle(&mut store);
+            store.checkpoint(Seq(n + 1), Vec::new()).unwrap();
+        }
+    }
+    store.checkpoint(Seq(200), vec![("s".into(), Some("derived".into()))]).unwrap();
+    settle(&mut store);
+    drop(store);
+    let length = disk.content("checkpoint.redb").unwrap().len();
+    let mut random = crate::store::faulty::SplitMix(1);
+    let (mut found, mut harmless) = (0, 0);
+    for at in (0..400).map(|_| random.below(length as u64) as usize).chain(0..320) {
+        let damaged = copy(&disk);
+        damaged.flip("checkpoint.redb", at);
+        let (store, replayed) = match recover(&damaged, 2) {
+            Ok(opened) => opened,
+            Err(KernelError::Damaged(why)) => {
+                assert!(why.contains("checkpoint.redb") || why.contains("wal-"), "{why}");
+                found += 1;
+                continue;
+            }
+            Err(error) => panic!("byte {at}: {error}"),
+        };
+        harmless += 1;
+        let _ = replayed;
+        for n in 0..200 {
+            match store.get(format!("key{n}").as_bytes()) {
+                Ok(entry) => assert_eq!(entry.unwrap().value, format!("value-{n}"), "byte {at}"),
+                Err(error) => assert!(matches!(error, KernelError::Damaged(_)), "byte {at}: {error}"),
+            }
+        }
+    }
+    assert!(found > 0 && harmless > 0, "{found} {harmless}");
+}
+
+#[test]
 fn a_failed_sync_ends_the_store_and_acknowledges_nothing() {
     let (disk, mut store) = fresh();
     commit(&mut store, vec![put("a", "1")]);

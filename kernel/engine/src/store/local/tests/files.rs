@@ -111,6 +111,69 @@ fn a_cold_read_outlives_the_deletion_of_its_segment() {
     assert_eq!(cold.source.read(cold.position, cold.len).unwrap(), stored(&first, 0, 3));
 }
 
+/// Folder of the child that [`a_killed_process_keeps_what_it_acknowledged`] starts.
+const CHILD_FOLDER: &str = "STORE_CHILD_FOLDER";
+
+/// The commit that the child makes `n`th.
+fn child_commit(n: u64) -> Commit {
+    Commit::of(vec![append(1, n, &batch(1, 500, 1, n as u8)), put("last", &n.to_string())])
+}
+
+#[test]
+#[ignore = "the child of another test: writes until it is killed"]
+fn child() {
+    use std::io::Write;
+    let Ok(folder) = std::env::var(CHILD_FOLDER) else { return };
+    let owner = LocalStore::last_owner(Path::new(&folder)).unwrap().0 + 1;
+    let (mut store, woken, mut last) = open_files(Path::new(&folder), owner, Sync::Fsync);
+    let mut acknowledged = last;
+    loop {
+        while last.0 - acknowledged.0 < 20 {
+            last = store.submit(&child_commit(last.0)).unwrap();
+        }
+        wait(&mut store, &woken, Seq(acknowledged.0 + 1)).unwrap();
+        acknowledged = store.durable().unwrap();
+        // Standard error is not captured.
+        writeln!(std::io::stderr(), "durable {}", acknowledged.0).unwrap();
+        if store.maintain(Now::default()).unwrap().checkpoint_wanted {
+            store.checkpoint(last, vec![("at".into(), Some(last.0.to_string().into()))]).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_killed_process_keeps_what_it_acknowledged() {
+    use std::io::BufRead;
+    let folder = tempfile::tempdir().unwrap();
+    let mut expected = 0;
+    for round in 0..5 {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "store::local::tests::files::child", "--ignored", "--nocapture"])
+            .env(CHILD_FOLDER, folder.path())
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = std::io::BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut seen = 0;
+        for line in lines.map_while(Result::ok) {
+            let Some(durable) = line.strip_prefix("durable ") else { continue };
+            expected = durable.parse().unwrap_or(expected);
+            seen += 1;
+            if seen == 20 + round * 7 {
+                child.kill().unwrap();
+            }
+        }
+        child.wait().unwrap();
+        assert!(seen >= 20, "the child wrote nothing");
+        let owner = LocalStore::last_owner(folder.path()).unwrap().0 + 1;
+        let (store, _, last) = open_files(folder.path(), owner, Sync::Fsync);
+        assert!(last.0 >= expected, "{last:?} < {expected}");
+        assert_eq!(store.get(b"last").unwrap().unwrap().value, (last.0 - 1).to_string());
+        assert_eq!(read(&store, 1, 0).unwrap().len() as u64, last.0 * 561);
+    }
+}
+
 /// Group commit: how many commits of 1 KiB become durable a second, by number of waiting writers.
 #[test]
 #[ignore = "a measurement: cargo test --release -p kernel-engine rates -- --ignored --nocapture"]
@@ -118,6 +181,7 @@ fn rates() {
     for sync in [Sync::Fsync, Sync::PageCache] {
         for writers in [1_u64, 8, 64, 256] {
             let folder = tempfile::tempdir_in(".").unwrap();
+            let raw = raw_rate(&folder.path().join("raw"), sync, writers);
             let (mut store, woken, _) = open_with(folder.path(), sync);
             let one = batch(1, 1024 - 61, 1, 1);
             let (mut base, mut acknowledged) = (0, 0);
@@ -135,13 +199,30 @@ fn rates() {
             }
             let seconds = begun.elapsed().as_secs_f64();
             println!(
-                "{sync:?} {writers:>3} writers: {:>9.0} commits/s, {:>6} syncs, submit {:>4.0} ns",
+                "{sync:?} {writers:>3} writers: {:>9.0} commits/s, raw {raw:>9.0}, {:>6} syncs, submit {:>4.0} ns",
                 acknowledged as f64 / seconds,
                 store.stats().fsyncs,
                 submitting.as_nanos() as f64 / base as f64,
             );
         }
     }
+}
+
+/// The same without a store: one write of `writers` KiB, one sync, again.
+fn raw_rate(path: &Path, sync: Sync, writers: u64) -> f64 {
+    use std::io::Write;
+    let mut file = std::fs::File::create(path).unwrap();
+    let kilobytes = vec![1; 1024 * writers as usize];
+    let begun = std::time::Instant::now();
+    let mut written = 0;
+    while begun.elapsed() < Duration::from_secs(1) {
+        file.write_all(&kilobytes).unwrap();
+        if sync == Sync::Fsync {
+            file.sync_data().unwrap();
+        }
+        written += writers;
+    }
+    written as f64 / begun.elapsed().as_secs_f64()
 }
 
 fn open_with(folder: &Path, sync: Sync) -> (LocalStore, Receiver<()>, Seq) {
