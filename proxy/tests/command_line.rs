@@ -37,13 +37,17 @@ impl Drop for Running {
 }
 
 fn run(config: &str) -> Running {
+    run_with(config, Stdio::null())
+}
+
+fn run_with(config: &str, stderr: Stdio) -> Running {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("sluice.toml");
     std::fs::write(&file, config).unwrap();
     let mut child = sluice(&["run", "--json", "--config"])
         .arg(&file)
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(stderr)
         .spawn()
         .unwrap();
     let mut line = String::new();
@@ -133,6 +137,25 @@ fn a_token_is_asked_for_and_taken_from_a_file() {
     assert_eq!(status(&["--admin", &running.admin, "status"]), 1);
     let with = ["--admin", &running.admin, "--token-file", token.to_str().unwrap(), "status"];
     assert_eq!(status(&with), 0);
+}
+
+#[test]
+fn a_secret_is_found_nowhere() {
+    let secret = "planted-secret-0123456789";
+    let config = format!("{ALONE}token = \"{secret}\"\n[log]\nformat = \"json\"\nlevel = \"debug\"\n");
+    let mut running = run_with(&config, Stdio::piped());
+    let mut ask = sluice(&["--admin", &running.admin, "--json", "status"]);
+    let status = ask.env("SLUICE_TOKEN", secret).output().unwrap();
+    assert_eq!(status.status.code(), Some(0));
+    let wrong = output(&["--admin", &running.admin, "--json", "status"]);
+    let pid = running.child.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    let mut log = String::new();
+    std::io::Read::read_to_string(&mut running.child.stderr.take().unwrap(), &mut log).unwrap();
+    assert!(log.contains("\"listening\""), "{log}");
+    for shown in [log, text(&status.stdout), text(&status.stderr), text(&wrong.stdout), text(&wrong.stderr)] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
 }
 
 fn wait(child: &mut Child) -> Option<i32> {

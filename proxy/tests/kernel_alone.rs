@@ -150,6 +150,52 @@ fn what_was_acknowledged_is_there_after_every_kill() {
     }
 }
 
+/// What must not hurt anybody but the connection it comes on.
+fn hostile() -> Vec<Vec<u8>> {
+    let request = frame::request_frame(7, 1, Some("test".into()), &CreateTopicsRequest::default()).unwrap();
+    let mut inputs = vec![
+        b"GET / HTTP/1.1\r\n\r\n".to_vec(),
+        b"PROXY TCP4 127.0.0.1 127.0.0.1 1 2\r\n".to_vec(),
+        vec![0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3],
+        vec![0xff; 64],
+        vec![0; 64],
+        [0x7f_u8, 0xff, 0xff, 0xff].to_vec(),
+    ];
+    for key in [-1_i16, 93, 9999, i16::MAX] {
+        let mut unknown = request.to_vec();
+        unknown[4..6].copy_from_slice(&key.to_be_bytes());
+        inputs.push(unknown);
+    }
+    inputs.extend((0..request.len()).map(|end| request[..end].to_vec()));
+    for at in 4..request.len() {
+        let mut flipped = request.to_vec();
+        flipped[at] ^= 0xff;
+        inputs.push(flipped);
+    }
+    inputs
+}
+
+#[test]
+fn hostile_bytes_end_their_own_connection_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = Node::start(folder.path());
+    let mut client = node.client();
+    client.create("t", 1);
+    for input in hostile() {
+        let mut stream = TcpStream::connect(&node.kafka).unwrap();
+        // The other side may close before it has taken everything.
+        let _closed = stream.write_all(&input);
+        let _closed = stream.shutdown(std::net::Shutdown::Write);
+        stream.set_read_timeout(Some(std::time::Duration::from_secs(20))).unwrap();
+        match stream.read_to_end(&mut Vec::new()) {
+            Ok(_) => {}
+            Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset, "{input:x?}"),
+        }
+    }
+    // The connection from before is still there.
+    assert_eq!(client.produce(0, "x"), 0);
+}
+
 #[test]
 fn a_data_folder_has_one_process() {
     let folder = tempfile::tempdir().unwrap();
