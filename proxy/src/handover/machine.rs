@@ -338,6 +338,30 @@ impl Handover {
         }
     }
 
+    /// Whether the commit entry is known to be durable.
+    fn is_committed(&self) -> bool {
+        match self.state {
+            State::Switch
+            | State::Publish
+            | State::Release
+            | State::RecordReleased
+            | State::Follow
+            | State::RecordFollowing => true,
+            State::Begin
+            | State::Prepare(_)
+            | State::RecordFence
+            | State::Fence
+            | State::Close
+            | State::Verify(_)
+            | State::RecordVerified(_)
+            | State::RecordCommit
+            | State::Undo
+            | State::ReleaseOld
+            | State::RecordAborted
+            | State::Done => false,
+        }
+    }
+
     fn ticket(&mut self) -> Ticket {
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;
@@ -531,7 +555,8 @@ impl Handover {
     /// Hands out questions to forwarders, and goes on when the last of them has come to its end.
     fn check_forwarders(&mut self, now: Now) {
         let units = self.plan.names();
-        let side = if matches!(self.state, State::Release) { self.plan.to } else { self.plan.to.other() };
+        // One that joins late is told too: by then the new side may long be primary.
+        let side = if self.is_committed() { self.plan.to } else { self.plan.to.other() };
         while let Some(action) = self.forwarders.poll_action(&units, side) {
             let ticket = self.ticket();
             self.forwarders.asked(now, ticket, &action, &self.limits);
