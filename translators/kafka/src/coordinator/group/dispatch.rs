@@ -96,14 +96,14 @@ impl GroupCoordinator {
     }
 
     /// The group exists afterwards, or there is no room for it.
-    fn create(&mut self, now: Now, id: &Str) -> Result<(), ErrorCode> {
+    fn create(&mut self, id: &Str) -> Result<(), ErrorCode> {
         if self.groups.contains_key(id) {
             return Ok(());
         }
         if self.groups.len() >= self.limits.groups_max {
             return Err(ErrorCode::CoordinatorNotAvailable);
         }
-        let group = Group::new(id.clone(), now);
+        let group = Group::new(id);
         self.groups.insert(group.id.clone(), group);
         Ok(())
     }
@@ -113,7 +113,7 @@ impl GroupCoordinator {
     }
 
     fn on_join(&mut self, call: &Call, request: &JoinGroupRequest) {
-        if let Err(refusal) = self.admit_join(call.now, request) {
+        if let Err(refusal) = self.admit_join(request) {
             return join::refuse(&mut self.turn(call.now), call.caller, &request.member_id, refusal);
         }
         self.with_group(call.now, &request.group_id, |group, turn| {
@@ -121,7 +121,7 @@ impl GroupCoordinator {
         });
     }
 
-    fn admit_join(&mut self, now: Now, request: &JoinGroupRequest) -> Result<(), ErrorCode> {
+    fn admit_join(&mut self, request: &JoinGroupRequest) -> Result<(), ErrorCode> {
         self.named_admission(&request.group_id)?;
         let bounds = self.limits.session_timeout_min..=self.limits.session_timeout_max;
         if request.session_timeout_ms < 0 || !bounds.contains(&millis(request.session_timeout_ms)) {
@@ -131,7 +131,7 @@ impl GroupCoordinator {
         if !request.member_id.is_empty() && !self.groups.contains_key(&request.group_id) {
             return Err(ErrorCode::UnknownMemberId);
         }
-        self.create(now, &request.group_id)
+        self.create(&request.group_id)
     }
 
     fn on_sync(&mut self, call: &Call, request: &SyncGroupRequest) {
@@ -184,7 +184,7 @@ impl GroupCoordinator {
         self.bound_commits()?;
         if request.generation_id_or_member_epoch < 0 {
             // A consumer without group management needs no group beforehand.
-            return self.create(call.now, &request.group_id);
+            return self.create(&request.group_id);
         }
         if self.groups.contains_key(&request.group_id) {
             return Ok(());

@@ -20,8 +20,8 @@ use crate::errors::ErrorCode;
 impl GroupCoordinator {
     pub(super) fn transfer(&mut self, now: Now, message: MessageId, transfer: Transfer) {
         let outcome = match transfer {
-            Transfer::Install(snapshot) => self.install(now, message, snapshot),
-            Transfer::Follow { records, progress } => self.follow(now, message, records, progress),
+            Transfer::Install(snapshot) => self.install(message, snapshot),
+            Transfer::Follow { records, progress } => self.follow(message, records, progress),
             Transfer::Activate { group } => self.activate(message, group),
             Transfer::Deactivate { group } => self.deactivate(now, message, group),
             Transfer::Forget { group } => self.forget(message, group),
@@ -37,17 +37,12 @@ impl GroupCoordinator {
         }
     }
 
-    fn install(
-        &mut self,
-        now: Now,
-        message: MessageId,
-        snapshot: GroupSnapshot,
-    ) -> Result<(), TransferReply> {
+    fn install(&mut self, message: MessageId, snapshot: GroupSnapshot) -> Result<(), TransferReply> {
         let id = snapshot.group_id.detached();
         if self.groups.get(&id).is_some_and(|group| group.role == Role::Serving && !group.is_vacant()) {
             return Err(TransferReply::Serving);
         }
-        let group = self.follower(now, &id)?;
+        let group = self.follower(&id)?;
         let mut ops = group.deletion();
         ops.push(stored::put_following(&id));
         ops.extend(snapshot.offsets.iter().map(|(key, offset)| stored::put_offset(&id, key, offset)));
@@ -61,7 +56,6 @@ impl GroupCoordinator {
 
     fn follow(
         &mut self,
-        now: Now,
         message: MessageId,
         records: Vec<OffsetsRecord>,
         progress: Vec<(i32, i64)>,
@@ -75,7 +69,7 @@ impl GroupCoordinator {
                 ignored.insert(id.detached());
                 continue;
             }
-            self.follower(now, &id)?;
+            self.follower(&id)?;
             if marked.insert(id.detached()) {
                 ops.push(stored::put_following(&id));
             }
@@ -98,7 +92,7 @@ impl GroupCoordinator {
     }
 
     /// The group, as one that follows. It is there at once, so that no client can create it meanwhile.
-    fn follower(&mut self, now: Now, id: &Str) -> Result<&mut Group, TransferReply> {
+    fn follower(&mut self, id: &Str) -> Result<&mut Group, TransferReply> {
         if self.groups.get(id).is_some_and(|group| group.hold.is_some()) {
             return Err(busy());
         }
@@ -106,7 +100,7 @@ impl GroupCoordinator {
             return Err(TransferReply::Refused(Str::from_static("too many groups")));
         }
         let id = id.detached();
-        let group = self.groups.entry(id.clone()).or_insert_with(|| Group::new(id, now));
+        let group = self.groups.entry(id).or_insert_with_key(Group::new);
         group.role = Role::Following;
         Ok(group)
     }
@@ -132,7 +126,7 @@ impl GroupCoordinator {
             Some((_, Some(_))) => return Err(busy()),
             Some((Role::Following, None)) => return Err(TransferReply::Done),
             Some((Role::Serving, None)) => {}
-            None => drop(self.follower(now, &id)?),
+            None => drop(self.follower(&id)?),
         }
         let Self { groups, desk, limits, .. } = self;
         let Some(group) = groups.get_mut(&id) else { return Err(busy()) };

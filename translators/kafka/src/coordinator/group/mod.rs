@@ -165,24 +165,24 @@ impl GroupCoordinator {
     }
 
     /// Takes one stored key over. `false`: the key itself has no meaning.
-    fn restore_key(&mut self, now: Now, key: Bytes, value: Bytes) -> bool {
+    fn restore_key(&mut self, key: Bytes, value: Bytes) -> bool {
         let Some(key) = StoredKey::parse(key) else { return false };
         match key {
             StoredKey::Group(id) => {
-                let group = self.restored_group(now, &id);
+                let group = self.restored_group(&id);
                 match Snapshot::from_packed(Bytes::copy_from_slice(&value)) {
                     Ok(snapshot) if snapshot.group_id == id => group.take_generation(snapshot),
                     Ok(_) | Err(_) => group.hold = Some(Hold::Damaged),
                 }
             }
             StoredKey::Offset(id, at) => {
-                let group = self.restored_group(now, &id);
+                let group = self.restored_group(&id);
                 match CommittedOffset::from_packed(value) {
                     Ok(offset) => group.apply_offset(at, offset),
                     Err(_) => group.hold = Some(Hold::Damaged),
                 }
             }
-            StoredKey::Following(id) => self.restored_group(now, &id).role = Role::Following,
+            StoredKey::Following(id) => self.restored_group(&id).role = Role::Following,
             StoredKey::Progress(partition) => match i64::from_packed(value) {
                 // Without it the feed begins from the start, which repeats what is known.
                 Err(_) => {}
@@ -192,16 +192,15 @@ impl GroupCoordinator {
         true
     }
 
-    fn restored_group(&mut self, now: Now, id: &Str) -> &mut Group {
-        let id = id.detached();
-        self.groups.entry(id.clone()).or_insert_with(|| Group::new(id, now))
+    fn restored_group(&mut self, id: &Str) -> &mut Group {
+        self.groups.entry(id.detached()).or_insert_with_key(Group::new)
     }
 }
 
 impl Coordinator for GroupCoordinator {
     fn restore(&mut self, now: Now, state: &dyn KvRead) {
         for (key, value) in state.scan(stored::PREFIX) {
-            self.is_damaged |= !self.restore_key(now, key, value);
+            self.is_damaged |= !self.restore_key(key, value);
         }
         let ids: Vec<Str> = self.groups.keys().cloned().collect();
         for id in ids {

@@ -112,12 +112,9 @@ pub(super) struct Group {
 }
 
 impl Group {
-    pub(super) fn new(id: Str, now: Now) -> Self {
-        let id = id.detached();
-        Self::restored(
-            GroupSnapshot { group_id: id, state_timestamp_ms: Some(now.wall_ms), ..Default::default() },
-            Role::Serving,
-        )
+    /// A group of which nothing is known but its id.
+    pub(super) fn new(id: &Str) -> Self {
+        Self::restored(GroupSnapshot { group_id: id.detached(), ..GroupSnapshot::default() }, Role::Serving)
     }
 
     /// The group of a snapshot. Sessions have no deadlines yet: see [`Self::begin_sessions`].

@@ -139,3 +139,45 @@ fn every_prefix_of_a_message_is_answered_once() {
     let message = host.send_bytes(whole.into());
     assert!(!host.take_bytes(message).is_empty());
 }
+
+/// Asks in every version, and reads the answer in the same.
+fn in_every_version<R: crate::codec::Request>(
+    host: &mut Host,
+    versions: std::ops::RangeInclusive<i16>,
+    request: impl Fn(i16) -> R,
+) {
+    for version in versions {
+        let message = host.send(version, "c", &request(version));
+        host.advance(std::time::Duration::from_secs(6));
+        let _readable: R::Response = host.take(message, version);
+    }
+}
+
+#[test]
+fn every_version_that_is_served_is_answered_in_its_own_form() {
+    use crate::codec::messages::{
+        HeartbeatRequest, LeaveGroupRequest, OffsetDeleteRequest, OffsetFetchRequest, SyncGroupRequest,
+    };
+    let mut host = Host::new();
+    let _members = stable(&mut host, 2);
+    let join = Member::new("a").request();
+    in_every_version(&mut host, 0..=9, |version| crate::codec::messages::JoinGroupRequest {
+        group_id: format!("join{version}").as_str().into(),
+        rebalance_timeout_ms: if version == 0 { -1 } else { join.rebalance_timeout_ms },
+        ..join.clone()
+    });
+    let group_id = || GROUP.into();
+    in_every_version(&mut host, 0..=5, |_| SyncGroupRequest { group_id: group_id(), ..Default::default() });
+    in_every_version(&mut host, 0..=4, |_| HeartbeatRequest { group_id: group_id(), ..Default::default() });
+    in_every_version(&mut host, 0..=5, |_| LeaveGroupRequest { group_id: group_id(), ..Default::default() });
+    in_every_version(&mut host, 2..=9, |_| super::host::commit_request(-1, "", "orders", 0, 1));
+    in_every_version(&mut host, 1..=9, |_| OffsetFetchRequest {
+        topics: Some(Vec::new()),
+        ..Default::default()
+    });
+    in_every_version(&mut host, 0..=0, |_| OffsetDeleteRequest { group_id: group_id(), topics: Vec::new() });
+    in_every_version(&mut host, 0..=3, |_| DeleteGroupsRequest {
+        groups_names: vec![GROUP.into()],
+        ..Default::default()
+    });
+}

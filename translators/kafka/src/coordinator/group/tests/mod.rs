@@ -16,6 +16,7 @@ mod offsets;
 mod records;
 mod restart;
 mod static_members;
+mod storm;
 
 use std::time::Duration;
 
