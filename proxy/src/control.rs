@@ -27,7 +27,8 @@ pub trait Control: Send + Sync {
     /// [`Refusal::Unknown`] for a name that is not configured.
     fn ledger(&self, migration: &str) -> Result<Value, Refusal>;
     /// Moves a migration forward. Without `wait` answers once the order is durable, with it once the phase
-    /// is reached or cannot be.
+    /// is reached or cannot be: `{"migration", "phase", "reached": bool, ..}`. The command line's exit status
+    /// follows `reached`.
     fn advance(&self, order: Advance) -> Answering<'_>;
     /// Moves a migration back.
     fn rollback(&self, order: Rollback) -> Answering<'_>;

@@ -34,7 +34,7 @@ struct Cli {
     /// Print JSON instead of text
     #[arg(long, global = true)]
     json: bool,
-    /// Admin API of the running sluice
+    /// Admin API of the running sluice; `run` without a configuration serves it there
     #[arg(
         long,
         global = true,
@@ -243,7 +243,7 @@ fn fail(error: &anyhow::Error, json: bool) -> ExitCode {
 fn dispatch(cli: Cli) -> Result<bool> {
     let json = cli.json;
     match cli.command {
-        Command::Run(args) => run_command(&args, json),
+        Command::Run(args) => run_command(&args, &cli.admin, json),
         Command::Check { config } => check(&config, json),
         Command::Demo(DemoArgs { protocol, legacy, seconds }) => {
             demo::run(&Demo { protocol, legacy, seconds, json })
@@ -272,7 +272,7 @@ fn token(file: Option<&Path>) -> Result<Option<Secret>> {
     Ok(std::env::var("SLUICE_TOKEN").ok().map(Secret::new))
 }
 
-fn run_command(args: &RunArgs, json: bool) -> Result<bool> {
+fn run_command(args: &RunArgs, admin: &str, json: bool) -> Result<bool> {
     let config = match &args.config {
         Some(path) => match config::load(path) {
             Ok(config) => config,
@@ -281,16 +281,22 @@ fn run_command(args: &RunArgs, json: bool) -> Result<bool> {
                 return Ok(false);
             }
         },
-        None => stand_alone(args),
+        None => stand_alone(args, admin)?,
     };
     run::run(&config, json)?;
     Ok(true)
 }
 
-fn stand_alone(args: &RunArgs) -> Config {
+fn stand_alone(args: &RunArgs, admin: &str) -> Result<Config> {
     let mut config = Config::stand_alone();
+    config.admin.listen = admin.parse().with_context(|| format!("--admin {admin}"))?;
+    // Beyond loopback a configuration has to say who may give orders.
+    anyhow::ensure!(
+        config.admin.listen.ip().is_loopback(),
+        "--admin {admin}: only loopback without a configuration"
+    );
     if let (Some(listen), Some(kafka)) = (args.listen, &mut config.kernel.kafka) {
-        kafka.listen = listen;
+        kafka.listen = loopback("--listen", &listen.to_string())?;
     }
     if let Some(data) = &args.data {
         config.kernel.path.clone_from(data);
@@ -298,7 +304,14 @@ fn stand_alone(args: &RunArgs) -> Config {
     if args.memory {
         config.kernel.store = config::Store::Memory;
     }
-    config
+    Ok(config)
+}
+
+/// Beyond loopback a configuration has to say who may connect, and how clients reach this machine.
+fn loopback(option: &str, text: &str) -> Result<std::net::SocketAddr> {
+    let address: std::net::SocketAddr = text.parse().with_context(|| format!("{option} {text}"))?;
+    anyhow::ensure!(address.ip().is_loopback(), "{option} {text}: without a configuration only loopback");
+    Ok(address)
 }
 
 fn check(path: &Path, json: bool) -> Result<bool> {
