@@ -54,6 +54,8 @@ pub(crate) struct Meta {
 /// The file under the database, fenced.
 struct MetaFile {
     disk: FencedDisk,
+    /// A seat for reading, so that a reader does not wait for a checkpoint that is being written.
+    readers: FencedDisk,
     file: Arc<dyn DiskFile>,
     /// Why it failed last; redb's errors do not tell.
     failed: Mutex<Option<DiskError>>,
@@ -69,38 +71,42 @@ impl fmt::Debug for Backend {
 }
 
 impl MetaFile {
-    fn run<T>(&self, work: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-        self.disk.with(CHECKPOINT, work).map_err(|error| {
-            let kind = if matches!(error, DiskError::Full) {
-                io::ErrorKind::StorageFull
-            } else {
-                io::ErrorKind::Other
-            };
-            self.failed.lock().get_or_insert(error);
-            io::Error::from(kind)
-        })
+    fn write<T>(&self, work: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+        self.disk.with(CHECKPOINT, work).map_err(|error| self.fail(error))
+    }
+
+    /// Reads as the owner: a newer one may be changing the pages.
+    fn read<T>(&self, work: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+        self.readers.with(CHECKPOINT, work).map_err(|error| self.fail(error))
+    }
+
+    fn fail(&self, error: DiskError) -> io::Error {
+        let full = matches!(error, DiskError::Full);
+        self.failed.lock().get_or_insert(error);
+        io::Error::from(if full { io::ErrorKind::StorageFull } else { io::ErrorKind::Other })
     }
 }
 
 impl StorageBackend for Backend {
     fn len(&self) -> io::Result<u64> {
-        self.0.run(|| self.0.file.len())
+        self.0.read(|| self.0.file.len())
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.0.run(|| self.0.file.read_at(offset, out))
+        self.0.read(|| self.0.file.read_at(offset, out))
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.0.run(|| self.0.file.set_len(len))
+        self.0.write(|| self.0.file.set_len(len))
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.0.run(|| self.0.file.sync())
+        // Without the lock: it may take long, and makes only durable what was written with it.
+        self.0.file.sync().map_err(|error| self.0.fail(DiskError::of(CHECKPOINT, &error)))
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.0.run(|| self.0.file.write_at(offset, data))
+        self.0.write(|| self.0.file.write_at(offset, data))
     }
 }
 
@@ -127,7 +133,8 @@ impl Meta {
     }
 
     fn open_file(disk: FencedDisk, file: Arc<dyn DiskFile>, cache_bytes: usize) -> Result<Self, KernelError> {
-        let file = Arc::new(MetaFile { disk, file, failed: Mutex::new(None) });
+        let readers = disk.another().map_err(|error| KernelError::Stopped(format!("lock: {error}")))?;
+        let file = Arc::new(MetaFile { disk, readers, file, failed: Mutex::new(None) });
         let meta = Self { database: RwLock::new(None), file, cache_bytes };
         meta.reopen()?;
         Ok(meta)

@@ -34,6 +34,7 @@ mod tail;
 mod tests;
 
 use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -166,12 +167,25 @@ impl LocalStore {
             self.workers = Workers::Inline(Box::new((flusher, checkpointer)));
             return Ok(());
         }
-        let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
-        let first = thread("store-flush").spawn(move || flusher.run()).map_err(failed)?;
-        let mut threads = vec![first];
-        threads.push(thread("store-checkpoint").spawn(move || checkpointer.run()).map_err(failed)?);
+        let flush = self.spawn("store-flush", move || flusher.run()).map_err(failed)?;
+        let mut threads = vec![flush];
+        threads.push(self.spawn("store-checkpoint", move || checkpointer.run()).map_err(failed)?);
         self.workers = Workers::Threads(threads);
         Ok(())
+    }
+
+    /// Starts a worker; should it panic, the store ends, so that nobody waits for it for ever.
+    fn spawn(
+        &self,
+        name: &'static str,
+        work: impl FnOnce() + Send + 'static,
+    ) -> std::io::Result<JoinHandle<()>> {
+        let shared = Arc::clone(&self.shared);
+        std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+            if catch_unwind(AssertUnwindSafe(work)).is_err() {
+                shared.end(KernelError::Stopped(format!("{name} has panicked")));
+            }
+        })
     }
 
     /// Lets the workers of a store without threads work.
@@ -427,7 +441,8 @@ impl ShardStore for LocalStore {
         }
         self.contents.index = self.meta.load_index()?;
         self.meta.each_state(state)?;
-        let found = recovery::recover(&self.disk, self.applied, &mut self.contents, replay)?;
+        let found =
+            recovery::recover(&self.disk, self.shared.epoch, self.applied, &mut self.contents, replay)?;
         self.damaged = found.damaged;
         let mut shared = self.shared.state.lock();
         shared.segments = found.segments;

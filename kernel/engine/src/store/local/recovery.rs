@@ -39,9 +39,11 @@ pub(crate) struct Found {
     pub(crate) damaged: Vec<String>,
 }
 
-/// Replays everything after `applied` into `contents` and to `replay`.
+/// Replays everything after `applied` into `contents` and to `replay`. Segments of an owner not older than
+/// `epoch` (should the lock file have been lost) fence this one.
 pub(crate) fn recover(
     disk: &FencedDisk,
+    epoch: u64,
     applied: Applied,
     contents: &mut Contents,
     replay: Replay<'_>,
@@ -61,6 +63,9 @@ pub(crate) fn recover(
     found.keep_older(disk, contents, &older)?;
     let (later, blank) = open_later(disk, later)?;
     check_sequence(applied, &later)?;
+    if later.last().is_some_and(|newest| newest.header.epoch >= epoch) {
+        return Err(KernelError::Fenced);
+    }
     for (at, open) in later.iter().enumerate() {
         let end = later.get(at + 1).map(|next| next.header.previous_end);
         found.replay_segment(disk, applied, open, end, contents, replay)?;

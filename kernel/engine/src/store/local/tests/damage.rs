@@ -140,6 +140,16 @@ fn a_blank_segment_header_over_synced_entries_ends_the_start() {
 }
 
 #[test]
+fn without_its_lock_file_a_store_still_knows_its_newest_owner() {
+    let (disk, mut store) = fresh();
+    commit(&mut store, vec![put("a", "1")]);
+    let (mut store, _) = recover(&disk, 7).unwrap();
+    commit(&mut store, vec![put("a", "2")]);
+    assert_eq!(recover(&copy(&disk), 7).unwrap_err(), KernelError::Fenced);
+    assert_eq!(recover(&copy(&disk), 8).unwrap().1.len(), 2);
+}
+
+#[test]
 fn an_unknown_version_is_named() {
     let (disk, mut store) = fresh();
     commit(&mut store, vec![put("a", "1")]);
