@@ -13,6 +13,10 @@ pub struct Limits {
     pub plain_frame_bytes_max: usize,
     /// Requests that may wait for their answers.
     pub in_flight_max: usize,
+    /// Bytes of requests that may wait for their answers; a single request may be larger.
+    pub in_flight_bytes_max: usize,
+    /// Fetches that may wait for their answers: each may bring [`Self::fetch_bytes_max`].
+    pub fetches_in_flight_max: usize,
     /// Bytes of answers that may wait to be sent.
     pub queued_bytes_max: usize,
     /// How long a client has to send its first request.
@@ -45,6 +49,8 @@ impl Default for Limits {
             frame_bytes_max: 100 * 1024 * 1024,
             plain_frame_bytes_max: 16 * 1024 * 1024,
             in_flight_max: 128,
+            in_flight_bytes_max: 32 * 1024 * 1024,
+            fetches_in_flight_max: 2,
             queued_bytes_max: 64 * 1024 * 1024,
             handshake: Duration::from_secs(10),
             idle: Duration::from_secs(600),

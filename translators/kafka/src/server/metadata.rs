@@ -298,6 +298,9 @@ fn described(
             leader_epoch: partition.epoch.0,
             replica_nodes: vec![cx.cluster.own],
             isr_nodes: vec![cx.cluster.own],
+            // Java's admin client takes no null here, though the descriptor allows it.
+            eligible_leader_replicas: Some(Vec::new()),
+            last_known_elr: Some(Vec::new()),
             ..Default::default()
         });
     }

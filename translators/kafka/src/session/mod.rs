@@ -23,6 +23,8 @@ pub struct KafkaSession {
     settings: Arc<ServerSettings>,
     server: Server,
     in_flight: VecDeque<InFlight>,
+    in_flight_bytes: usize,
+    fetches_in_flight: usize,
     transmit: VecDeque<Bytes>,
     queued_bytes: usize,
     next_ticket: u64,
@@ -36,6 +38,9 @@ pub struct KafkaSession {
 
 struct InFlight {
     ticket: Ticket,
+    /// Size of the request.
+    bytes: usize,
+    is_fetch: bool,
     response: Option<Vec<Bytes>>,
 }
 
@@ -54,6 +59,8 @@ impl KafkaSession {
             server: Server::new(settings.clone(), cluster, client_host, seed),
             settings,
             in_flight: VecDeque::new(),
+            in_flight_bytes: 0,
+            fetches_in_flight: 0,
             transmit: VecDeque::new(),
             queued_bytes: 0,
             next_ticket: 0,
@@ -68,10 +75,16 @@ impl KafkaSession {
     fn submit(&mut self, now: Now, request: Bytes) {
         self.greeted = true;
         self.observe(&request);
+        let bytes = request.len();
+        let is_fetch = frame::peek_request(&request).is_ok_and(|head| head.api() == Some(ApiKey::Fetch));
         self.next_ticket += 1;
         let ticket = Ticket(self.next_ticket);
         match self.server.submit(now, ticket, request) {
-            Ok(()) => self.in_flight.push_back(InFlight { ticket, response: None }),
+            Ok(()) => {
+                self.in_flight_bytes = self.in_flight_bytes.saturating_add(bytes);
+                self.fetches_in_flight += usize::from(is_fetch);
+                self.in_flight.push_back(InFlight { ticket, bytes, is_fetch, response: None });
+            }
             Err(violation) => self.closing = Some(violation),
         }
         self.collect();
@@ -86,6 +99,8 @@ impl KafkaSession {
             }
         }
         while let Some(ready) = self.in_flight.pop_front_if(|first| first.response.is_some()) {
+            self.in_flight_bytes = self.in_flight_bytes.saturating_sub(ready.bytes);
+            self.fetches_in_flight = self.fetches_in_flight.saturating_sub(usize::from(ready.is_fetch));
             for part in ready.response.unwrap_or_default() {
                 self.queued_bytes = self.queued_bytes.saturating_add(part.len());
                 self.transmit.push_back(part);
@@ -221,6 +236,8 @@ impl Session for KafkaSession {
         let limits = &self.settings.limits;
         self.closing.is_none()
             && self.in_flight.len() < limits.in_flight_max
+            && self.in_flight_bytes < limits.in_flight_bytes_max
+            && self.fetches_in_flight < limits.fetches_in_flight_max
             && self.queued_bytes < limits.queued_bytes_max
     }
 }

@@ -201,6 +201,12 @@ fn topics_are_described_page_by_page() {
         };
         let response = client.ask(&mut node, 0, &request);
         for topic in &response.topics {
+            for part in &topic.partitions {
+                assert_eq!(
+                    (&part.eligible_leader_replicas, &part.last_known_elr),
+                    (&Some(vec![]), &Some(vec![]))
+                );
+            }
             let name = topic.name.as_deref().unwrap().to_owned();
             seen.extend(topic.partitions.iter().map(|part| (name.clone(), part.partition_index)));
         }

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use session::{Session, Violation};
 use translator_kafka::codec::frame;
-use translator_kafka::codec::messages::{ApiVersionsRequest, HeartbeatRequest, MetadataRequest};
+use translator_kafka::codec::messages::fetch_request::{FetchPartition, FetchTopic};
+use translator_kafka::codec::messages::{
+    ApiVersionsRequest, FetchRequest, HeartbeatRequest, MetadataRequest,
+};
 
 use crate::node::{Client, Node, batch, produce_request};
 
@@ -158,6 +161,34 @@ fn requests_that_are_not_answered_stop_the_reading() {
     node.turn(&mut [&mut client]);
     assert!(!client.session.wants_input());
     assert!(!client.input.is_empty(), "the rest stays where it is");
+}
+
+#[test]
+fn large_requests_and_fetches_that_are_not_answered_stop_the_reading_early() {
+    let mut node = Node::with(1, |settings| settings.limits.in_flight_bytes_max = 100);
+    node.hung = true;
+    let mut large = node.client();
+    let group_id = "g".repeat(200).as_str().into();
+    large.write(1, &HeartbeatRequest { group_id, ..Default::default() });
+    node.turn(&mut [&mut large]);
+    assert!(!large.session.wants_input());
+
+    let topics = vec![FetchTopic {
+        topic: "t".into(),
+        partitions: vec![FetchPartition::default()],
+        ..Default::default()
+    }];
+    let fetch = FetchRequest { max_wait_ms: 1000, min_bytes: 1, topics, ..Default::default() };
+    let mut writer = Node::new(1);
+    let mut client = writer.client();
+    client.create(&mut writer, "t", 1, &[]);
+    writer.hung = true;
+    for _ in 0..3 {
+        client.write(4, &fetch);
+    }
+    writer.turn(&mut [&mut client]);
+    assert!(!client.session.wants_input());
+    assert!(!client.input.is_empty(), "the third fetch stays where it is");
 }
 
 #[test]
