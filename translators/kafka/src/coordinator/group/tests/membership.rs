@@ -161,6 +161,18 @@ fn leaving_starts_a_rebalance_and_the_last_one_empties_the_group() {
 }
 
 #[test]
+fn a_member_that_leaves_has_its_parked_sync_answered() {
+    let mut host = Host::new();
+    let mut members = stable(&mut host, 2);
+    let joins: Vec<u64> = members.iter().map(|member| member.send_join(&mut host)).collect();
+    complete_join(&mut host, &mut members, &joins);
+    let sync = members[1].send_sync(&mut host, &[]);
+    assert!(!host.is_answered(sync));
+    assert_eq!(members[1].leave(&mut host), ErrorCode::None);
+    assert!(is(members[1].synced(&mut host, sync).error_code, ErrorCode::UnknownMemberId));
+}
+
+#[test]
 fn a_generation_is_told_only_when_it_is_durable() {
     let mut host = Host::new();
     let mut members = stable(&mut host, 2);
