@@ -11,6 +11,7 @@ use kernel_model::error::KernelError;
 use kernel_model::position::{CursorId, LogEpoch, LogId, Offset, RouterId, ShardId, ViewId};
 
 use crate::limits::Limits;
+use crate::log::OFFSET_MAX;
 use crate::state::State;
 
 /// A log as the operations so far would leave it.
@@ -205,6 +206,9 @@ impl<'a> Draft<'a> {
             };
         }
         self.room(self.state.logs.len() + self.logs.len())?;
+        if start > OFFSET_MAX {
+            return Err(KernelError::Invalid("an offset beyond what a batch can carry"));
+        }
         let draft = LogDraft {
             config: config.clone(),
             start,

@@ -1,5 +1,8 @@
 //! Shards from outside: requests in, replies out, over stores in memory.
 #![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_possible_wrap,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stdout,
@@ -22,6 +25,8 @@ mod crash;
 mod delivery;
 #[path = "engine/held.rs"]
 mod held;
+#[path = "engine/hostile.rs"]
+mod hostile;
 #[path = "engine/mirror.rs"]
 mod mirror;
 #[path = "engine/sim/mod.rs"]

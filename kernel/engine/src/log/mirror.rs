@@ -8,8 +8,8 @@ use kernel_model::VerifiedBatch;
 use kernel_model::error::KernelError;
 use kernel_model::position::Offset;
 
-use super::Log;
 use super::meta::BatchMeta;
+use super::{Log, OFFSET_MAX};
 
 /// What is stored at a position below the confirmed one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +66,9 @@ pub(crate) fn plan_feed(
     stored: &Stored<'_>,
 ) -> Result<Plan, KernelError> {
     ascending(&batches)?;
+    if statement.start.is_some_and(|start| start > OFFSET_MAX) {
+        return Err(KernelError::Invalid("an offset beyond what a batch can carry"));
+    }
     let restart = statement.start.filter(|&start| start > log.end);
     let ends = match restart {
         Some(start) => Ends { confirmed: start, shown: start },
@@ -159,6 +162,11 @@ pub(crate) fn plan_ahead(
     stored: &Stored<'_>,
 ) -> Result<Option<Plan>, KernelError> {
     ascending(batches)?;
+    // A hole inside the request could never close: it would wait for itself.
+    let mut pairs = batches.iter().zip(batches.iter().skip(1));
+    if pairs.any(|(a, b)| b.header().base_offset != a.header().end_offset()) {
+        return Err(KernelError::Invalid("batches brought ahead must continue each other"));
+    }
     let mut end = log.end;
     let mut plan = Plan { shown: log.shown, ..Plan::default() };
     for batch in batches {
@@ -182,6 +190,9 @@ fn ascending(batches: &[VerifiedBatch]) -> Result<(), KernelError> {
     let mut pairs = batches.iter().zip(batches.iter().skip(1));
     if pairs.any(|(a, b)| b.header().base_offset < a.header().end_offset()) {
         return Err(KernelError::Invalid("mirrored batches must ascend"));
+    }
+    if batches.iter().any(|batch| batch.header().end_offset() > OFFSET_MAX) {
+        return Err(KernelError::Invalid("an offset beyond what a batch can carry"));
     }
     Ok(())
 }

@@ -32,6 +32,9 @@ use producers::Producers;
 use spans::Spans;
 use transactions::Transactions;
 
+/// No log goes beyond this: offsets are stored as signed numbers, and sums of them must not wrap.
+pub(crate) const OFFSET_MAX: Offset = Offset(1 << 62);
+
 /// State of one log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Log {

@@ -11,6 +11,7 @@ mod world;
 
 use std::collections::BTreeMap;
 
+pub use world::Random;
 use world::World;
 
 /// Runs one seed to its end and judges it. Answers what was met on the way.
