@@ -313,6 +313,12 @@ impl Input {
         Ok((raw >> 1).cast_signed() ^ -(raw & 1).cast_signed())
     }
 
+    /// A number of four bytes, little-endian.
+    pub(crate) fn fixed(&mut self) -> Decoded<u32> {
+        let bytes = self.take(4)?;
+        bytes.as_ref().try_into().map(u32::from_le_bytes).map_err(|_| CodecError)
+    }
+
     /// A length or count; every counted thing takes a byte at least, so what is left bounds it.
     fn count(&mut self) -> Decoded<usize> {
         usize::try_from(self.number()?).map_err(|_| CodecError)

@@ -1,7 +1,7 @@
 //! Where each live batch of a shard lies: per log runs of places in offset order, per segment what lives in it.
 //!
 //! A run is a stretch of neighbouring batches of one log in one segment; it is what a checkpoint stores, under
-//! (log, run number), and only runs that changed are written again. Memory: 32 bytes a batch.
+//! (log, run number), and only runs that changed are written again. Memory: 40 bytes a batch.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -22,6 +22,8 @@ pub(crate) struct Place {
     /// Offsets that it covers.
     pub(crate) span: u32,
     pub(crate) epoch: LogEpoch,
+    /// Checksum in its header: tells it from any other batch that might turn up at its position.
+    pub(crate) crc: u32,
     pub(crate) position: u32,
     pub(crate) len: u32,
 }
@@ -34,6 +36,7 @@ impl Place {
             max_timestamp_ms: header.max_timestamp_ms,
             span: header.last_offset_delta.checked_add(1)?,
             epoch,
+            crc: header.crc,
             position,
             len: u32::try_from(header.size).ok()?,
         })
@@ -64,7 +67,7 @@ impl Run {
     }
 
     fn encode(&self) -> Bytes {
-        let mut out = BytesMut::with_capacity(16 + self.places.len() * 16);
+        let mut out = BytesMut::with_capacity(16 + self.places.len() * 20);
         put_number(&mut out, u64::from(self.segment));
         put_number(&mut out, u64::try_from(self.places.len()).unwrap_or(0));
         let (mut base, mut timestamp, mut position) = (0, 0, 0);
@@ -73,6 +76,7 @@ impl Run {
             put_signed(&mut out, place.max_timestamp_ms.wrapping_sub(timestamp));
             put_number(&mut out, u64::from(place.span));
             put_signed(&mut out, i64::from(place.epoch.0));
+            out.put_u32_le(place.crc);
             put_number(&mut out, u64::from(place.position.wrapping_sub(position)));
             put_number(&mut out, u64::from(place.len));
             (base, timestamp, position) = (place.base.0, place.max_timestamp_ms, place.position);
@@ -92,11 +96,20 @@ impl Run {
             timestamp = timestamp.wrapping_add(input.signed()?);
             let span = small(input.number()?)?;
             let epoch = LogEpoch(i32::try_from(input.signed()?).map_err(|_| CodecError)?);
+            let crc = input.fixed()?;
             position = position.wrapping_add(small(input.number()?)?);
             let len = small(input.number()?)?;
             run.max_timestamp_ms = run.max_timestamp_ms.max(timestamp);
             let base = Offset(base);
-            run.places.push_back(Place { base, max_timestamp_ms: timestamp, span, epoch, position, len });
+            run.places.push_back(Place {
+                base,
+                max_timestamp_ms: timestamp,
+                span,
+                epoch,
+                crc,
+                position,
+                len,
+            });
         }
         if run.places.is_empty() || !input.rest.is_empty() { Err(CodecError) } else { Ok(run) }
     }
@@ -229,7 +242,7 @@ impl Index {
         let Some(stored) = self.logs.get_mut(&log) else { return false };
         let Some(at) = stored.runs.iter().position(|run| run.segment == from) else { return false };
         let Some(run) = stored.runs.get_mut(at) else { return false };
-        let Some(old) = run.places.pop_front_if(|old| old.base == place.base && old.len == place.len) else {
+        let Some(old) = run.places.pop_front_if(|old| old.base == place.base && old.crc == place.crc) else {
             return false;
         };
         let (old_id, empty) = (run.id, run.places.is_empty());

@@ -53,6 +53,7 @@ fn check_batch(bytes: &[u8], place: &Place) -> Result<(), &'static str> {
     let expected = header.base_offset == place.base
         && header.size == bytes.len()
         && header.leader_epoch == place.epoch
+        && header.crc == place.crc
         && header.end_offset() == place.end();
     if !expected {
         return Err("another batch than expected");

@@ -192,6 +192,25 @@ fn a_flipped_bit_at_rest_fails_the_read_that_meets_it_and_no_other() {
 }
 
 #[test]
+fn a_whole_batch_in_the_place_of_another_is_not_served() {
+    let (disk, store) = three_segments();
+    let mut places = store.contents.index.places_from(LogId(1), Offset(2));
+    let (first, second) = (places.next().unwrap().1, places.next().unwrap().1);
+    drop(places);
+    drop(store);
+    let mut content = disk.content(SEGMENT_1).unwrap();
+    let from = second.position as usize;
+    let other = content[from..from + second.len as usize].to_vec();
+    let to = first.position as usize;
+    content[to..to + other.len()].copy_from_slice(&other);
+    // Even with the offset of the one that should be there.
+    patch_header(&mut content[to..], first.base, first.epoch);
+    disk.put(SEGMENT_1, content);
+    let (store, _) = recover(&disk, 2).unwrap();
+    assert!(matches!(read(&store, 1, 2), Err(KernelError::Damaged(why)) if why.contains(SEGMENT_1)));
+}
+
+#[test]
 fn missing_and_cut_files_behind_the_checkpoint_fail_reads_and_are_listed() {
     let (disk, store) = three_segments();
     let whole = read(&store, 1, 10).unwrap();
