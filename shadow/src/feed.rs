@@ -1,0 +1,749 @@
+//! The mirror feed of one legacy cluster: discovers what there is, creates its copies, and follows it.
+//!
+//! Performs no IO: a driver owns one connection per [`LinkId`], hands in what it received, and carries out what
+//! `poll_link` and `poll_request` want.
+//!
+//! ```text
+//!  metadata ──► topic found ──► starts, configuration ──► MirrorTopic ──► Describe ──► fetch ⟲ Mirror
+//! ```
+
+mod ends;
+mod fetch;
+mod topics;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use kernel_model::{KernelError, Now, Reply, ShardId};
+use session::{Answer as KernelAnswer, Request, RequestId};
+use translator_kafka::catalog::CatalogHandle;
+use translator_kafka::codec::messages::{
+    DescribeAclsResponse, ListOffsetsResponse, MetadataRequest, MetadataResponse,
+};
+use translator_kafka::codec::{ApiKey, Uuid};
+use translator_kafka::coordinator::group::transfer::{Transfer, TransferReply};
+use translator_kafka::coordinator::message::CatalogReply;
+use translator_kafka::errors::ErrorCode;
+use translator_kafka::placement::{CATALOG_SHARD, GROUPS};
+
+use self::ends::Asking;
+use self::topics::TopicSetup;
+use crate::follower::{Follower, FollowerStatus, StopReason};
+use crate::link::{Answer, Credentials, Link, LinkError};
+use crate::offsets::{OFFSETS_TOPIC, OffsetsFollower, OffsetsStatus, partition_of};
+use crate::view::ClusterView;
+
+/// How often the cluster's metadata is read.
+const METADATA_INTERVAL: Duration = Duration::from_secs(1);
+/// Shortest time between two reads of it.
+const METADATA_INTERVAL_MIN: Duration = Duration::from_millis(100);
+/// How long a broken connection rests.
+const RECONNECT: Duration = Duration::from_millis(250);
+
+/// Where a node listens.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Address {
+    /// Host name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+}
+
+/// Which connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LinkId {
+    /// To whichever bootstrap address answers: discovery.
+    Bootstrap,
+    /// To a node, for fetches: legacy answers a connection in order, and a fetch may wait for news.
+    Node(i32),
+    /// To a node, for questions that must not wait behind a fetch.
+    Questions(i32),
+}
+
+/// What happened on a connection.
+#[derive(Debug)]
+pub enum LinkEvent<'a> {
+    /// It is established.
+    Connected,
+    /// Bytes came; whole frames are taken from the front.
+    Bytes(&'a mut BytesMut),
+    /// It is gone, or could not be made.
+    Closed,
+}
+
+/// What is wanted of a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LinkAction {
+    /// Connect to this address.
+    Connect(Address),
+    /// Send.
+    Transmit(Bytes),
+    /// Close; no `Closed` is expected for it.
+    Close,
+}
+
+/// What a feed is to follow, and how.
+pub struct FeedConfig {
+    /// Bootstrap addresses.
+    pub bootstrap: Vec<Address>,
+    /// Whether a topic belongs to a migration.
+    pub topics: Box<dyn Fn(&str) -> bool + Send>,
+    /// Whether it is to be mirrored now; may change, see [`Order::Reconsider`].
+    pub mirrored: Box<dyn Fn(&str) -> bool + Send>,
+    /// Whether a group is to be followed.
+    pub groups: Box<dyn Fn(&str) -> bool + Send>,
+    /// The link's own user, where legacy wants one.
+    pub credentials: Option<Credentials>,
+    /// Number of shards of the kernel.
+    pub shards: u16,
+}
+
+/// What a partition is read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Legacy is primary: copy it.
+    Follow,
+    /// The kernel is primary from this offset on: what legacy still gets is a divergence.
+    Watch(u64),
+}
+
+/// Names an order in the facts that answer it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Token(pub u64);
+
+/// What a feed is told to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Order {
+    /// Begin or stop to mirror topics and groups (phase `observe` reads metadata only).
+    Mirror(bool),
+    /// What `FeedConfig::mirrored` answers has changed.
+    Reconsider,
+    /// Change what a partition is read for.
+    SetMode {
+        /// Topic.
+        topic: String,
+        /// Partition.
+        partition: i32,
+        /// What for.
+        mode: Mode,
+    },
+    /// Ask legacy where these end now: `Ends` or `EndsFailed`.
+    ReadEnds {
+        /// Its name.
+        token: Token,
+        /// Partitions.
+        partitions: Vec<(String, i32)>,
+        /// Groups.
+        groups: Vec<String>,
+    },
+    /// Forget why a partition was stopped, and begin again where the kernel stands.
+    Resume {
+        /// Topic.
+        topic: String,
+    },
+}
+
+/// What a feed reports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fact {
+    /// The cluster looks like this now.
+    View(ClusterView),
+    /// Versions that legacy offers, by API.
+    Versions(BTreeMap<i16, (i16, i16)>),
+    /// A topic's configuration as far as it was set, when it is first seen and whenever it changes.
+    Configured {
+        /// Topic.
+        topic: String,
+        /// Configuration.
+        configs: BTreeMap<String, String>,
+    },
+    /// The topic's copy exists; its partitions are being followed.
+    Mirrored {
+        /// Topic.
+        topic: String,
+    },
+    /// A partition is no longer mirrored.
+    Stopped {
+        /// Topic.
+        topic: String,
+        /// Partition.
+        partition: i32,
+        /// Why.
+        reason: StopReason,
+    },
+    /// Dual-write had brought other bytes than legacy shows; the feed replaced them.
+    Replaced {
+        /// Topic.
+        topic: String,
+        /// Partition.
+        partition: i32,
+        /// How many bytes.
+        bytes: u64,
+    },
+    /// Legacy took writes after the kernel had become primary.
+    Bypassed {
+        /// Topic.
+        topic: String,
+        /// Partition.
+        partition: i32,
+        /// From this offset of legacy's log.
+        from: u64,
+        /// How many records.
+        records: u64,
+    },
+    /// Legacy's coordinator took changes of a group that the kernel serves.
+    GroupBypassed {
+        /// Group.
+        group: String,
+    },
+    /// Where legacy ended when it was asked.
+    Ends {
+        /// The order.
+        token: Token,
+        /// Partitions.
+        partitions: BTreeMap<(String, i32), PartitionEnd>,
+        /// Groups.
+        groups: BTreeMap<String, GroupEnd>,
+    },
+    /// Legacy could not be asked: why. Asking again may help.
+    EndsFailed {
+        /// The order.
+        token: Token,
+        /// Why.
+        reason: String,
+    },
+    /// Whether legacy checks authorisation.
+    Authorizer(bool),
+    /// A connection ended: why. It is made again.
+    LinkFailed {
+        /// Which.
+        link: LinkId,
+        /// Why.
+        error: LinkError,
+    },
+}
+
+/// Where one partition of legacy ends.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PartitionEnd {
+    /// End of the leader's log, replicated or not.
+    pub end: u64,
+    /// High watermark.
+    pub high_watermark: u64,
+    /// Leader epoch.
+    pub epoch: i32,
+    /// Topic id.
+    pub topic_id: Uuid,
+}
+
+/// Where one group of legacy stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GroupEnd {
+    /// End of the log that holds it.
+    pub end: u64,
+    /// State by legacy's name (`Stable`, `Empty`, `PreparingRebalance`, ...).
+    pub state: String,
+    /// Member ids.
+    pub members: BTreeSet<String>,
+}
+
+/// What the outside is told of a feed.
+#[derive(Debug, Clone, Default)]
+pub struct FeedStatus {
+    /// Partitions by topic and number.
+    pub partitions: BTreeMap<(String, i32), FollowerStatus>,
+    /// Groups.
+    pub offsets: OffsetsStatus,
+    /// Whether legacy can be reached.
+    pub connected: bool,
+}
+
+/// What a request to legacy was for.
+#[derive(Debug)]
+pub(crate) enum Tag {
+    Metadata,
+    Configs,
+    /// Earliest offsets of a new topic's partitions.
+    Starts(String),
+    /// Earliest and latest offsets after a fetch out of range.
+    Ends(String, i32, Option<i64>),
+    /// Log ends (`true`) or high watermarks.
+    LogEnds(Token, bool),
+    Groups(Token),
+    Acls,
+    Fetch(Vec<Fetched>),
+}
+
+/// A partition that a fetch asked for.
+#[derive(Debug, Clone)]
+pub(crate) struct Fetched {
+    topic: String,
+    topic_id: Uuid,
+    partition: i32,
+    from: u64,
+    /// Leader epoch under which it was asked.
+    epoch: i32,
+}
+
+/// What a request to the kernel was for.
+enum Pending {
+    CreateTopic(String),
+    Describe(String, i32),
+    Mirror(String, i32, usize),
+    Progress(u16),
+    Follow(i32),
+}
+
+struct Connection {
+    link: Link<Tag>,
+    fetching: bool,
+}
+
+/// The feed of one cluster.
+pub struct Feed {
+    config: FeedConfig,
+    catalog: CatalogHandle,
+    mirroring: bool,
+    connections: BTreeMap<LinkId, Connection>,
+    resting: BTreeMap<LinkId, Duration>,
+    bootstrap_turn: usize,
+    view: Option<ClusterView>,
+    metadata_due: Duration,
+    metadata_asked: bool,
+    missing: BTreeMap<String, u32>,
+    setups: BTreeMap<String, TopicSetup>,
+    configs: BTreeMap<String, BTreeMap<String, String>>,
+    configs_due: Duration,
+    followers: BTreeMap<(String, i32), Follower>,
+    modes: BTreeMap<(String, i32), Mode>,
+    reported_stops: BTreeSet<(String, i32)>,
+    offsets: OffsetsFollower,
+    progress: BTreeMap<u16, Vec<(i32, i64)>>,
+    progress_asked: bool,
+    asking: BTreeMap<Token, Asking>,
+    acls_asked: bool,
+    requests: VecDeque<(RequestId, Request)>,
+    pending: BTreeMap<RequestId, Pending>,
+    next_request: u64,
+    actions: VecDeque<(LinkId, LinkAction)>,
+    facts: VecDeque<Fact>,
+}
+
+impl Feed {
+    /// A feed that begins to look at once, and mirrors when it is ordered to.
+    #[must_use]
+    pub fn new(config: FeedConfig, catalog: CatalogHandle, now: Now) -> Self {
+        Self {
+            config,
+            catalog,
+            mirroring: false,
+            connections: BTreeMap::new(),
+            resting: BTreeMap::new(),
+            bootstrap_turn: 0,
+            view: None,
+            metadata_due: now.elapsed,
+            metadata_asked: false,
+            missing: BTreeMap::new(),
+            setups: BTreeMap::new(),
+            configs: BTreeMap::new(),
+            configs_due: now.elapsed,
+            followers: BTreeMap::new(),
+            modes: BTreeMap::new(),
+            reported_stops: BTreeSet::new(),
+            offsets: OffsetsFollower::default(),
+            progress: BTreeMap::new(),
+            progress_asked: false,
+            asking: BTreeMap::new(),
+            acls_asked: false,
+            requests: VecDeque::new(),
+            pending: BTreeMap::new(),
+            next_request: 0,
+            actions: VecDeque::new(),
+            facts: VecDeque::new(),
+        }
+    }
+
+    /// Takes an order.
+    pub fn order(&mut self, now: Now, order: Order) {
+        match order {
+            Order::Mirror(on) => self.mirroring = on,
+            Order::Reconsider => self.reconsider(),
+            Order::SetMode { topic, partition, mode } => {
+                let key = (topic, partition);
+                if let Some(follower) = self.followers.get_mut(&key) {
+                    match mode {
+                        Mode::Follow => follower.relocate(now),
+                        Mode::Watch(cut) => follower.watch(cut),
+                    }
+                }
+                self.modes.insert(key, mode);
+            }
+            Order::ReadEnds { token, partitions, groups } => {
+                self.read_ends(now, token, &partitions, &groups);
+            }
+            Order::Resume { topic } => {
+                self.followers.retain(|(of, _), _| *of != topic);
+                self.reported_stops.retain(|(of, _)| *of != topic);
+                self.setups.remove(&topic);
+            }
+        }
+        self.advance(now);
+    }
+
+    /// Something happened on a connection.
+    pub fn handle_link(&mut self, now: Now, id: LinkId, event: LinkEvent<'_>) {
+        let result = match event {
+            LinkEvent::Connected => {
+                self.connections.get_mut(&id).map_or(Ok(()), |connection| connection.link.connected(now))
+            }
+            LinkEvent::Bytes(input) => self.take_answers(now, id, input),
+            LinkEvent::Closed => {
+                self.drop_link(now, id);
+                Ok(())
+            }
+        };
+        if let Err(error) = result {
+            self.fail_link(now, id, error);
+        }
+        self.advance(now);
+    }
+
+    fn take_answers(&mut self, now: Now, id: LinkId, input: &mut BytesMut) -> Result<(), LinkError> {
+        while let Some(connection) = self.connections.get_mut(&id) {
+            let was_ready = connection.link.is_ready();
+            let answer = connection.link.take(now, input)?;
+            if let (false, true, LinkId::Bootstrap) = (was_ready, connection.link.is_ready(), id) {
+                self.facts.push_back(Fact::Versions(connection.link.versions().clone()));
+            }
+            match answer {
+                Some(answer) => self.take_answer(now, id, answer)?,
+                None => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
+    fn take_answer(&mut self, now: Now, id: LinkId, answer: Answer<Tag>) -> Result<(), LinkError> {
+        match &answer.tag {
+            Tag::Metadata => self.see_metadata(now, &answer.decode::<MetadataResponse>()?),
+            Tag::Configs => self.see_configs(now, &answer.decode()?),
+            Tag::Starts(topic) => self.see_starts(now, topic, &answer.decode::<ListOffsetsResponse>()?),
+            Tag::Ends(topic, partition, earliest) => {
+                self.see_ends(now, id, topic, *partition, *earliest, &answer.decode()?);
+            }
+            Tag::LogEnds(token, log_ends) => self.see_log_ends(*token, *log_ends, &answer.decode()?),
+            Tag::Groups(token) => self.see_groups(*token, &answer.decode()?),
+            Tag::Acls => {
+                let answer: DescribeAclsResponse = answer.decode()?;
+                let none = answer.error_code == ErrorCode::SecurityDisabled.code();
+                self.facts.push_back(Fact::Authorizer(!none));
+            }
+            Tag::Fetch(fetched) => {
+                if let Some(connection) = self.connections.get_mut(&id) {
+                    connection.fetching = false;
+                }
+                self.see_fetch(now, id, fetched, &answer.decode()?);
+            }
+        }
+        Ok(())
+    }
+
+    fn fail_link(&mut self, now: Now, id: LinkId, error: LinkError) {
+        self.actions.push_back((id, LinkAction::Close));
+        self.facts.push_back(Fact::LinkFailed { link: id, error });
+        self.drop_link(now, id);
+    }
+
+    fn drop_link(&mut self, now: Now, id: LinkId) {
+        self.connections.remove(&id);
+        self.resting.insert(id, now.deadline(RECONNECT));
+        if id == LinkId::Bootstrap {
+            self.metadata_asked = false;
+            self.bootstrap_turn = self.bootstrap_turn.wrapping_add(1);
+        }
+        self.refresh(now);
+        self.fail_asking("the connection to legacy broke");
+        for setup in self.setups.values_mut() {
+            setup.ask_again();
+        }
+    }
+
+    /// The metadata is to be read again soon.
+    fn refresh(&mut self, now: Now) {
+        self.metadata_due = self.metadata_due.min(now.deadline(METADATA_INTERVAL_MIN));
+    }
+
+    fn see_metadata(&mut self, now: Now, answer: &MetadataResponse) {
+        self.metadata_asked = false;
+        self.metadata_due = now.deadline(METADATA_INTERVAL);
+        let wanted = |name: &str| name == OFFSETS_TOPIC || (self.config.topics)(name);
+        let Some(view) = ClusterView::of(answer, wanted) else { return };
+        if self.mirroring {
+            if let Some(offsets) = view.topics.get(OFFSETS_TOPIC)
+                && self.offsets.see_leaders(&offsets.partitions)
+            {
+                self.ask_progress();
+            }
+            self.see_topics(now, &view);
+        }
+        self.connections.retain(|id, _| match id {
+            LinkId::Bootstrap => true,
+            LinkId::Node(node) | LinkId::Questions(node) => view.nodes.contains_key(node),
+        });
+        if self.view.as_ref() != Some(&view) {
+            self.facts.push_back(Fact::View(view.clone()));
+        }
+        self.view = Some(view);
+    }
+
+    fn ask_progress(&mut self) {
+        if std::mem::replace(&mut self.progress_asked, true) {
+            return;
+        }
+        self.progress.clear();
+        for shard in 0..self.config.shards.max(1) {
+            self.coordinate(shard, Transfer::Progress, Pending::Progress(shard));
+        }
+    }
+
+    fn coordinate(&mut self, shard: u16, transfer: Transfer, pending: Pending) {
+        let request = kernel_model::Request::Coordinate { kind: GROUPS, message: transfer.encode() };
+        self.ask_kernel(ShardId(shard), request, pending);
+    }
+
+    fn ask_kernel(&mut self, shard: ShardId, request: kernel_model::Request, pending: Pending) {
+        let id = RequestId(self.next_request);
+        self.next_request += 1;
+        self.pending.insert(id, pending);
+        self.requests.push_back((id, Request::Kernel { shard, request }));
+    }
+
+    /// The kernel answered.
+    pub fn handle_reply(&mut self, now: Now, id: RequestId, answer: Result<KernelAnswer, KernelError>) {
+        let reply = answer.map(|answer| match answer {
+            KernelAnswer::Kernel(reply) => reply,
+            KernelAnswer::Released => Reply::Done,
+        });
+        match self.pending.remove(&id) {
+            Some(Pending::CreateTopic(topic)) => self.topic_created(now, &topic, reply),
+            Some(Pending::Describe(topic, partition)) => self.described(now, (topic, partition), reply),
+            Some(Pending::Mirror(topic, partition, bytes)) => {
+                self.mirrored(now, (topic, partition), bytes, reply);
+            }
+            Some(Pending::Progress(shard)) => self.progress_known(shard, reply),
+            Some(Pending::Follow(partition)) => self.followed(partition, reply),
+            None => {}
+        }
+        self.advance(now);
+    }
+
+    fn described(&mut self, now: Now, key: (String, i32), reply: Result<Reply, KernelError>) {
+        let Some(follower) = self.followers.get_mut(&key) else { return };
+        match (reply, self.modes.get(&key)) {
+            (Ok(Reply::Described(_)), Some(Mode::Watch(cut))) => follower.watch(*cut),
+            (Ok(Reply::Described(info)), _) => follower.located(&info),
+            _ => follower.relocate(now),
+        }
+    }
+
+    fn mirrored(&mut self, now: Now, key: (String, i32), bytes: usize, reply: Result<Reply, KernelError>) {
+        let Some(follower) = self.followers.get_mut(&key) else { return };
+        match reply {
+            Ok(Reply::Mirrored { confirmed, replaced_bytes, .. }) => {
+                follower.mirrored(now, bytes, confirmed);
+                if replaced_bytes > 0 {
+                    let (topic, partition) = key;
+                    self.facts.push_back(Fact::Replaced { topic, partition, bytes: replaced_bytes });
+                }
+            }
+            Ok(_) => follower.relocate(now),
+            Err(error) => follower.refused(now, bytes, error),
+        }
+    }
+
+    fn progress_known(&mut self, shard: u16, reply: Result<Reply, KernelError>) {
+        let progress = match reply {
+            Ok(Reply::Coordinated(bytes)) => TransferReply::decode(bytes).ok(),
+            _ => None,
+        };
+        let Some(TransferReply::Progress(progress)) = progress else {
+            self.progress_asked = false;
+            return;
+        };
+        self.progress.insert(shard, progress);
+        if self.progress.len() == usize::from(self.config.shards.max(1)) {
+            let all: Vec<_> = std::mem::take(&mut self.progress).into_values().collect();
+            self.offsets.locate(&all);
+            self.progress_asked = false;
+        }
+    }
+
+    fn followed(&mut self, partition: i32, reply: Result<Reply, KernelError>) {
+        let reply = match reply {
+            Ok(Reply::Coordinated(bytes)) => TransferReply::decode(bytes).ok(),
+            _ => None,
+        };
+        let accepted = if let Some(TransferReply::Followed { ignored }) = reply {
+            let facts =
+                ignored.into_iter().map(|group| Fact::GroupBypassed { group: group.as_str().to_owned() });
+            self.facts.extend(facts);
+            true
+        } else {
+            false
+        };
+        self.offsets.applied(partition, accepted);
+    }
+
+    /// Does what was due by `now`.
+    pub fn handle_timeout(&mut self, now: Now) {
+        let overdue: Vec<_> = self
+            .connections
+            .iter()
+            .filter_map(|(id, connection)| Some((*id, connection.link.check_deadline(now).err()?)))
+            .collect();
+        for (id, error) in overdue {
+            self.fail_link(now, id, error);
+        }
+        self.advance(now);
+    }
+
+    /// Starts whatever can be started.
+    fn advance(&mut self, now: Now) {
+        self.open_links(now);
+        self.ask_metadata(now);
+        if self.mirroring {
+            self.set_up_topics(now);
+            self.locate_followers(now);
+            self.fetch(now);
+        }
+        self.report_stops();
+        for (id, connection) in &mut self.connections {
+            while let Some(bytes) = connection.link.poll_transmit() {
+                self.actions.push_back((*id, LinkAction::Transmit(bytes)));
+            }
+        }
+    }
+
+    fn open_links(&mut self, now: Now) {
+        self.resting.retain(|_, until| *until > now.elapsed);
+        let turn = self.bootstrap_turn.checked_rem(self.config.bootstrap.len()).unwrap_or(0);
+        let bootstrap = self.config.bootstrap.get(turn).cloned().map(|address| (LinkId::Bootstrap, address));
+        let nodes = self.view.iter().flat_map(|view| &view.nodes).filter(|_| self.mirroring);
+        let nodes = nodes.flat_map(|(id, address)| {
+            [(LinkId::Node(*id), address.clone()), (LinkId::Questions(*id), address.clone())]
+        });
+        let wanted: Vec<_> = bootstrap.into_iter().chain(nodes).collect();
+        for (id, address) in wanted {
+            if self.connections.contains_key(&id) || self.resting.contains_key(&id) {
+                continue;
+            }
+            let link = Link::new(self.config.credentials.clone());
+            self.connections.insert(id, Connection { link, fetching: false });
+            self.actions.push_back((id, LinkAction::Connect(address)));
+        }
+    }
+
+    /// Drops what is no longer to be mirrored; what is new comes with the next view.
+    fn reconsider(&mut self) {
+        let mirrored = &self.config.mirrored;
+        self.followers.retain(|(topic, _), _| mirrored(topic));
+        self.setups.retain(|topic, _| mirrored(topic));
+        self.metadata_due = Duration::ZERO;
+    }
+
+    fn ask_metadata(&mut self, now: Now) {
+        if self.metadata_asked || self.metadata_due > now.elapsed {
+            return;
+        }
+        let Some(connection) = self.connections.get_mut(&LinkId::Bootstrap) else { return };
+        if !connection.link.is_ready() {
+            return;
+        }
+        let all = MetadataRequest { topics: None, allow_auto_topic_creation: false, ..Default::default() };
+        let sent = connection
+            .link
+            .version_of(ApiKey::Metadata)
+            .and_then(|version| connection.link.call(now, version, &all, Tag::Metadata, Duration::ZERO));
+        match sent {
+            Ok(()) => self.metadata_asked = true,
+            Err(error) => return self.fail_link(now, LinkId::Bootstrap, error),
+        }
+        self.ask_acls(now);
+    }
+
+    fn report_stops(&mut self) {
+        for (key, follower) in &self.followers {
+            if let crate::FollowerState::Stopped(reason) = &follower.state
+                && self.reported_stops.insert(key.clone())
+            {
+                let (topic, partition) = key.clone();
+                self.facts.push_back(Fact::Stopped { topic, partition, reason: reason.clone() });
+            }
+        }
+    }
+
+    /// Next thing to do on a connection.
+    pub fn poll_link(&mut self) -> Option<(LinkId, LinkAction)> {
+        self.actions.pop_front()
+    }
+
+    /// Next request for the kernel.
+    pub fn poll_request(&mut self) -> Option<(RequestId, Request)> {
+        self.requests.pop_front()
+    }
+
+    /// Next fact.
+    pub fn poll_fact(&mut self) -> Option<Fact> {
+        self.facts.pop_front()
+    }
+
+    /// When `handle_timeout` is next due.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Duration> {
+        let links = self.connections.values().filter_map(|connection| connection.link.deadline()).min();
+        let located = self.followers.values().filter_map(Follower::retry_at).min();
+        let metadata = (!self.metadata_asked).then_some(self.metadata_due);
+        let resting = self.resting.values().copied().min();
+        [links, located, metadata, resting].into_iter().flatten().min()
+    }
+
+    /// Where everything stands.
+    #[must_use]
+    pub fn status(&self, now: Now) -> FeedStatus {
+        FeedStatus {
+            partitions: self
+                .followers
+                .iter()
+                .map(|(key, follower)| (key.clone(), follower.status(now)))
+                .collect(),
+            offsets: self.offsets.status(),
+            connected: self.connections.get(&LinkId::Bootstrap).is_some_and(|each| each.link.is_ready()),
+        }
+    }
+
+    /// How far legacy's log of a group's offsets has been followed and stored.
+    #[must_use]
+    pub fn group_position(&self, group: &str) -> u64 {
+        self.offsets.position(partition_of(group, self.offsets.partition_count()))
+    }
+
+    /// Configuration of the topics, as far as it was set.
+    #[must_use]
+    pub fn configs(&self) -> &BTreeMap<String, BTreeMap<String, String>> {
+        &self.configs
+    }
+}
+
+/// Reads the catalog's answer.
+fn catalog_reply(reply: Result<Reply, KernelError>) -> CatalogReply {
+    match reply {
+        Ok(Reply::Coordinated(bytes)) => CatalogReply::from_bytes(&bytes)
+            .unwrap_or_else(|| CatalogReply::Failed("the catalog's answer cannot be read".to_owned())),
+        Ok(_) => CatalogReply::Failed("the catalog did not answer".to_owned()),
+        Err(error) => CatalogReply::Failed(error.to_string()),
+    }
+}
+
+/// Where the catalog lives.
+const CATALOG_AT: ShardId = CATALOG_SHARD;

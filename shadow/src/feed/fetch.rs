@@ -1,0 +1,236 @@
+//! Fetching: one request at a time to each leader, for everything that it leads and we follow.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use kernel_model::Now;
+use translator_kafka::codec::messages::fetch_request::{FetchPartition, FetchTopic};
+use translator_kafka::codec::messages::{FetchRequest, FetchResponse, ListOffsetsResponse};
+use translator_kafka::codec::{ApiKey, Request, Str, Uuid};
+
+use super::topics::{EARLIEST, LATEST, list_offsets};
+use super::{Fact, Feed, Fetched, LinkId, Pending, Tag};
+use crate::follower::Outcome;
+use crate::offsets::OFFSETS_TOPIC;
+
+/// Longest wait of a fetch for news.
+const FETCH_WAIT: Duration = Duration::from_millis(250);
+/// Most bytes of one answer, and of one partition in it.
+const FETCH_BYTES_MAX: i32 = 32 << 20;
+const PARTITION_BYTES_MAX: i32 = 4 << 20;
+/// From this version on topics go by id.
+const BY_ID_SINCE: i16 = 13;
+
+impl Feed {
+    /// Sends a request in the best version. Says whether it could be sent; a connection that cannot express it
+    /// is closed.
+    pub(super) fn call<R: Request>(
+        &mut self,
+        now: Now,
+        id: LinkId,
+        api: ApiKey,
+        request: &R,
+        tag: Tag,
+    ) -> bool {
+        let Some(connection) = self.connections.get_mut(&id).filter(|each| each.link.is_ready()) else {
+            return false;
+        };
+        let patience = if api == ApiKey::Fetch { FETCH_WAIT } else { Duration::ZERO };
+        let sent = connection
+            .link
+            .version_of(api)
+            .and_then(|version| connection.link.call(now, version, request, tag, patience));
+        match sent {
+            Ok(()) => true,
+            Err(error) => {
+                self.fail_link(now, id, error);
+                false
+            }
+        }
+    }
+
+    /// Begins a fetch at each leader that has none under way.
+    pub(super) fn fetch(&mut self, now: Now) {
+        let idle: Vec<i32> = self
+            .connections
+            .iter()
+            .filter(|(_, connection)| connection.link.is_ready() && !connection.fetching)
+            .filter_map(|(id, _)| if let LinkId::Node(node) = id { Some(*node) } else { None })
+            .collect();
+        for node in idle {
+            let wanted = self.wanted(node);
+            if wanted.is_empty() {
+                continue;
+            }
+            let by_id = self
+                .connections
+                .get(&LinkId::Node(node))
+                .and_then(|connection| connection.link.version_of(ApiKey::Fetch).ok())
+                .is_some_and(|version| version >= BY_ID_SINCE);
+            let request = fetch_request(&wanted, by_id);
+            let fetched = wanted.into_iter().map(|(fetched, _)| fetched).collect();
+            if self.call(now, LinkId::Node(node), ApiKey::Fetch, &request, Tag::Fetch(fetched))
+                && let Some(connection) = self.connections.get_mut(&LinkId::Node(node))
+            {
+                connection.fetching = true;
+            }
+        }
+    }
+
+    /// What to fetch from a node, each with the epoch of the last record held.
+    fn wanted(&self, node: i32) -> Vec<(Fetched, i32)> {
+        let id_of = |topic: &str| {
+            let view = self.view.as_ref();
+            view.and_then(|view| view.topics.get(topic)).map(|topic| topic.id).unwrap_or_default()
+        };
+        let partitions = self.followers.iter().filter(|(_, follower)| follower.leader == node);
+        let partitions = partitions.filter_map(|((topic, partition), follower)| {
+            let (from, epoch) = follower.fetch_position()?;
+            let (topic, topic_id) = (topic.clone(), id_of(topic));
+            let fetched =
+                Fetched { topic, topic_id, partition: *partition, from, epoch: follower.leader_epoch };
+            Some((fetched, epoch))
+        });
+        let offsets_id = id_of(OFFSETS_TOPIC);
+        let offsets = self.offsets.wanted(node).map(|(partition, from)| {
+            let topic = OFFSETS_TOPIC.to_owned();
+            (Fetched { topic, topic_id: offsets_id, partition, from, epoch: -1 }, -1)
+        });
+        partitions.chain(offsets).collect()
+    }
+
+    pub(super) fn see_fetch(&mut self, now: Now, id: LinkId, fetched: &[Fetched], answer: &FetchResponse) {
+        if answer.error_code != 0 {
+            self.refresh(now);
+            return;
+        }
+        let asked: BTreeMap<(Uuid, &str, i32), &Fetched> = fetched
+            .iter()
+            .flat_map(|each| {
+                // The answer names topics by id or by name, as the request did.
+                let by_id = ((each.topic_id, "", each.partition), each);
+                let by_name = ((Uuid::default(), each.topic.as_str(), each.partition), each);
+                [by_id, by_name]
+            })
+            .collect();
+        for topic in &answer.responses {
+            for partition in &topic.partitions {
+                let key = (topic.topic_id, topic.topic.as_str(), partition.partition_index);
+                let Some(each) = asked.get(&key) else { continue };
+                let outcome = self.take_partition(now, each, partition);
+                self.follow_up(now, id, each, outcome);
+            }
+        }
+    }
+
+    fn take_partition(
+        &mut self,
+        now: Now,
+        each: &Fetched,
+        answer: &translator_kafka::codec::messages::fetch_response::PartitionData,
+    ) -> Outcome {
+        if each.topic == OFFSETS_TOPIC {
+            let (outcome, messages) = self.offsets.fetched(
+                each.partition,
+                each.from,
+                answer,
+                &self.config.groups,
+                self.config.shards,
+            );
+            for message in messages {
+                self.coordinate(message.shard, message.transfer, Pending::Follow(each.partition));
+            }
+            return outcome;
+        }
+        let key = (each.topic.clone(), each.partition);
+        let Some(follower) = self.followers.get_mut(&key) else { return Outcome::Fine };
+        let outcome = follower.fetched(now, each.from, each.epoch, answer);
+        self.send_mirror(&key);
+        outcome
+    }
+
+    fn send_mirror(&mut self, key: &(String, i32)) {
+        let Some(follower) = self.followers.get_mut(key) else { return };
+        if let (Some((request, bytes)), Some(log)) = (follower.take_request(), follower.log()) {
+            let (topic, partition) = key.clone();
+            self.ask_kernel(log.shard(), request, Pending::Mirror(topic, partition, bytes));
+        }
+    }
+
+    fn follow_up(&mut self, now: Now, id: LinkId, each: &Fetched, outcome: Outcome) {
+        match outcome {
+            Outcome::Fine => {}
+            Outcome::Refresh => self.refresh(now),
+            Outcome::AskEnds if each.topic == OFFSETS_TOPIC => {}
+            Outcome::AskEnds => {
+                let request = list_offsets(&each.topic, &[each.partition], EARLIEST);
+                let tag = Tag::Ends(each.topic.clone(), each.partition, None);
+                self.call(now, id, ApiKey::ListOffsets, &request, tag);
+            }
+            Outcome::Bypassed { from, records } => {
+                let (topic, partition) = (each.topic.clone(), each.partition);
+                self.facts.push_back(Fact::Bypassed { topic, partition, from, records });
+            }
+        }
+    }
+
+    /// Earliest first, then latest; both together tell what an offset out of range means.
+    pub(super) fn see_ends(
+        &mut self,
+        now: Now,
+        id: LinkId,
+        topic: &str,
+        partition: i32,
+        earliest: Option<i64>,
+        answer: &ListOffsetsResponse,
+    ) {
+        let found = answer.topics.iter().flat_map(|topic| &topic.partitions).next();
+        let Some(found) = found.filter(|found| found.error_code == 0) else {
+            self.refresh(now);
+            return;
+        };
+        let Some(earliest) = earliest else {
+            let request = list_offsets(topic, &[partition], LATEST);
+            let tag = Tag::Ends(topic.to_owned(), partition, Some(found.offset));
+            self.call(now, id, ApiKey::ListOffsets, &request, tag);
+            return;
+        };
+        let key = (topic.to_owned(), partition);
+        if let Some(follower) = self.followers.get_mut(&key) {
+            follower.ends(earliest, found.offset);
+        }
+        self.send_mirror(&key);
+    }
+}
+
+fn fetch_request(wanted: &[(Fetched, i32)], by_id: bool) -> FetchRequest {
+    let mut topics: BTreeMap<&str, FetchTopic> = BTreeMap::new();
+    for (fetched, epoch) in wanted {
+        let topic = topics.entry(&fetched.topic).or_insert_with(|| FetchTopic {
+            topic: if by_id { Str::default() } else { Str::from(fetched.topic.as_str()) },
+            topic_id: if by_id { fetched.topic_id } else { Uuid::default() },
+            ..Default::default()
+        });
+        topic.partitions.push(FetchPartition {
+            partition: fetched.partition,
+            // A leader of another epoch refuses: what it answers is known to come from this one.
+            current_leader_epoch: fetched.epoch,
+            fetch_offset: i64::try_from(fetched.from).unwrap_or(i64::MAX),
+            last_fetched_epoch: *epoch,
+            log_start_offset: -1,
+            partition_max_bytes: PARTITION_BYTES_MAX,
+            ..Default::default()
+        });
+    }
+    FetchRequest {
+        replica_id: -1,
+        max_wait_ms: i32::try_from(FETCH_WAIT.as_millis()).unwrap_or(i32::MAX),
+        min_bytes: 1,
+        max_bytes: FETCH_BYTES_MAX,
+        isolation_level: 0,
+        session_id: 0,
+        session_epoch: -1,
+        topics: topics.into_values().collect(),
+        ..Default::default()
+    }
+}
