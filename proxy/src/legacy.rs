@@ -81,7 +81,7 @@ impl LegacyCluster {
         }
     }
 
-    async fn connect_to(&self, address: &HostPort) -> std::io::Result<Socket> {
+    pub(crate) async fn connect_to(&self, address: &HostPort) -> std::io::Result<Socket> {
         let stream = TcpStream::connect((address.host.as_str(), address.port)).await?;
         stream.set_nodelay(true)?;
         let Some(tls) = &self.tls else { return Ok(Socket::Plain(stream)) };

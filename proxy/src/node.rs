@@ -83,7 +83,8 @@ impl Node {
         let settings = Arc::new(ServerSettings {
             catalog,
             shards: kernel.shards,
-            auto_create_topics: true,
+            // In front of a legacy cluster topics are created there.
+            auto_create_topics: config.clusters.is_empty(),
             topics_elsewhere: !config.clusters.is_empty(),
             limits: kafka_limits(&config.limits),
         });

@@ -17,11 +17,12 @@ use tokio::task::JoinHandle;
 use crate::admin::{self, Admin};
 use crate::clock::Clock;
 use crate::control::{Control, NoMigrations};
-use crate::driver::{DriverLimits, Observer, Surroundings};
+use crate::driver::{DriverLimits, Surroundings};
 use crate::health::Health;
 use crate::holds::HoldRegistry;
 use crate::inventory::Inventory;
 use crate::listener::{self, Listeners, Listening};
+use crate::migrate::{self, Watcher};
 use crate::node::Node;
 use crate::{telemetry, tls};
 
@@ -85,9 +86,6 @@ impl Process {
     ///
     /// Whatever keeps one of them from starting.
     pub async fn start(config: &Config) -> Result<Self> {
-        if let Some(cluster) = config.clusters.first() {
-            bail!("cluster {:?}: proxying a legacy cluster is not built yet", cluster.name);
-        }
         let clock = Clock::start();
         let metrics = telemetry::start_metrics();
         let health = Arc::new(Health::default());
@@ -98,21 +96,25 @@ impl Process {
         let node = Node::start(config, clock, Arc::clone(&health)).await?;
         let inventory = Arc::new(Inventory::new(clock, config.limits.clients_max));
         let (stop, stopped) = watch::channel(None);
-        let (_fail, fatal) = mpsc::unbounded_channel();
-        let around = Surroundings {
+        let holds = Arc::new(HoldRegistry::default());
+        let (watcher, missed) = Watcher::new(Arc::clone(&inventory));
+        let around = Arc::new(Surroundings {
             clock,
             shards: node.shards(),
-            holds: Arc::new(HoldRegistry::default()),
-            observer: Arc::clone(&inventory) as Arc<dyn Observer>,
+            holds: Arc::clone(&holds),
+            observer: Arc::new(watcher),
             limits: DriverLimits::of(&config.limits),
             traffic: telemetry::traffic(),
-            stop: stopped,
-        };
-        let mut listeners = Listeners::new(Arc::new(around), &config.limits);
+            stop: stopped.clone(),
+        });
+        let mut listeners = Listeners::new(around, &config.limits);
         let serves = serve_stand_alone(config, &node, &mut listeners)?;
         let listeners = Arc::new(Mutex::new(listeners));
         let serves = with_admin(serves, &admin_listener)?;
-        let control: Arc<dyn Control> = Arc::new(NoMigrations);
+        let (fatal, failed) = mpsc::unbounded_channel();
+        let surroundings =
+            migrate::Surroundings { holds, listeners: Arc::clone(&listeners), fatal, stop: stopped };
+        let control = control(config, clock, &node, &inventory, surroundings, missed).await?;
         let admin = Admin {
             control,
             inventory,
@@ -128,7 +130,7 @@ impl Process {
         };
         let admin = tokio::spawn(admin::serve(admin_listener, Arc::new(admin), until));
         health.set_ready(true);
-        Ok(Self { clock, health, node, listeners, fatal, stop, admin, stop_admin, serves })
+        Ok(Self { clock, health, node, listeners, fatal: failed, stop, admin, stop_admin, serves })
     }
 
     /// What is served, and where: `[{"what", "address", ..}]`.
@@ -164,6 +166,34 @@ impl Process {
             Err(_aborted) => Ok(()),
         }
     }
+}
+
+/// What operators talk to: the migrations, where there is a cluster to migrate.
+async fn control(
+    config: &Config,
+    clock: Clock,
+    node: &Node,
+    inventory: &Arc<Inventory>,
+    around: migrate::Surroundings,
+    missed: migrate::Missed,
+) -> Result<Arc<dyn Control>> {
+    if config.clusters.is_empty() {
+        return Ok(Arc::new(NoMigrations));
+    }
+    let Some(folder) = node.folder() else {
+        bail!("migrations need a kernel that keeps what it is given: set `store = \"local\"` in [kernel]");
+    };
+    let setup = migrate::Setup {
+        config: Arc::new(config.clone()),
+        clock,
+        shards: node.shards(),
+        catalog: node.kafka().catalog.clone(),
+        server: node.kafka(),
+        inventory: Arc::clone(inventory),
+        folder: folder.path().to_owned(),
+        around,
+    };
+    Ok(migrate::start(setup, missed).await?)
 }
 
 fn serve_stand_alone(config: &Config, node: &Node, listeners: &mut Listeners) -> Result<Vec<Value>> {

@@ -1,0 +1,379 @@
+//! The actions of a handover, by the contract in [`crate::handover`].
+
+use std::collections::BTreeMap;
+
+use kernel_model::{KernelError, Reply, Request as KernelRequest, ShardId};
+use session::{Answer, Request, RequestId, Side, UnitId};
+use shadow::{FollowerState, GroupEnd, Mode, Order as FeedOrder, PartitionEnd, Token};
+use translator_kafka::coordinator::group::transfer::Transfer;
+use translator_kafka::coordinator::message::{CatalogMessage, PartitionEpoch};
+use translator_kafka::placement::{CATALOG, CATALOG_SHARD, GROUPS, group_shard};
+
+use super::job::{Job, Want, members_digest};
+use super::runner::Runner;
+use super::units::{self, UnitName};
+use crate::handover::action::{Action, Completion, Facts, NewOwner, Obstacle, Ticket, Whose};
+use crate::ledger::{Decider, Digest, HandoverId, Primary};
+
+impl Runner {
+    pub(super) fn act(&mut self, handover: HandoverId, by: &Decider, ticket: Ticket, action: Action) {
+        crate::failpoint::reached("before", action.kind());
+        let kind = action.kind();
+        let completion = self.perform(handover, by, ticket, action);
+        crate::failpoint::reached("after", kind);
+        if let Some(completion) = completion {
+            self.complete(handover, ticket, completion);
+        }
+    }
+
+    fn complete(&mut self, handover: HandoverId, ticket: Ticket, completion: Completion) {
+        let now = self.setup.clock.now();
+        self.migrations.handle_completion(now, handover, ticket, completion);
+    }
+
+    /// Performs an action; `None` when its completion comes later.
+    fn perform(
+        &mut self,
+        handover: HandoverId,
+        by: &Decider,
+        ticket: Ticket,
+        action: Action,
+    ) -> Option<Completion> {
+        let done = Some(Completion::Done);
+        match action {
+            Action::Record(whats) => Some(match self.record(by, whats) {
+                Ok(()) => Completion::Done,
+                Err(reason) => Completion::Failed(reason),
+            }),
+            Action::Ask { whose, units, to: Primary::Kernel } => self.ask(handover, ticket, whose, &units),
+            Action::Ask { to: Primary::Legacy, .. } => {
+                Some(Completion::Failed("the way back is not built yet".to_owned()))
+            }
+            Action::Fence { units, .. } => Some(self.fence(&units)),
+            Action::Count { units, .. } => Some(Completion::OnTheWay(self.on_the_way(&units))),
+            Action::Revoke { forwarder } => Some(Completion::SafeAt(self.leases.revoke(forwarder))),
+            // A group is followed all the time; nothing has to be closed or taken beforehand.
+            Action::Close { .. } | Action::Reopen { .. } => done,
+            Action::Switch(owners) => self.switch(handover, ticket, &owners),
+            Action::Publish(owners) => {
+                self.publish(&owners);
+                done
+            }
+            Action::Release { units, side, .. } => {
+                self.release(&units, side);
+                done
+            }
+            Action::Follow(owners) => {
+                self.watch(&owners);
+                done
+            }
+        }
+    }
+
+    fn fence(&mut self, units: &[UnitId]) -> Completion {
+        for known in self.known(units) {
+            self.setup.around.holds.hold(&known.id);
+            known.gate.fence();
+        }
+        Completion::OnTheWay(self.on_the_way(units))
+    }
+
+    fn on_the_way(&self, units: &[UnitId]) -> u64 {
+        self.known(units).iter().map(|unit| unit.gate.on_the_way()).sum()
+    }
+
+    fn known(&self, units: &[UnitId]) -> Vec<std::sync::Arc<translator_kafka::gateway::Unit>> {
+        let find = |unit: &UnitId| self.clusters.iter().find_map(|cluster| cluster.units.get(unit));
+        units.iter().filter_map(find).map(|known| std::sync::Arc::clone(&known.unit)).collect()
+    }
+
+    fn release(&mut self, units: &[UnitId], side: Primary) {
+        let side = match side {
+            Primary::Legacy => Side::Legacy,
+            Primary::Kernel => Side::Kernel,
+        };
+        for cluster in &self.clusters {
+            for known in units.iter().filter_map(|unit| cluster.units.get(unit)) {
+                cluster.shared.routes.release(&known.unit, side);
+                self.setup.around.holds.release(&known.unit.id);
+            }
+        }
+    }
+
+    fn publish(&mut self, owners: &[NewOwner]) {
+        for owner in owners.iter().filter(|owner| owner.side == Primary::Kernel) {
+            for unit in self.known(std::slice::from_ref(&owner.unit)) {
+                unit.set_kernel_epoch(owner.target_epoch);
+            }
+        }
+    }
+
+    /// From the cut on, what legacy still gets is a divergence.
+    fn watch(&mut self, owners: &[NewOwner]) {
+        let now = self.setup.clock.now();
+        for owner in owners.iter().filter(|owner| owner.side == Primary::Kernel) {
+            let Some((name, UnitName::Partition { topic, partition })) = units::parse(&owner.unit) else {
+                continue;
+            };
+            let mode = Mode::Watch(owner.cut);
+            for cluster in self.clusters.iter_mut().filter(|cluster| cluster.config.name == name) {
+                let order = FeedOrder::SetMode { topic: topic.clone(), partition, mode };
+                cluster.feed.order(now, order);
+            }
+        }
+    }
+
+    fn switch(&mut self, handover: HandoverId, ticket: Ticket, owners: &[NewOwner]) -> Option<Completion> {
+        if owners.iter().any(|owner| owner.side == Primary::Legacy) {
+            return Some(Completion::Failed("the way back is not built yet".to_owned()));
+        }
+        // The feed writes no more before the kernel leads: a log that is led refuses a feed.
+        self.watch(owners);
+        self.publish(owners);
+        let job = self.open_job(handover, ticket, false);
+        let mut topics: BTreeMap<String, Vec<PartitionEpoch>> = BTreeMap::new();
+        for owner in owners {
+            match units::parse(&owner.unit) {
+                Some((_, UnitName::Partition { topic, partition })) => {
+                    let moved = PartitionEpoch { partition, epoch: owner.target_epoch };
+                    topics.entry(topic).or_default().push(moved);
+                }
+                Some((_, UnitName::Group(group))) => {
+                    self.ask_group(
+                        job,
+                        &group,
+                        &Transfer::Activate { group: group.as_str().into() },
+                        Want::Transfer,
+                    );
+                }
+                None => {}
+            }
+        }
+        for (topic, partitions) in topics {
+            let message = CatalogMessage::Lead { topic, partitions }.to_bytes();
+            let request = KernelRequest::Coordinate { kind: CATALOG, message };
+            self.ask_kernel(job, CATALOG_SHARD, request, Want::Catalog);
+        }
+        self.finish_job(job);
+        None
+    }
+
+    fn ask(
+        &mut self,
+        handover: HandoverId,
+        ticket: Ticket,
+        whose: Whose,
+        units: &[UnitId],
+    ) -> Option<Completion> {
+        match whose {
+            Whose::Source => self.ask_source(handover, ticket, units),
+            Whose::Feed => Some(self.feed_facts(units)),
+            Whose::Target => {
+                self.ask_target(handover, ticket, units);
+                None
+            }
+        }
+    }
+
+    /// Units of one handover belong to one migration, and so to one cluster.
+    fn cluster_of(&self, units: &[UnitId]) -> Option<usize> {
+        let (name, _) = units::parse(units.first()?)?;
+        self.clusters.iter().position(|cluster| cluster.config.name == name)
+    }
+
+    fn ask_source(&mut self, handover: HandoverId, ticket: Ticket, units: &[UnitId]) -> Option<Completion> {
+        let Some(index) = self.cluster_of(units) else {
+            return Some(Completion::Failed("the units' cluster is not configured".to_owned()));
+        };
+        let job = self.open_job(handover, ticket, true);
+        let token = self.next_number();
+        self.asked_ends.insert(token, job);
+        if let Some(job) = self.jobs.get_mut(&job) {
+            job.outstanding += 1;
+        }
+        let now = self.setup.clock.now();
+        if let Some(cluster) = self.clusters.get_mut(index) {
+            let (partitions, groups) = (cluster.partitions(units), cluster.groups(units));
+            cluster.feed.order(now, FeedOrder::ReadEnds { token: Token(token), partitions, groups });
+        }
+        None
+    }
+
+    /// Legacy has said where units end.
+    pub(super) fn ends_known(
+        &mut self,
+        index: usize,
+        token: Token,
+        partitions: &BTreeMap<(String, i32), PartitionEnd>,
+        groups: &BTreeMap<String, GroupEnd>,
+    ) {
+        let Some(id) = self.asked_ends.remove(&token.0) else { return };
+        let Some(name) = self.clusters.get(index).map(|cluster| cluster.config.name.clone()) else { return };
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        job.outstanding = job.outstanding.saturating_sub(1);
+        for ((topic, partition), end) in partitions {
+            let facts = Facts {
+                end: end.end.max(end.high_watermark),
+                settled: end.high_watermark,
+                epoch: end.epoch,
+                incarnation: incarnation(end.topic_id.0),
+                ..Facts::default()
+            };
+            job.facts.insert(units::partition_unit(&name, topic, *partition), facts);
+        }
+        for (group, end) in groups {
+            let stable = matches!(end.state.as_str(), "Stable" | "Empty" | "Dead");
+            let obstacle = (!stable)
+                .then(|| Obstacle { reason: format!("the group is in state {}", end.state), passing: true });
+            let producers = Some(members_digest(end.members.clone()));
+            let facts = Facts { end: end.end, settled: end.end, producers, obstacle, ..Facts::default() };
+            job.facts.insert(units::group_unit(&name, group), facts);
+        }
+        self.finish_job(id);
+    }
+
+    /// Legacy could not be asked.
+    pub(super) fn ends_unknown(&mut self, token: Token, reason: String) {
+        let Some(id) = self.asked_ends.remove(&token.0) else { return };
+        if let Some(job) = self.jobs.get_mut(&id) {
+            job.outstanding = job.outstanding.saturating_sub(1);
+            job.failed = Some(reason);
+        }
+        self.finish_job(id);
+    }
+
+    fn feed_facts(&self, units: &[UnitId]) -> Completion {
+        let Some(cluster) = self.cluster_of(units).and_then(|index| self.clusters.get(index)) else {
+            return Completion::Failed("the units' cluster is not configured".to_owned());
+        };
+        let status = cluster.feed.status(self.setup.clock.now());
+        let mut all = BTreeMap::new();
+        for unit in units {
+            let Some(known) = cluster.units.get(unit) else { continue };
+            let facts = match &known.name {
+                UnitName::Group(group) => {
+                    let end = cluster.feed.group_position(group);
+                    let obstacle = status.offsets.error.clone();
+                    let obstacle = obstacle.map(|reason| Obstacle { reason, passing: false });
+                    Facts { end, settled: end, obstacle, ..Facts::default() }
+                }
+                UnitName::Partition { topic, partition } => {
+                    let Some(at) = status.partitions.get(&(topic.clone(), *partition)) else {
+                        return Completion::Failed(format!("{unit} is not mirrored yet"));
+                    };
+                    let obstacle = if let FollowerState::Stopped(reason) = &at.state {
+                        Some(Obstacle { reason: reason.to_string(), passing: false })
+                    } else {
+                        None
+                    };
+                    let id =
+                        cluster.view.as_ref().and_then(|view| view.topics.get(topic)).map(|topic| topic.id.0);
+                    Facts {
+                        end: at.confirmed,
+                        settled: at.confirmed,
+                        epoch: at.epoch,
+                        incarnation: incarnation(id.unwrap_or_default()),
+                        obstacle,
+                        ..Facts::default()
+                    }
+                }
+            };
+            all.insert(unit.clone(), facts);
+        }
+        Completion::Facts(all)
+    }
+
+    fn ask_target(&mut self, handover: HandoverId, ticket: Ticket, units: &[UnitId]) {
+        let job = self.open_job(handover, ticket, true);
+        let catalog = self.setup.catalog.load();
+        for unit in units {
+            match units::parse(unit) {
+                Some((_, UnitName::Partition { topic, partition })) => {
+                    let found = catalog.topic(&topic);
+                    let log = found.and_then(|topic| topic.partition(partition)).map(|found| found.log);
+                    let (Some(found), Some(log)) = (found, log) else {
+                        self.fail_job(job, format!("{unit} has no copy in the kernel yet"));
+                        continue;
+                    };
+                    if let Some(open) = self.jobs.get_mut(&job) {
+                        open.facts.entry(unit.clone()).or_default().incarnation = incarnation(found.id.0);
+                    }
+                    self.ask_kernel(
+                        job,
+                        log.shard(),
+                        KernelRequest::Describe { log },
+                        Want::Info(unit.clone()),
+                    );
+                    let producers = Want::Producers(unit.clone());
+                    self.ask_kernel(job, log.shard(), KernelRequest::Producers { log }, producers);
+                }
+                Some((_, UnitName::Group(group))) => {
+                    let export = Transfer::Export { group: group.as_str().into() };
+                    self.ask_group(job, &group, &export, Want::Group(unit.clone()));
+                }
+                None => {}
+            }
+        }
+        self.finish_job(job);
+    }
+
+    fn open_job(&mut self, handover: HandoverId, ticket: Ticket, asks: bool) -> u64 {
+        let id = self.next_number();
+        let job = Job { handover, ticket, outstanding: 0, failed: None, facts: BTreeMap::new(), asks };
+        self.jobs.insert(id, job);
+        id
+    }
+
+    fn fail_job(&mut self, id: u64, reason: String) {
+        if let Some(job) = self.jobs.get_mut(&id) {
+            job.failed.get_or_insert(reason);
+        }
+    }
+
+    /// Reports a job that nothing is outstanding of.
+    fn finish_job(&mut self, id: u64) {
+        let Some(completion) = self.jobs.get_mut(&id).and_then(Job::completion) else { return };
+        if let Some(job) = self.jobs.remove(&id) {
+            self.complete(job.handover, job.ticket, completion);
+        }
+    }
+
+    fn ask_group(&mut self, job: u64, group: &str, transfer: &Transfer, want: Want) {
+        let shards = u16::try_from(self.setup.shards.count()).unwrap_or(u16::MAX);
+        let request = KernelRequest::Coordinate { kind: GROUPS, message: transfer.encode() };
+        self.ask_kernel(job, group_shard(group, shards), request, want);
+    }
+
+    fn ask_kernel(&mut self, job: u64, shard: ShardId, request: KernelRequest, want: Want) {
+        let id = self.next_number();
+        if let Some(open) = self.jobs.get_mut(&job) {
+            open.outstanding += 1;
+        }
+        self.wants.insert(id, (job, want));
+        self.ask_shard(RequestId(id), Request::Kernel { shard, request });
+    }
+
+    pub(super) fn job_answered(&mut self, id: u64, answer: Result<Answer, KernelError>) {
+        let Some((job, want)) = self.wants.remove(&id) else { return };
+        let reply = answer.map(|answer| match answer {
+            Answer::Kernel(reply) => reply,
+            Answer::Released => Reply::Done,
+        });
+        if let Some(open) = self.jobs.get_mut(&job) {
+            open.answered(&want, reply);
+        }
+        self.finish_job(job);
+    }
+
+    fn next_number(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+}
+
+/// A topic's incarnation, from its id.
+fn incarnation(topic_id: [u8; 16]) -> Digest {
+    let (high, low) = topic_id.split_at(8);
+    let number = |half: &[u8]| half.iter().fold(0_u64, |number, byte| (number << 8) | u64::from(*byte));
+    Digest(number(high) ^ number(low))
+}

@@ -1,0 +1,146 @@
+//! Orders of the migrations that are no action of a handover: entries, and phases.
+
+use std::time::Duration;
+
+use kernel_model::Now;
+use session::UnitId;
+use shadow::Order as FeedOrder;
+
+use super::runner::Runner;
+use super::units::{self, UnitName};
+use crate::handover::migration::Order;
+use crate::handover::phase::Phase;
+use crate::ledger::{DivergenceKind, Sample, What};
+
+/// How long a unit that missed its deadline is only mirrored.
+const DUAL_WRITE_REST: Duration = Duration::from_secs(5);
+/// Entry of the table of explained differences: nothing differs, the answer only went out without the kernel.
+const SLOW_KERNEL: &str = "dual-write-missed";
+/// The configuration value under which a topic stores what its producers sent.
+const AS_PRODUCED: &str = "producer";
+
+impl Runner {
+    pub(super) fn execute(&mut self, order: Order) {
+        match order {
+            Order::Record { id, by, whats } => {
+                let outcome = self.record(&by, whats);
+                let now = self.setup.clock.now();
+                self.migrations.handle_done(now, self.ledger.book(), id, outcome);
+            }
+            Order::Apply { id, phase, units } => {
+                let outcome = self.apply(phase, &units);
+                let now = self.setup.clock.now();
+                self.migrations.handle_done(now, self.ledger.book(), id, outcome);
+            }
+            Order::Handover { handover, by, ticket, action } => self.act(handover, &by, ticket, action),
+        }
+    }
+
+    /// Runs units as a phase wants. Idempotent.
+    fn apply(&mut self, phase: Phase, units: &[UnitId]) -> Result<(), String> {
+        for unit in units {
+            let Some((cluster, _)) = units::parse(unit) else { continue };
+            let found = self.clusters.iter().position(|run| run.config.name == cluster);
+            if let Some(index) = found {
+                self.apply_unit(index, phase, unit);
+            }
+        }
+        self.apply_scopes();
+        if phase == Phase::Retired {
+            self.retire_clusters();
+        }
+        Ok(())
+    }
+
+    pub(super) fn apply_unit(&mut self, index: usize, phase: Phase, unit: &UnitId) {
+        let Some(cluster) = self.clusters.get_mut(index) else { return };
+        let Some(known) = cluster.units.get(unit) else { return };
+        let dual = match &known.name {
+            UnitName::Group(_) => false,
+            UnitName::Partition { topic, .. } => {
+                let configs = cluster.feed.configs().get(topic);
+                phase >= Phase::DualWrite && configs.is_none_or(stores_as_produced)
+            }
+        };
+        known.unit.set_dual_write(dual);
+    }
+
+    /// The kernel did not hold a batch in time: the unit is only mirrored for a while, and the ledger says so.
+    pub(super) fn fall_back(&mut self, unit: &UnitId, reason: &str) {
+        let known = self.clusters.iter().find_map(|cluster| cluster.units.get(unit));
+        let Some(known) = known.filter(|known| known.unit.dual_write()) else { return };
+        known.unit.set_dual_write(false);
+        let now = self.setup.clock.now();
+        self.fallen_back.insert(unit.clone(), now.deadline(DUAL_WRITE_REST));
+        tracing::warn!(%unit, reason, "dual-write falls back to mirror for a while");
+        self.record_fact(What::Diverged {
+            unit: unit.clone(),
+            divergence: DivergenceKind::DualWriteMissed,
+            sample: Sample::new(0, reason, &[]),
+            explained_by: Some(SLOW_KERNEL.to_owned()),
+        });
+    }
+
+    /// Units that fell back are dual-written again after their rest.
+    pub(super) fn try_dual_write_again(&mut self, now: Now) {
+        let due: Vec<UnitId> = self
+            .fallen_back
+            .iter()
+            .filter(|(_, at)| **at <= now.elapsed)
+            .map(|(unit, _)| unit.clone())
+            .collect();
+        for unit in due {
+            self.fallen_back.remove(&unit);
+            let phase = self.ledger.book().phase(&unit);
+            for index in 0..self.clusters.len() {
+                self.apply_unit(index, phase, &unit);
+            }
+        }
+    }
+
+    /// Mirrors every migration whose units are past observe.
+    pub(super) fn apply_scopes(&mut self) {
+        let now = self.setup.clock.now();
+        let book = self.ledger.book();
+        for cluster in &mut self.clusters {
+            let mut changed = false;
+            for migration in &cluster.migrations {
+                let recorded = book.migrations().get(&migration.name);
+                let wanted = recorded.and_then(|recorded| recorded.intent);
+                let phases = recorded.iter().flat_map(|each| &each.units).map(|unit| book.phase(unit));
+                let furthest = phases.max().unwrap_or(Phase::Observe).max(wanted.unwrap_or(Phase::Observe));
+                let on = furthest >= Phase::Mirror && furthest < Phase::Retired;
+                changed |= cluster.scope.set_mirrored(&migration.name, on);
+            }
+            cluster.feed.order(now, FeedOrder::Mirror(cluster.scope.any()));
+            if changed {
+                cluster.feed.order(now, FeedOrder::Reconsider);
+            }
+        }
+    }
+
+    /// A cluster all of whose migrations are retired is contacted no more: the kernel answers everything.
+    fn retire_clusters(&mut self) {
+        let book = self.ledger.book();
+        for cluster in &mut self.clusters {
+            let retired = |name: &str| {
+                let units = book.migrations().get(name).map(|each| each.units.iter());
+                let mut units = units.into_iter().flatten();
+                units.all(|unit| {
+                    cluster.units.contains_key(unit)
+                        && cluster.units.get(unit).is_some_and(|k| k.unit.is_moved())
+                })
+            };
+            if cluster.migrations.iter().all(|migration| retired(&migration.name)) {
+                cluster.shared.routes.retire();
+            }
+        }
+    }
+}
+
+/// Whether legacy stores a topic's batches byte for byte as they come.
+fn stores_as_produced(configs: &std::collections::BTreeMap<String, String>) -> bool {
+    let compression = configs.get("compression.type").is_none_or(|value| value == AS_PRODUCED);
+    let stamps = configs.get("message.timestamp.type").is_none_or(|value| value != "LogAppendTime");
+    compression && stamps
+}

@@ -1,0 +1,246 @@
+//! What operators ask, handed to the runner's task and answered from there.
+
+#![allow(clippy::indexing_slicing, reason = "a JSON value answers null for what it lacks; it does not panic")]
+
+use std::time::Duration;
+
+use kernel_model::Now;
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, oneshot};
+
+use super::runner::Runner;
+use crate::clock::Clock;
+use crate::control::{Advance, Answering, Control, Refusal, Rollback};
+use crate::handover::command::{Command, Refused};
+use crate::handover::phase::Phase;
+
+/// How often a waiting order looks whether its phase is reached.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// A question or command for the runner.
+pub(super) enum Asked {
+    Command(Command, oneshot::Sender<Result<Value, Refused>>),
+    Status(oneshot::Sender<Value>),
+    Ledger(String, oneshot::Sender<Option<Value>>),
+}
+
+/// Operators' way to the runner.
+pub struct MigrationControl {
+    runner: mpsc::Sender<Asked>,
+    clock: Clock,
+}
+
+impl MigrationControl {
+    pub(super) fn new(runner: mpsc::Sender<Asked>, clock: Clock) -> Self {
+        Self { runner, clock }
+    }
+
+    async fn ask<T>(&self, asked: impl FnOnce(oneshot::Sender<T>) -> Asked) -> Result<T, Refusal> {
+        let gone = || Refusal::Failed("the migrations have stopped; the log says why".to_owned());
+        let (reply, answer) = oneshot::channel();
+        self.runner.send(asked(reply)).await.map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())
+    }
+
+    /// For callers that are not async: the admin API polls it.
+    fn ask_now<T>(&self, asked: impl FnOnce(oneshot::Sender<T>) -> Asked) -> Option<T> {
+        tokio::task::block_in_place(|| {
+            let handle = tokio::runtime::Handle::try_current().ok()?;
+            handle.block_on(async { self.ask(asked).await.ok() })
+        })
+    }
+
+    async fn command(&self, command: Command) -> Result<Value, Refusal> {
+        let answer = self.ask(|reply| Asked::Command(command, reply)).await?;
+        answer.map_err(|refused| refusal(&refused))
+    }
+
+    async fn wait(&self, name: &str, to: Phase, within: Duration) -> Result<Value, Refusal> {
+        let until = self.clock.now().deadline(within);
+        loop {
+            let status = self.ask(Asked::Status).await?;
+            let migration = find(&status, name).cloned().unwrap_or_default();
+            if migration["phase"] == to.name() && migration["doing"] == "nothing" {
+                return Ok(migration);
+            }
+            let idle = migration["wanted"].is_null() && migration["doing"] == "nothing";
+            let late = self.clock.now().elapsed >= until;
+            if idle || late {
+                let last = migration["last"].as_str().unwrap_or("no reason was given");
+                let reason = if late && !idle {
+                    format!(
+                        "{name} has not reached {to} within {} s and goes on; last: {last}",
+                        within.as_secs()
+                    )
+                } else {
+                    format!("{name} did not reach {to}: {last}")
+                };
+                return Err(Refusal::Blocked { reason, detail: migration });
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+}
+
+fn find<'a>(status: &'a Value, name: &str) -> Option<&'a Value> {
+    status["migrations"].as_array()?.iter().find(|migration| migration["name"] == name)
+}
+
+fn refusal(refused: &Refused) -> Refusal {
+    match refused {
+        Refused::Unknown(name) => Refusal::Unknown(name.clone()),
+        Refused::GateRed(report) => {
+            Refusal::Blocked { reason: refused.to_string(), detail: json!({ "gate": report }) }
+        }
+        Refused::Busy(_) | Refused::RollbackFromCutoverNotBuilt | Refused::CanaryNotBuilt => {
+            Refusal::Blocked { reason: refused.to_string(), detail: Value::Null }
+        }
+        Refused::NotForward { .. } | Refused::NotBack { .. } | Refused::Retired => {
+            Refusal::Invalid(refused.to_string())
+        }
+        Refused::Stopped(_) => Refusal::Failed(refused.to_string()),
+    }
+}
+
+fn phase(name: Option<&String>) -> Result<Option<Phase>, Refusal> {
+    let parse = |name: &String| name.parse::<Phase>().map_err(|error| Refusal::Invalid(error.to_string()));
+    name.map(parse).transpose()
+}
+
+impl Control for MigrationControl {
+    fn status(&self) -> Value {
+        self.ask_now(Asked::Status)
+            .unwrap_or_else(|| json!({ "clusters": [], "migrations": [], "stopped": true }))
+    }
+
+    fn migrations(&self) -> Value {
+        self.status()["migrations"].take()
+    }
+
+    fn ledger(&self, migration: &str) -> Result<Value, Refusal> {
+        let entries = self.ask_now(|reply| Asked::Ledger(migration.to_owned(), reply)).flatten();
+        let entries = entries.ok_or_else(|| Refusal::Unknown(migration.to_owned()))?;
+        Ok(json!({ "migration": migration, "entries": entries }))
+    }
+
+    fn advance(&self, order: Advance) -> Answering<'_> {
+        Box::pin(async move {
+            let to = phase(order.phase.as_ref())?;
+            let migration = order.migration.clone();
+            let by = "operator".to_owned();
+            let command = Command::Advance { migration: migration.clone(), to, force: order.force, by };
+            let accepted = self.command(command).await?;
+            let reached = accepted["to"].as_str().and_then(|name| name.parse().ok());
+            match (order.wait, reached) {
+                (Some(within), Some(to)) => self.wait(&migration, to, within).await,
+                _ => Ok(accepted),
+            }
+        })
+    }
+
+    fn rollback(&self, order: Rollback) -> Answering<'_> {
+        Box::pin(async move {
+            let to = phase(order.phase.as_ref())?;
+            let migration = order.migration.clone();
+            let command = Command::Rollback { migration: migration.clone(), to, by: "operator".to_owned() };
+            let accepted = self.command(command).await?;
+            let reached = accepted["to"].as_str().and_then(|name| name.parse().ok());
+            match (order.wait, reached) {
+                (Some(within), Some(to)) => self.wait(&migration, to, within).await,
+                _ => Ok(accepted),
+            }
+        })
+    }
+
+    fn verify(&self, migration: &str) -> Answering<'_> {
+        let name = migration.to_owned();
+        Box::pin(async move {
+            let status = self.ask(Asked::Status).await?;
+            if find(&status, &name).is_none() {
+                return Err(Refusal::Unknown(name));
+            }
+            let entries = self.ask(|reply| Asked::Ledger(name.clone(), reply)).await?.unwrap_or_default();
+            let committed: Vec<&Value> = entries
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter(|entry| entry["kind"] == "committed")
+                .collect();
+            let unexplained: u64 = find(&status, &name)
+                .and_then(|migration| migration["units"].as_array())
+                .into_iter()
+                .flatten()
+                .filter_map(|unit| unit["unexplained"].as_u64())
+                .sum();
+            Ok(json!({
+                "migration": name,
+                "verified": unexplained == 0,
+                "unexplained_divergences": unexplained,
+                "committed": committed,
+                "note": "ends, hashes and producer state compared at each handover; an independent re-read of both \
+                         sides is not built yet",
+            }))
+        })
+    }
+}
+
+impl Runner {
+    pub(super) fn take_command(&mut self, asked: Asked) {
+        let now = self.setup.clock.now();
+        match asked {
+            Asked::Command(command, reply) => {
+                let answer = self.migrations.handle_command(now, self.ledger.book(), command);
+                let answer = answer.map(|accepted| serde_json::to_value(accepted).unwrap_or_default());
+                let _gone = reply.send(answer);
+            }
+            Asked::Status(reply) => {
+                let _gone = reply.send(self.status(now));
+            }
+            Asked::Ledger(name, reply) => {
+                let _gone = reply.send(self.ledger_of(&name));
+            }
+        }
+    }
+
+    fn status(&self, now: Now) -> Value {
+        let clusters = self.clusters.iter().map(|cluster| {
+            let status = cluster.feed.status(now);
+            json!({
+                "name": cluster.config.name,
+                "connected": status.connected,
+                "ready": cluster.ready,
+                "brokers": cluster.shared.nodes.table().legacy.keys().collect::<Vec<_>>(),
+                "kernel_shown": cluster.shared.routes.any_moved(),
+                "retired": cluster.shared.routes.is_retired(),
+                "groups_behind": status.offsets.behind,
+                "groups_error": status.offsets.error,
+            })
+        });
+        json!({
+            "clusters": clusters.collect::<Vec<_>>(),
+            "migrations": self.migrations.status(now, self.ledger.book()),
+            "fence_ms_max": self.ledger.book().fence_ms_max(),
+        })
+    }
+
+    /// Entries of one migration: those that name it, its units or its handovers.
+    fn ledger_of(&mut self, name: &str) -> Option<Value> {
+        let units: Vec<String> =
+            self.ledger.book().migrations().get(name)?.units.iter().map(ToString::to_string).collect();
+        let entries = tokio::task::block_in_place(|| self.ledger.entries()).ok()?;
+        let mut handovers = std::collections::BTreeSet::new();
+        let mut mine = Vec::new();
+        for entry in entries {
+            let value = serde_json::to_value(&entry).unwrap_or_default();
+            let named = value["migration"] == name
+                || value["unit"].as_str().is_some_and(|unit| units.iter().any(|each| each == unit));
+            if named && let Some(handover) = value["handover"].as_u64() {
+                handovers.insert(handover);
+            }
+            if named || value["handover"].as_u64().is_some_and(|handover| handovers.contains(&handover)) {
+                mine.push(value);
+            }
+        }
+        Some(Value::Array(mine))
+    }
+}

@@ -1,0 +1,409 @@
+//! What legacy is found to have: brokers get ports, topics and groups become units.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use config::{Cluster, HostPort, Migration};
+use kernel_model::Now;
+use session::{LegacyNode, Session, Side, UnitId};
+use shadow::{Address, ClusterView, Fact, Feed, FeedConfig};
+use tokio::sync::mpsc;
+use translator_kafka::codec::Str;
+use translator_kafka::gateway::{
+    ClusterShared, Endpoint, GatewayLimits, GatewaySession, NodeTable, Nodes, Role, RouteTable, Routes,
+    TopicRoute, Unit,
+};
+use translator_kafka::server::{ClusterView as ServedView, Node, Server};
+
+use super::cluster::{ClusterRun, Known, Scope};
+use super::links::{Links, Reported};
+use super::runner::{MigrateError, Runner, Setup};
+use super::units::{self, UnitName};
+use crate::handover::action::UnitKind;
+use crate::handover::recovery;
+use crate::ledger::{Decider, DivergenceKind, Primary, Sample, What};
+use crate::legacy::LegacyCluster;
+use crate::listener::{BrokerPorts, Listening, OpenSession};
+
+/// Prepares one cluster. Nothing listens yet.
+pub(super) fn open_cluster(
+    setup: &Setup,
+    index: usize,
+    config: &Cluster,
+    reports: &mpsc::Sender<Reported>,
+) -> Result<ClusterRun, MigrateError> {
+    let migrations: Vec<Migration> =
+        setup.config.migrations.iter().filter(|each| each.cluster == config.name).cloned().collect();
+    let tls = config.legacy_tls.as_ref().map(crate::tls::client).transpose();
+    let tls = tls.map_err(|error| MigrateError::Tls(format!("cluster {}: {error}", config.name)))?;
+    let legacy = Arc::new(LegacyCluster::new(config.legacy.clone(), tls));
+    let scope = Arc::new(Scope::new(&migrations));
+    let now = setup.clock.now();
+    let shards = u16::try_from(setup.shards.count()).unwrap_or(u16::MAX);
+    let (topics, mirrored, groups) = (Arc::clone(&scope), Arc::clone(&scope), Arc::clone(&scope));
+    let feed = FeedConfig {
+        bootstrap: config.legacy.iter().map(|at| Address { host: at.host.clone(), port: at.port }).collect(),
+        topics: Box::new(move |topic| topics.topic_owner(topic).is_some()),
+        mirrored: Box::new(move |topic| mirrored.mirrors_topic(topic)),
+        groups: Box::new(move |group| groups.follows_group(group)),
+        credentials: None,
+        shards,
+    };
+    let kernel_id = setup.config.kernel.client_node_id();
+    let kernel = endpoint(config, config.kernel_listen.port());
+    let nodes = NodeTable { legacy: BTreeMap::new(), kernel: BTreeMap::from([(kernel_id, kernel.clone())]) };
+    let limits = gateway_limits(setup, &migrations);
+    let shared = ClusterShared {
+        routes: Routes::new(Duration::ZERO),
+        view: arc_swap::ArcSwap::from_pointee(served_view(kernel_id, &nodes, "")),
+        nodes: Nodes::new(nodes),
+        limits,
+        sasl: config.sasl == config::Sasl::Relay,
+    };
+    Ok(ClusterRun {
+        feed: Feed::new(feed, setup.catalog.clone(), now),
+        links: Links::new(index, Arc::clone(&legacy), reports.clone()),
+        legacy,
+        shared: Arc::new(shared),
+        units: BTreeMap::new(),
+        view: None,
+        ports: BrokerPorts::new(config.ports),
+        listening: BTreeSet::new(),
+        scope,
+        authorizer: None,
+        ready: false,
+        migrations,
+        config: config.clone(),
+    })
+}
+
+fn gateway_limits(setup: &Setup, migrations: &[Migration]) -> GatewayLimits {
+    let limits = &setup.config.limits;
+    let dual_write = migrations.iter().map(|each| each.limits.dual_write_ms_max).min().unwrap_or(1_000);
+    GatewayLimits {
+        frame_bytes_max: limits.frame_bytes_max,
+        in_flight_max: limits.requests_in_flight_max,
+        handshake: Duration::from_millis(limits.handshake_ms_max),
+        idle: Duration::from_millis(limits.idle_ms_max),
+        dual_write: Duration::from_millis(dual_write),
+        ..GatewayLimits::default()
+    }
+}
+
+/// The address under which clients reach a port of this cluster.
+fn endpoint(config: &Cluster, port: u16) -> Endpoint {
+    let host = config.advertise.clone().unwrap_or_else(|| config.listen.ip().to_string());
+    Endpoint { host: Str::from(host.as_str()), port: i32::from(port) }
+}
+
+fn served_view(own: i32, nodes: &NodeTable, cluster_id: &str) -> ServedView {
+    let known = nodes.legacy.iter().chain(&nodes.kernel);
+    let node = |(id, at): (&i32, &Endpoint)| Node {
+        id: *id,
+        host: at.host.clone(),
+        port: u16::try_from(at.port).unwrap_or(0),
+        rack: None,
+    };
+    ServedView {
+        cluster_id: (!cluster_id.is_empty()).then(|| Str::from(cluster_id)),
+        nodes: known.map(node).collect(),
+        own,
+        controller: own,
+    }
+}
+
+impl Runner {
+    /// Makes the units that the ledger knows, each with its gate as the ledger wants it, before legacy is asked.
+    pub(super) fn restore_units(&mut self) {
+        let book = self.ledger.book();
+        let known: Vec<(String, UnitId)> = book
+            .migrations()
+            .iter()
+            .flat_map(|(name, migration)| migration.units.iter().map(|unit| (name.clone(), unit.clone())))
+            .collect();
+        for (migration, unit) in known {
+            self.know_unit(&migration, &unit);
+        }
+        for index in 0..self.clusters.len() {
+            self.publish_routes(index);
+        }
+        self.apply_scopes();
+    }
+
+    fn know_unit(&mut self, migration: &str, id: &UnitId) {
+        let Some((cluster, name)) = units::parse(id) else { return };
+        let (book, migrations) = (self.ledger.book(), &self.migrations);
+        let side = recovery::gate_side(book, id, migrations.held(id));
+        if side == Side::Held {
+            self.setup.around.holds.hold(id);
+        }
+        let owner = book.owner(id);
+        let Some(run) = self.clusters.iter_mut().find(|run| run.config.name == cluster) else { return };
+        let unit = Arc::new(Unit::new(id.clone(), side));
+        if let (Primary::Kernel, Some(epoch)) = (owner.side, owner.target_epoch) {
+            unit.set_kernel_epoch(epoch);
+            if let UnitName::Partition { topic, partition } = &name {
+                let now = self.setup.clock.now();
+                let mode = shadow::Mode::Watch(owner.cut.unwrap_or(0));
+                let order = shadow::Order::SetMode { topic: topic.clone(), partition: *partition, mode };
+                run.feed.order(now, order);
+            }
+            run.shared.routes.release(&unit, side);
+        }
+        run.units.insert(id.clone(), Known { migration: migration.to_owned(), name, unit });
+    }
+
+    /// Publishes the routes of a cluster. Units that stay are the same objects.
+    pub(super) fn publish_routes(&mut self, index: usize) {
+        let Some(cluster) = self.clusters.get(index) else { return };
+        let catalog = self.setup.catalog.load();
+        let mut table = RouteTable::default();
+        let mut topics: BTreeMap<String, TopicRoute> = BTreeMap::new();
+        for known in cluster.units.values() {
+            match &known.name {
+                UnitName::Group(group) => table.insert_group(group, Arc::clone(&known.unit)),
+                UnitName::Partition { topic, partition } => {
+                    let copy = catalog.topic(topic);
+                    if let Some(found) = copy.and_then(|copy| copy.partition(*partition)) {
+                        known.unit.set_log(found.log);
+                    }
+                    let legacy =
+                        cluster.view.as_ref().and_then(|view| view.topics.get(topic)).map(|topic| topic.id);
+                    let route = topics.entry(topic.clone()).or_default();
+                    route.id = legacy.or(copy.map(|copy| copy.id)).unwrap_or_default();
+                    route.partitions.insert(*partition, Arc::clone(&known.unit));
+                }
+            }
+        }
+        for (name, route) in topics {
+            table.insert_topic(&name, route);
+        }
+        cluster.shared.routes.publish(table);
+    }
+
+    /// Takes what a feed reports.
+    pub(super) async fn take_fact(&mut self, index: usize, fact: Fact) {
+        match fact {
+            Fact::View(view) => self.see_view(index, view).await,
+            Fact::Versions(_) => {}
+            Fact::Configured { .. } => self.reapply(index),
+            Fact::Mirrored { .. } => {
+                self.publish_routes(index);
+                self.reapply(index);
+            }
+            Fact::Stopped { topic, partition, reason } => {
+                self.unit_stopped(index, &topic, partition, &reason.to_string());
+            }
+            Fact::Replaced { topic, partition, bytes } => {
+                let detail = format!("dual-write had brought {bytes} other bytes; the feed replaced them");
+                self.diverged(index, &topic, partition, DivergenceKind::AheadReplaced, 0, &detail);
+            }
+            Fact::Bypassed { topic, partition, from, records } => {
+                let detail = format!("legacy took {records} records after the kernel had become primary");
+                self.diverged(index, &topic, partition, DivergenceKind::LateWrite, from, &detail);
+            }
+            Fact::GroupBypassed { group } => self.group_bypassed(index, &group),
+            Fact::Ends { token, partitions, groups } => self.ends_known(index, token, &partitions, &groups),
+            Fact::EndsFailed { token, reason } => self.ends_unknown(token, reason),
+            Fact::Authorizer(present) => {
+                if let Some(cluster) = self.clusters.get_mut(index) {
+                    cluster.authorizer = Some(present);
+                }
+            }
+            Fact::LinkFailed { link, error } => tracing::warn!(?link, %error, "the link to legacy ended"),
+        }
+    }
+
+    /// Phases depend on what topics look like: they are applied again when that changes.
+    fn reapply(&mut self, index: usize) {
+        let Some(cluster) = self.clusters.get(index) else { return };
+        let units: Vec<UnitId> = cluster.units.keys().cloned().collect();
+        for unit in units {
+            let phase = self.ledger.book().phase(&unit);
+            self.apply_unit(index, phase, &unit);
+        }
+    }
+
+    async fn see_view(&mut self, index: usize, view: ClusterView) {
+        if let Some(cluster) = self.clusters.get_mut(index) {
+            let nodes =
+                view.nodes.iter().map(|(id, at)| (*id, HostPort { host: at.host.clone(), port: at.port }));
+            cluster.legacy.set_nodes(nodes.collect());
+            cluster.view = Some(view);
+        }
+        self.listen_to_brokers().await;
+        self.discover(index);
+    }
+
+    /// New partitions and groups become units of their migrations.
+    pub(super) fn discover(&mut self, index: usize) {
+        let now = self.setup.clock.now();
+        let mut found: BTreeMap<String, Vec<(UnitId, UnitKind)>> = BTreeMap::new();
+        let Some(cluster) = self.clusters.get(index) else { return };
+        let name = cluster.config.name.clone();
+        for (topic, legacy) in cluster.view.iter().flat_map(|view| &view.topics) {
+            let Some(owner) = cluster.scope.topic_owner(topic) else { continue };
+            let units = legacy
+                .partitions
+                .keys()
+                .map(|each| (units::partition_unit(&name, topic, *each), UnitKind::Log));
+            found.entry(owner.to_owned()).or_default().extend(units);
+        }
+        for group in cluster.feed.status(now).offsets.groups {
+            let Some(owner) = cluster.scope.group_owner(&group) else { continue };
+            let unit = (units::group_unit(&name, &group), UnitKind::Group);
+            found.entry(owner.to_owned()).or_default().push(unit);
+        }
+        let mut new = false;
+        for (migration, units) in found {
+            for (unit, _) in &units {
+                if self.clusters.get(index).is_some_and(|cluster| !cluster.units.contains_key(unit)) {
+                    new = true;
+                    self.know_unit(&migration, unit);
+                }
+            }
+            self.migrations.handle_discovered(now, self.ledger.book(), &migration, &units);
+        }
+        if new {
+            self.publish_routes(index);
+        }
+    }
+
+    /// The kernel's node and the bootstrap address of each cluster.
+    pub(super) async fn open_kernel_listeners(&mut self) {
+        for index in 0..self.clusters.len() {
+            let Some(cluster) = self.clusters.get(index) else { continue };
+            let (name, bootstrap, kernel) =
+                (cluster.config.name.clone(), cluster.config.listen, cluster.config.kernel_listen);
+            self.listen(index, &format!("{name}/kernel"), kernel, Role::Kernel).await;
+            self.listen(index, &format!("{name}/bootstrap"), bootstrap, Role::Legacy(LegacyNode::Any)).await;
+        }
+    }
+
+    /// A port for every broker that is there.
+    pub(super) async fn listen_to_brokers(&mut self) {
+        for index in 0..self.clusters.len() {
+            let Some(cluster) = self.clusters.get_mut(index) else { continue };
+            let Some(view) = &cluster.view else { continue };
+            let present: Vec<i32> = view.nodes.keys().copied().collect();
+            let ports = cluster.ports.assign(&present);
+            let name = cluster.config.name.clone();
+            let missing: Vec<(i32, u16)> = ports
+                .iter()
+                .filter(|(id, _)| !cluster.listening.contains(*id))
+                .map(|(id, port)| (*id, *port))
+                .collect();
+            let address = cluster.config.listen.ip();
+            for (id, port) in missing {
+                let at = SocketAddr::new(address, port);
+                let role = Role::Legacy(LegacyNode::Id(id));
+                if self.listen(index, &format!("{name}/{id}"), at, role).await
+                    && let Some(cluster) = self.clusters.get_mut(index)
+                {
+                    cluster.listening.insert(id);
+                }
+            }
+            self.publish_nodes(index, &ports);
+        }
+    }
+
+    /// Only brokers whose port listens are named to clients.
+    fn publish_nodes(&mut self, index: usize, ports: &BTreeMap<i32, u16>) {
+        let kernel_id = self.setup.config.kernel.client_node_id();
+        let Some(cluster) = self.clusters.get_mut(index) else { return };
+        let listening = ports.iter().filter(|(id, _)| cluster.listening.contains(*id));
+        let legacy = listening.map(|(id, port)| (*id, endpoint(&cluster.config, *port))).collect();
+        let kernel =
+            BTreeMap::from([(kernel_id, endpoint(&cluster.config, cluster.config.kernel_listen.port()))]);
+        let table = NodeTable { legacy, kernel };
+        if *cluster.shared.nodes.table() != table {
+            let id = cluster.view.as_ref().map(|view| view.cluster_id.clone()).unwrap_or_default();
+            cluster.shared.view.store(Arc::new(served_view(kernel_id, &table, &id)));
+            cluster.shared.nodes.publish(table);
+            cluster.ready = true;
+        }
+    }
+
+    async fn listen(&mut self, index: usize, name: &str, at: SocketAddr, role: Role) -> bool {
+        let Some(cluster) = self.clusters.get(index) else { return false };
+        let tls = match cluster.config.tls.as_ref().map(crate::tls::server).transpose() {
+            Ok(tls) => tls,
+            Err(error) => {
+                tracing::error!(%error, name, "TLS cannot be set up");
+                return false;
+            }
+        };
+        let open = open_session(role, Arc::clone(&cluster.shared), &self.setup);
+        let listening = Listening { listen: at, tls, legacy: Some(Arc::clone(&cluster.legacy)), open };
+        match self.setup.around.listeners.lock().await.add(name, listening) {
+            Ok(_) => true,
+            Err(error) => {
+                tracing::error!(%error, name, %at, "cannot listen: is the port taken?");
+                false
+            }
+        }
+    }
+
+    fn unit_stopped(&mut self, index: usize, topic: &str, partition: i32, reason: &str) {
+        let Some(cluster) = self.clusters.get(index) else { return };
+        let unit = units::partition_unit(&cluster.config.name, topic, partition);
+        tracing::error!(%unit, reason, "the mirror has stopped");
+        if self.ledger.book().stopped(&unit).is_none() {
+            let what = What::UnitStopped { unit, reason: reason.to_owned() };
+            self.record_fact(what);
+        }
+    }
+
+    /// A difference is on disk before it is counted.
+    pub(super) fn diverged(
+        &mut self,
+        index: usize,
+        topic: &str,
+        partition: i32,
+        divergence: DivergenceKind,
+        position: u64,
+        detail: &str,
+    ) {
+        let Some(cluster) = self.clusters.get(index) else { return };
+        let unit = units::partition_unit(&cluster.config.name, topic, partition);
+        let sample = Sample::new(position, detail, &[]);
+        self.record_fact(What::Diverged { unit, divergence, sample, explained_by: None });
+    }
+
+    fn group_bypassed(&mut self, index: usize, group: &str) {
+        let Some(cluster) = self.clusters.get(index) else { return };
+        let unit = units::group_unit(&cluster.config.name, group);
+        // Members that died with legacy leave their coordinator a tombstone or an empty generation: expected,
+        // and without effect on anybody.
+        let explained_by = Some("group-left-behind".to_owned());
+        let sample = Sample::new(0, "legacy's coordinator wrote to a group that the kernel serves", &[]);
+        let (_, known) = self.ledger.book().divergences(&unit);
+        if known == 0 && self.ledger.book().divergences(&unit).0 == 0 {
+            self.record_fact(What::Diverged {
+                unit,
+                divergence: DivergenceKind::LateWrite,
+                sample,
+                explained_by,
+            });
+        }
+    }
+
+    pub(super) fn record_fact(&mut self, what: What) {
+        if let Err(reason) = self.record(&Decider::Sluice, vec![what]) {
+            let _gone = self.setup.around.fatal.send(format!("the ledger has failed: {reason}"));
+        }
+    }
+}
+
+fn open_session(role: Role, shared: Arc<ClusterShared>, setup: &Setup) -> OpenSession {
+    let server = Arc::clone(&setup.server);
+    Arc::new(move |now: Now, peer: SocketAddr| {
+        let host = format!("/{}", peer.ip());
+        // Fetch session ids of different connections should differ; time and port see to that.
+        let seed = u64::try_from(now.elapsed.as_nanos()).unwrap_or(0) ^ (u64::from(peer.port()) << 48);
+        let server = Server::new(Arc::clone(&server), shared.view.load_full(), &host, seed);
+        Box::new(GatewaySession::new(role, Arc::clone(&shared), server, now)) as Box<dyn Session>
+    })
+}

@@ -1,0 +1,149 @@
+//! Actions of a handover that wait for answers, and which answer belongs to which.
+
+use std::collections::BTreeMap;
+
+use kernel_model::{KernelError, Reply};
+use session::UnitId;
+use translator_kafka::coordinator::group::transfer::TransferReply;
+use translator_kafka::coordinator::message::CatalogReply;
+
+use crate::handover::action::{Completion, Facts, Obstacle, Ticket};
+use crate::ledger::{Digest, HandoverId};
+
+/// What an answer of a shard is for.
+#[derive(Debug, Clone)]
+pub(super) enum Want {
+    /// Ends and epoch of a unit's log.
+    Info(UnitId),
+    /// Its producers.
+    Producers(UnitId),
+    /// A group as the kernel has it.
+    Group(UnitId),
+    /// The catalog's word that something is done.
+    Catalog,
+    /// A group coordinator's word that something is done.
+    Transfer,
+}
+
+/// One action.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) handover: HandoverId,
+    pub(super) ticket: Ticket,
+    pub(super) outstanding: usize,
+    pub(super) failed: Option<String>,
+    pub(super) facts: BTreeMap<UnitId, Facts>,
+    /// The action asks for facts; otherwise it ends with `Done`.
+    pub(super) asks: bool,
+}
+
+impl Job {
+    /// How it ended, once nothing is outstanding.
+    pub(super) fn completion(&mut self) -> Option<Completion> {
+        if self.outstanding > 0 {
+            return None;
+        }
+        Some(match self.failed.take() {
+            Some(reason) => Completion::Failed(reason),
+            None if self.asks => Completion::Facts(std::mem::take(&mut self.facts)),
+            None => Completion::Done,
+        })
+    }
+
+    /// Takes one answer.
+    pub(super) fn answered(&mut self, want: &Want, reply: Result<Reply, KernelError>) {
+        self.outstanding = self.outstanding.saturating_sub(1);
+        let taken = match (want, reply) {
+            (_, Err(error)) => Err(error.to_string()),
+            (Want::Info(unit), Ok(Reply::Described(info))) => {
+                let facts = self.facts.entry(unit.clone()).or_default();
+                facts.end = info.end.0;
+                facts.settled = info.durable_end.0;
+                facts.records = Some(info.records);
+                facts.chain = Some(Digest(info.chain));
+                facts.epoch = info.epoch.0;
+                Ok(())
+            }
+            (Want::Producers(unit), Ok(Reply::Producers(producers))) => {
+                let facts = self.facts.entry(unit.clone()).or_default();
+                facts.producers = Some(producers_digest(&producers));
+                if producers.iter().any(|producer| producer.open_from.is_some()) {
+                    let reason = "a transaction is open".to_owned();
+                    facts.obstacle = Some(Obstacle { reason, passing: true });
+                }
+                Ok(())
+            }
+            (Want::Group(unit), Ok(Reply::Coordinated(bytes))) => self.group(unit, bytes),
+            (Want::Catalog, Ok(Reply::Coordinated(bytes))) => catalog_done(&bytes),
+            (Want::Transfer, Ok(Reply::Coordinated(bytes))) => transfer_done(bytes),
+            (_, Ok(_)) => Err("the kernel gave another answer than was asked for".to_owned()),
+        };
+        if let Err(reason) = taken {
+            self.failed.get_or_insert(reason);
+        }
+    }
+
+    fn group(&mut self, unit: &UnitId, bytes: bytes::Bytes) -> Result<(), String> {
+        let facts = self.facts.entry(unit.clone()).or_default();
+        match TransferReply::decode(bytes).map_err(|error| error.to_string())? {
+            TransferReply::Exported(Some((group, _))) => {
+                let members = group.members.iter().map(|member| member.member_id.as_str().to_owned());
+                facts.producers = Some(members_digest(members.collect()));
+                facts.epoch = group.generation.max(0);
+                facts.records = Some(u64::try_from(group.offsets.len()).unwrap_or(u64::MAX));
+                facts.chain = None;
+                Ok(())
+            }
+            // A group without members and offsets is not stored anywhere.
+            TransferReply::Exported(None) => {
+                facts.producers = Some(members_digest(std::collections::BTreeSet::new()));
+                Ok(())
+            }
+            other @ (TransferReply::Done
+            | TransferReply::Serving
+            | TransferReply::Refused(_)
+            | TransferReply::Followed { .. }
+            | TransferReply::Progress(_)) => Err(unexpected(&other)),
+        }
+    }
+}
+
+fn catalog_done(bytes: &[u8]) -> Result<(), String> {
+    match CatalogReply::from_bytes(bytes) {
+        Some(CatalogReply::Done) => Ok(()),
+        Some(CatalogReply::Refused(reason) | CatalogReply::Failed(reason)) => Err(reason),
+        None => Err("the catalog's answer cannot be read".to_owned()),
+    }
+}
+
+fn transfer_done(bytes: bytes::Bytes) -> Result<(), String> {
+    let reply = TransferReply::decode(bytes).map_err(|error| error.to_string())?;
+    if reply == TransferReply::Done { Ok(()) } else { Err(unexpected(&reply)) }
+}
+
+fn unexpected(reply: &TransferReply) -> String {
+    format!("the group's coordinator answered {reply:?}")
+}
+
+/// A hash over the state of idempotent producers. Timestamps are left out: they say when, not what.
+fn producers_digest(producers: &[kernel_model::reply::ProducerInfo]) -> Digest {
+    let mut sorted: Vec<_> = producers
+        .iter()
+        .map(|producer| (producer.producer_id, producer.epoch, producer.last_sequence))
+        .collect();
+    sorted.sort_unstable();
+    let mut bytes = Vec::with_capacity(sorted.len() * 14);
+    for (id, epoch, sequence) in sorted {
+        bytes.extend_from_slice(&id.to_be_bytes());
+        bytes.extend_from_slice(&epoch.to_be_bytes());
+        bytes.extend_from_slice(&sequence.to_be_bytes());
+    }
+    Digest(u64::from(crc32c::crc32c(&bytes)))
+}
+
+/// A hash over the members of a group.
+pub(super) fn members_digest(members: std::collections::BTreeSet<String>) -> Digest {
+    let joined: Vec<u8> =
+        members.iter().flat_map(|member| member.bytes().chain(std::iter::once(0))).collect();
+    Digest(u64::from(crc32c::crc32c(&joined)))
+}

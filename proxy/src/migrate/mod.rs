@@ -1,0 +1,26 @@
+//! Carries out what the migrations decide: feeds, gates, routes, the ledger, and the ports of virtual brokers.
+//!
+//! [`crate::handover`] decides and performs nothing; here is its executor, one task of the process. It owns the
+//! ledger and every feed, and is the only one that changes routes and gates.
+//!
+//! ```text
+//!   operators ──► Control ──► orders ─┐                       ┌─► ledger (fsync)
+//!   feeds ── facts, positions ────────┼─► runner ─ Migrations ┼─► gates, routes, holds
+//!   shards ── answers ────────────────┘                       └─► catalog, groups, feeds
+//! ```
+
+mod actions;
+mod apply;
+mod cluster;
+mod control;
+mod discovery;
+mod job;
+mod links;
+mod runner;
+mod situation;
+mod units;
+mod watch;
+
+pub use control::MigrationControl;
+pub use runner::{MigrateError, Missed, Setup, Surroundings, start};
+pub use watch::Watcher;

@@ -1,0 +1,129 @@
+//! What gates are told: lag, unsupported use, authorisation, room.
+
+use std::collections::BTreeMap;
+
+use config::Migration;
+use kernel_model::Now;
+use shadow::{FeedStatus, FollowerState};
+
+use super::cluster::ClusterRun;
+use super::runner::Runner;
+use super::units::UnitName;
+use crate::handover::gate::{Lag, Situation, Unsupported};
+use crate::handover::phase::Phase;
+use crate::inventory::UnsupportedUse;
+
+impl Runner {
+    /// Looks at every migration and tells its gate.
+    pub(super) fn look_at_situations(&mut self, now: Now) {
+        let uses = self.setup.inventory.unsupported();
+        for index in 0..self.clusters.len() {
+            self.discover(index);
+            let Some(cluster) = self.clusters.get(index) else { continue };
+            let status = cluster.feed.status(now);
+            let situations: Vec<(String, Situation)> = cluster
+                .migrations
+                .iter()
+                .map(|migration| (migration.name.clone(), self.situation(cluster, migration, &status, &uses)))
+                .collect();
+            for (name, situation) in situations {
+                self.migrations.handle_situation(now, self.ledger.book(), &name, situation);
+            }
+        }
+    }
+
+    fn situation(
+        &self,
+        cluster: &ClusterRun,
+        migration: &Migration,
+        status: &FeedStatus,
+        uses: &[UnsupportedUse],
+    ) -> Situation {
+        let book = self.ledger.book();
+        let mine: Vec<_> =
+            cluster.units.iter().filter(|(_, known)| known.migration == migration.name).collect();
+        let mut situation = Situation {
+            authorizer_missing_here: cluster.authorizer,
+            accept_single_copy: migration.accept_single_copy,
+            ..Situation::default()
+        };
+        for (unit, known) in &mine {
+            if let Some(reason) = book.stopped(unit) {
+                situation.stopped.insert((*unit).clone(), reason.to_owned());
+            }
+            situation.unexplained_divergences += book.divergences(unit).1;
+            if let Some(lag) = lag(&known.name, status) {
+                situation.lag.insert((*unit).clone(), lag);
+            }
+        }
+        let topics = mine.iter().filter_map(|(_, known)| match &known.name {
+            UnitName::Partition { topic, .. } => Some(topic.clone()),
+            UnitName::Group(_) => None,
+        });
+        let topics: std::collections::BTreeSet<String> = topics.collect();
+        let view = cluster.view.as_ref();
+        let replicas =
+            topics.iter().filter_map(|topic| view?.topics.get(topic)).map(|topic| topic.replicas).max();
+        situation.legacy_replicas = replicas.and_then(|count| u32::try_from(count).ok()).unwrap_or(0);
+        situation.unsupported = unsupported(cluster, migration, status, uses, &topics);
+        if cluster.config.sasl == config::Sasl::Relay {
+            situation.users_not_stored = vec!["every user (the kernel keeps no users yet)".to_owned()];
+        }
+        situation
+    }
+}
+
+/// How far the kernel is behind for one unit; `None` without a feed.
+fn lag(name: &UnitName, status: &FeedStatus) -> Option<Lag> {
+    match name {
+        UnitName::Group(_) => {
+            Some(Lag { records: status.offsets.behind, seconds: 0, stopped: status.offsets.error.clone() })
+        }
+        UnitName::Partition { topic, partition } => {
+            let at = status.partitions.get(&(topic.clone(), *partition))?;
+            let stopped =
+                if let FollowerState::Stopped(reason) = &at.state { Some(reason.to_string()) } else { None };
+            let records = at.high_watermark.saturating_sub(at.confirmed);
+            let locating = at.state == FollowerState::Locating;
+            // A copy that is only being made has everything before it.
+            let records = if locating { u64::MAX } else { records };
+            Some(Lag { records, seconds: at.behind_for.as_secs(), stopped })
+        }
+    }
+}
+
+fn unsupported(
+    cluster: &ClusterRun,
+    migration: &Migration,
+    status: &FeedStatus,
+    uses: &[UnsupportedUse],
+    topics: &std::collections::BTreeSet<String>,
+) -> Vec<Unsupported> {
+    let mut all = Vec::new();
+    for used in uses {
+        let mine = used.unit.as_ref().is_none_or(|unit| {
+            cluster.units.get(unit).is_some_and(|known| known.migration == migration.name)
+        });
+        if mine {
+            let (feature, who) = (used.feature.to_owned(), format!("{} at {}", used.client_id, used.address));
+            all.push(Unsupported { feature, who, from_phase: Phase::Cutover });
+        }
+    }
+    let empty = BTreeMap::new();
+    for topic in topics {
+        let configs = cluster.feed.configs().get(topic).unwrap_or(&empty);
+        if configs.get("cleanup.policy").is_some_and(|policy| policy.contains("compact")) {
+            let (feature, who) = ("compacted".to_owned(), topic.clone());
+            all.push(Unsupported { feature, who, from_phase: Phase::Cutover });
+        }
+    }
+    for (group, reason) in &status.offsets.unsupported {
+        if cluster.scope.group_owner(group) == Some(migration.name.as_str()) {
+            let (feature, who) = (reason.clone(), group.clone());
+            all.push(Unsupported { feature, who, from_phase: Phase::Cutover });
+        }
+    }
+    all.sort();
+    all.dedup();
+    all
+}

@@ -1,0 +1,54 @@
+//! Names of units, and what they stand for.
+
+use session::UnitId;
+
+/// What a unit is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum UnitName {
+    /// A partition.
+    Partition {
+        /// Topic.
+        topic: String,
+        /// Number.
+        partition: i32,
+    },
+    /// A consumer group.
+    Group(String),
+}
+
+/// `cluster/topic/3`. Neither clusters nor topics have a slash or a colon in their names.
+pub(super) fn partition_unit(cluster: &str, topic: &str, partition: i32) -> UnitId {
+    UnitId::new(&format!("{cluster}/{topic}/{partition}"))
+}
+
+/// `cluster/group:billing`. The colon keeps it apart from a topic called `group`.
+pub(super) fn group_unit(cluster: &str, group: &str) -> UnitId {
+    UnitId::new(&format!("{cluster}/group:{group}"))
+}
+
+/// The cluster of a unit, and what it is there.
+pub(super) fn parse(unit: &UnitId) -> Option<(&str, UnitName)> {
+    let (cluster, rest) = unit.0.split_once('/')?;
+    if let Some(group) = rest.strip_prefix("group:") {
+        return Some((cluster, UnitName::Group(group.to_owned())));
+    }
+    let (topic, partition) = rest.rsplit_once('/')?;
+    let partition = partition.parse().ok()?;
+    Some((cluster, UnitName::Partition { topic: topic.to_owned(), partition }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_lead_back_to_what_they_stand_for() {
+        let unit = partition_unit("events", "orders", 3);
+        let name = UnitName::Partition { topic: "orders".to_owned(), partition: 3 };
+        assert_eq!(parse(&unit), Some(("events", name)));
+        let unit = group_unit("events", "a/b:3");
+        assert_eq!(parse(&unit), Some(("events", UnitName::Group("a/b:3".to_owned()))));
+        let topic_called_group = partition_unit("events", "group", 3);
+        assert_ne!(parse(&topic_called_group), parse(&group_unit("events", "3")));
+    }
+}
