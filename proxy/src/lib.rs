@@ -4,6 +4,8 @@
 //! The handover and the ledger read no clock and own no socket, so that the simulation can run them.
 
 pub mod admin;
+#[cfg(test)]
+mod architecture;
 pub mod cli;
 pub mod clock;
 pub mod control;
