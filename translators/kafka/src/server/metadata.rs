@@ -344,6 +344,10 @@ fn described_broker(node: &super::Node) -> DescribeClusterBroker {
     }
 }
 
+/// What a transactional producer is told: the one code that every client library takes as final here.
+/// librdkafka would ask again for ever after any other.
+pub(crate) const NO_TRANSACTIONS: ErrorCode = ErrorCode::TransactionalIdAuthorizationFailed;
+
 const GROUP_KEY: i8 = 0;
 const TRANSACTION_KEY: i8 = 1;
 
@@ -351,7 +355,7 @@ const TRANSACTION_KEY: i8 = 1;
 pub(super) fn find_coordinator(cx: &mut Cx<'_>, head: Head, request: FindCoordinatorRequest) -> Begin {
     let refused = match request.key_type {
         GROUP_KEY => None,
-        TRANSACTION_KEY => Some((ErrorCode::UnsupportedVersion, "Transactions are not served yet.")),
+        TRANSACTION_KEY => Some((NO_TRANSACTIONS, "Transactions are not served yet.")),
         _ => Some((ErrorCode::InvalidRequest, "This type of coordinator is not served.")),
     };
     let mut response = FindCoordinatorResponse::default();

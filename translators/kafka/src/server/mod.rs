@@ -29,6 +29,7 @@ use session::{Answer, Request, RequestId, Violation};
 pub use self::api_versions::{SERVED, served};
 pub use self::cluster::{ClusterView, Node};
 use self::fetch::FetchSessions;
+pub(crate) use self::metadata::NO_TRANSACTIONS;
 use self::operation::{Asks, Begin, Cx, Finished, Head, Operation, Step};
 use crate::catalog::CatalogHandle;
 use crate::codec::messages::ApiVersionsRequest;

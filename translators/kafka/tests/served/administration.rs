@@ -234,7 +234,7 @@ fn the_cluster_and_its_coordinators_are_this_node() {
     let controllers = DescribeClusterRequest { endpoint_type: 2, ..Default::default() };
     let code = client.ask(&mut node, 1, &controllers).error_code;
     assert_eq!(code, ErrorCode::MismatchedEndpointType.code());
-    for (key_type, code) in [(0, 0), (1, 35), (2, 42)] {
+    for (key_type, code) in [(0, 0), (1, 53), (2, 42)] {
         let one = FindCoordinatorRequest { key: "g".into(), key_type, ..Default::default() };
         for version in 1..=3 {
             assert_eq!(client.ask(&mut node, version, &one).error_code, code);

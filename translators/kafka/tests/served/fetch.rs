@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use kernel_model::batch::{BatchSpec, VerifiedBatch, split};
+use kernel_model::batch::{BatchSpec, NewRecord, VerifiedBatch, split};
 use kernel_model::request::MirrorOrigin;
 use kernel_model::{Offset, Request};
 use translator_kafka::codec::Uuid;
@@ -389,4 +389,39 @@ fn a_mirrored_partition_is_read_up_to_what_is_confirmed_and_written_only_after_t
     let data = only(&response);
     assert_eq!(data.error_code, ErrorCode::FencedLeaderEpoch.code());
     assert_eq!((data.current_leader.leader_id, data.current_leader.leader_epoch), (7, 3));
+}
+
+#[test]
+fn a_committed_reader_sees_a_mirrored_transaction_only_once_it_has_ended_and_knows_which_were_aborted() {
+    let mut node = Node::new(1);
+    let mut client = node.client();
+    let partition = mirrored(&mut node, 0);
+    let at = |offset, producer_id, base_sequence, control| BatchSpec {
+        base_offset: Offset(offset),
+        leader_epoch: kernel_model::LogEpoch(2),
+        transactional: true,
+        control,
+        producer_id,
+        producer_epoch: 0,
+        base_sequence,
+        ..BatchSpec::default()
+    };
+    // A marker's key is a version and a type, of two bytes each: 0 aborts. Its value does not matter here.
+    let abort_key = [0, 0, 0, 0];
+    let abort = NewRecord { key: Some(&abort_key), value: Some(&[0; 6]), ..NewRecord::default() };
+    let batches = vec![
+        batch_as(&at(0, 9, 0, false), &["a", "b"]),
+        at(2, 9, -1, true).encode(&[abort]).unwrap(),
+        batch_as(&at(3, 8, 0, false), &["open"]),
+    ];
+    feed(&mut node, partition.log, 0, batches, 4);
+    for (isolation_level, expected, aborted) in [(0, vec![0, 2, 3], None), (1, vec![0, 2], Some((9, 0)))] {
+        let request = FetchRequest { isolation_level, ..fetch(&node, 12, "m", vec![part(0, 0)], 0) };
+        let response = client.ask(&mut node, 12, &request);
+        let data = only(&response);
+        assert_eq!((bases(data), data.high_watermark, data.last_stable_offset), (expected, 4, 3));
+        let listed = data.aborted_transactions.as_ref();
+        let first = listed.and_then(|all| all.first()).map(|one| (one.producer_id, one.first_offset));
+        assert_eq!((first, listed.is_some()), (aborted, isolation_level == 1));
+    }
 }

@@ -319,7 +319,10 @@ fn a_transactional_id_is_refused_as_not_served() {
     let mut host = Host::new(1);
     let request = InitProducerIdRequest { transactional_id: Some("tx".into()), ..Default::default() };
     let response = host.ask(5, &request);
-    assert_eq!((response.error_code, response.producer_id), (ErrorCode::UnsupportedVersion.code(), -1));
+    assert_eq!(
+        (response.error_code, response.producer_id),
+        (ErrorCode::TransactionalIdAuthorizationFailed.code(), -1)
+    );
 }
 
 #[test]
