@@ -171,6 +171,8 @@ struct Driver<'a> {
     timer: Timer,
     /// When bytes last moved, on either side.
     moved: Duration,
+    /// When an idle connection last gave its buffers back. Under TLS a read needs one again at once.
+    released: Duration,
     /// A session whose timeout stayed due is not asked before this.
     ask_after: Duration,
     around: &'a Surroundings,
@@ -188,6 +190,7 @@ impl<'a> Driver<'a> {
             closing: Closing::default(),
             timer: Timer::new(around.clock),
             moved: around.clock.now().elapsed,
+            released: Duration::ZERO,
             ask_after: Duration::ZERO,
             around,
         }
@@ -269,10 +272,10 @@ impl<'a> Driver<'a> {
         let alive = !self.closing.is_gone();
         let stopping = self.closing.is_stopping();
         let Self { client, outward, requests, timer, around, .. } = self;
-        let (answers, room) = requests.waits(&around.shards);
+        let (answer, room) = requests.waits(&around.shards);
         tokio::select! {
             biased;
-            Some((id, answer)) = answers.recv() => Wake::Answer(id, answer),
+            (id, answer) = answer => Wake::Answer(id, answer),
             event = poll_fn(|cx| client.poll(cx, read_client)), if alive => Wake::Client(event),
             event = poll_fn(|cx| outward.poll(cx, read_legacy)) => Wake::Legacy(event),
             () = room => Wake::Room,
@@ -299,7 +302,8 @@ impl<'a> Driver<'a> {
     /// When something is due: the session's own timeout, the end, a stalled peer, an idle buffer.
     fn deadline(&self) -> Option<Duration> {
         let stall = (!self.client.is_drained()).then(|| self.moved + self.around.limits.stall);
-        let idle = self.client.holds_idle_buffer().then(|| self.moved + IDLE_BUFFER_AFTER);
+        let idle = self.client.holds_idle_buffer() || self.requests.holds_idle_channel();
+        let idle = idle.then(|| self.moved.max(self.released) + IDLE_BUFFER_AFTER);
         let own = self.session.poll_timeout().map(|due| due.max(self.ask_after));
         let patience = self.closing.patience(self.moved);
         [own, self.closing.deadline(), patience, stall, idle].into_iter().flatten().min()
@@ -430,9 +434,11 @@ impl<'a> Driver<'a> {
             }
             self.ask_after = now.deadline(TIMEOUT_PAUSE);
         }
-        if now.elapsed >= self.moved + IDLE_BUFFER_AFTER {
+        if now.elapsed >= self.moved.max(self.released) + IDLE_BUFFER_AFTER {
+            self.released = now.elapsed;
             self.client.release_idle();
             self.outward.release_idle();
+            self.requests.release_idle();
         }
         if !self.client.is_drained() && now.elapsed >= self.moved + self.around.limits.stall {
             self.closing.stalled();

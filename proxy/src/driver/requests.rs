@@ -1,7 +1,8 @@
 //! The open requests of one connection.
 
 use std::collections::BTreeMap;
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::task::Poll;
 
 use kernel_model::reply::{Chunk, Records};
 use kernel_model::{KernelError, Reply, ShardId};
@@ -29,15 +30,15 @@ pub(super) struct Requests {
     open_max: usize,
     /// The one for which its shard has no room.
     waiting: Option<(ShardId, RequestId, ShardMessage)>,
-    answers: Answers,
+    /// Made when the first request is opened, and given back while the connection is idle: a channel takes
+    /// more memory than everything else of an idle connection.
+    channel: Option<(Answers, UnboundedReceiver<Answered>)>,
     asker: u64,
-    answered: UnboundedReceiver<Answered>,
 }
 
 impl Requests {
     pub(super) fn new(open_max: usize) -> Self {
-        let (answers, answered) = unbounded_channel();
-        Self { open: BTreeMap::new(), open_max, waiting: None, answers, asker: new_asker(), answered }
+        Self { open: BTreeMap::new(), open_max, waiting: None, channel: None, asker: new_asker() }
     }
 
     /// Whether another request may be opened.
@@ -50,22 +51,35 @@ impl Requests {
     }
 
     pub(super) fn open(&mut self, id: RequestId, request: Request, around: &Surroundings) {
-        let reply_to = self.reply_to(id);
         match request {
             Request::Kernel { shard, request } => {
+                let reply_to = self.reply_to(id);
                 self.open.insert(id, Open::Kernel(shard));
                 self.send(shard, id, ShardMessage::Request { request, reply_to }, around);
             }
             Request::Hold(unit) => {
-                around.holds.wait(&unit, reply_to);
+                around.holds.wait(&unit, self.reply_to(id));
                 self.open.insert(id, Open::Hold(unit));
             }
             Request::Cancel(other) => self.cancel(other, around),
         }
     }
 
-    fn reply_to(&self, id: RequestId) -> ReplyTo {
-        ReplyTo { answers: self.answers.clone(), asker: self.asker, id }
+    fn reply_to(&mut self, id: RequestId) -> ReplyTo {
+        let (answers, _) = self.channel.get_or_insert_with(unbounded_channel);
+        ReplyTo { answers: answers.clone(), asker: self.asker, id }
+    }
+
+    /// Gives the channel back while no answer is owed.
+    pub(super) fn release_idle(&mut self) {
+        if self.open.is_empty() {
+            self.channel = None;
+        }
+    }
+
+    /// Whether an idle connection still has a channel.
+    pub(super) fn holds_idle_channel(&self) -> bool {
+        self.open.is_empty() && self.channel.is_some()
     }
 
     fn send(&mut self, shard: ShardId, id: RequestId, message: ShardMessage, around: &Surroundings) {
@@ -86,7 +100,10 @@ impl Requests {
                 // Without room the shard answers in its own time, and the answer is dropped here.
                 let _no_room = around.shards.try_send(shard, ShardMessage::Cancel(reply_to));
             }
-            Some(Open::Hold(unit)) => around.holds.cancel(&unit, &self.answers, id),
+            Some(Open::Hold(unit)) => {
+                let ReplyTo { answers, .. } = self.reply_to(id);
+                around.holds.cancel(&unit, &answers, id);
+            }
             Some(Open::Reading) | None => {}
         }
     }
@@ -98,11 +115,11 @@ impl Requests {
         }
     }
 
-    /// What to wait for: answers, and room for the request that has none.
+    /// What to wait for: the next answer, and room for the request that has none.
     pub(super) fn waits<'a>(
         &'a mut self,
         shards: &'a Shards,
-    ) -> (&'a mut UnboundedReceiver<Answered>, impl Future<Output = ()> + 'a) {
+    ) -> (impl Future<Output = Answered> + 'a, impl Future<Output = ()> + 'a) {
         let shard = self.waiting.as_ref().map(|(shard, ..)| *shard);
         let room = async move {
             match shard {
@@ -110,11 +127,20 @@ impl Requests {
                 None => std::future::pending().await,
             }
         };
-        (&mut self.answered, room)
+        let channel = &mut self.channel;
+        let answer = poll_fn(move |cx| match channel {
+            Some((_, answered)) => match answered.poll_recv(cx) {
+                Poll::Ready(Some(answered)) => Poll::Ready(answered),
+                // Our own sender keeps the channel open.
+                Poll::Ready(None) | Poll::Pending => Poll::Pending,
+            },
+            None => Poll::Pending,
+        });
+        (answer, room)
     }
 
     pub(super) fn next_answer(&mut self) -> Option<Answered> {
-        self.answered.try_recv().ok()
+        self.channel.as_mut().and_then(|(_, answered)| answered.try_recv().ok())
     }
 
     /// The answer for the session, unless nobody wants it any more or stored chunks have to be read first.
@@ -129,7 +155,8 @@ impl Requests {
         match answer {
             Ok(Answer::Kernel(Reply::Records(records))) if records.chunks.iter().any(is_cold) => {
                 self.open.insert(id, Open::Reading);
-                read_beside(records, self.reply_to(id));
+                let reply_to = self.reply_to(id);
+                read_beside(records, reply_to);
                 None
             }
             answer => {

@@ -199,7 +199,10 @@ async fn bench_with(limits: DriverLimits, legacy: Option<SocketAddr>) -> Bench {
     let session = Scripted::default();
     let largest_input = Arc::clone(&session.largest_input);
     let connection = Connection { id: ConnectionId(1), peer, socket: Socket::Plain(socket), legacy };
-    let driver = tokio::spawn(drive(Box::new(session), connection, around));
+    let driver = drive(Box::new(session), connection, around);
+    // An idle connection is little more than this.
+    assert!(size_of_val(&driver) < 4096, "{} bytes", size_of_val(&driver));
+    let driver = tokio::spawn(driver);
     Bench { client, driver, shard, holds, stop, clock, largest_input }
 }
 
