@@ -56,9 +56,10 @@ impl Round {
         self.answered += 1;
     }
 
-    /// Ends of the source, at the end of the round.
-    pub(super) fn source_ends(&self) -> impl Iterator<Item = (&UnitId, u64)> {
-        self.source_after.iter().map(|(unit, facts)| (unit, facts.end))
+    /// Ends of the source, at the beginning and at the end of the round.
+    pub(super) fn source_ends(&self) -> impl Iterator<Item = (&UnitId, u64, u64)> {
+        let after = |unit: &UnitId, first: u64| self.source_after.get(unit).map_or(first, |facts| facts.end);
+        self.source.iter().map(move |(unit, facts)| (unit, facts.end, after(unit, facts.end)))
     }
 
     /// Whether the handover could begin: the feed lags by no more than `lag_max` and nothing stands in the way.

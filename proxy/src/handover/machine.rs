@@ -533,10 +533,10 @@ impl Handover {
     /// Notes who wrote to the source although nothing can be on its way.
     fn watch_bypass(&mut self) {
         let State::Verify(round) = &self.state else { return };
-        for (unit, end) in round.source_ends() {
+        for (unit, first, end) in round.source_ends() {
             let log =
                 self.plan.units.iter().any(|planned| planned.unit == *unit && planned.kind == UnitKind::Log);
-            let drained = *self.drained_ends.entry(unit.clone()).or_insert(end);
+            let drained = *self.drained_ends.entry(unit.clone()).or_insert(first);
             if log && end > drained {
                 self.bypass.insert(unit.clone(), (drained, end));
             }
@@ -691,3 +691,7 @@ fn millis(duration: Duration) -> u64 {
 
 /// Facts by unit, as completions carry them.
 pub type FactsByUnit = BTreeMap<UnitId, Facts>;
+
+#[cfg(test)]
+#[path = "machine_tests.rs"]
+mod tests;

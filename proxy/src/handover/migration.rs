@@ -305,7 +305,7 @@ impl Migrations {
         let from = phase_of(book, name);
         let furthest = furthest_phase(book, name);
         let work = self.works.get_mut(name).ok_or_else(|| Refused::Unknown(name.to_owned()))?;
-        work.idle()?;
+        work.interruptible()?;
         if furthest == Phase::Retired {
             return Err(Refused::Retired);
         }
@@ -695,6 +695,19 @@ impl Work {
         if self.doing == Doing::Idle { Ok(()) } else { Err(Refused::Busy(self.path.back().copied())) }
     }
 
+    /// An advance that only waits can be given up for a rollback.
+    fn interruptible(&self) -> Result<(), Refused> {
+        match self.doing {
+            Doing::WaitGate { .. } | Doing::Retry { .. } => Ok(()),
+            Doing::Idle
+            | Doing::RecordStep(_)
+            | Doing::Apply { .. }
+            | Doing::RecordReached(_)
+            | Doing::Handover(_)
+            | Doing::RecordDropped(_) => self.idle(),
+        }
+    }
+
     fn begin(&mut self, path: VecDeque<Phase>, backward: bool, force: bool, by: Decider) {
         self.path = path;
         self.backward = backward;
@@ -767,3 +780,7 @@ fn back_path(from: Phase, to: Phase) -> VecDeque<Phase> {
     let between = |phase: &Phase| *phase >= to && *phase < from && *phase != Phase::Canary;
     Phase::ALL.into_iter().rev().filter(between).collect()
 }
+
+#[cfg(test)]
+#[path = "migration_tests.rs"]
+mod tests;

@@ -29,6 +29,9 @@
 //!   the client. When it has run out it closes its connections to legacy, and joins. A join (and each renewal)
 //!   carries the side of every unit ([`recovery::gate_side`], with [`migration::Migrations::held`]): a lost
 //!   `Release` heals there. A join is told to the control with `safe_at` from [`lease::Leases::join`].
+//! - **Ahead of the feed.** Bytes that dual-write delivered and a new legacy leader does not have stay as a
+//!   provisional tail, and no handover verifies over one. A feed that finds legacy's end (asked for after the
+//!   kernel's) below the kernel's drops that tail.
 //! - **A start** opens the ledger, compares each unit with the kernel ([`recovery::contradiction`]), restores
 //!   the control, sets its gates by `gate_side`, and executes what the control orders. Leases of the earlier run
 //!   are waited for.

@@ -1,0 +1,240 @@
+//! Commands, gates, steps and restarts, with an executor that does everything at once.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::wildcard_enum_match_arm,
+    reason = "tests"
+)]
+
+use super::*;
+use crate::handover::action::{Facts, Whose};
+use crate::handover::gate::Lag;
+use crate::ledger::{Digest, Ledger, MemoryStore};
+
+struct Desk {
+    control: Migrations,
+    ledger: Ledger<MemoryStore>,
+    leases: Leases,
+    applied: Vec<(Phase, usize)>,
+    now: u64,
+    /// The source is not equal to the target.
+    unequal: bool,
+}
+
+fn units() -> Vec<(UnitId, UnitKind)> {
+    let log = |n: u32| (UnitId::new(&format!("events/orders/{n}")), UnitKind::Log);
+    vec![log(0), log(1), log(2), (UnitId::new("events/group/billing"), UnitKind::Group)]
+}
+
+fn good() -> Situation {
+    Situation {
+        lag: units().into_iter().map(|(unit, _)| (unit, Lag::default())).collect(),
+        authorizer_missing_here: Some(false),
+        accept_single_copy: true,
+        legacy_replicas: 3,
+        ..Situation::default()
+    }
+}
+
+fn limits() -> ControlLimits {
+    let handover = HandoverLimits { units_max: 2, ..HandoverLimits::default() };
+    ControlLimits { handover, ..ControlLimits::default() }
+}
+
+impl Desk {
+    fn open(store: MemoryStore) -> Self {
+        let ledger = Ledger::open(store).unwrap();
+        let now = Now::new(Duration::ZERO, 0);
+        let spec = MigrationSpec { name: "orders".to_owned(), cluster: "events".to_owned() };
+        let control = Migrations::restore(now, ledger.book(), vec![spec], limits(), &[ForwarderId(0)]);
+        let mut leases = Leases::after_start(now, Duration::from_secs(1), Duration::from_secs(1));
+        leases.join(now, ForwarderId(0));
+        let mut desk = Self { control, ledger, leases, applied: vec![], now: 0, unequal: false };
+        desk.run(1);
+        desk.control.handle_discovered(now, desk.ledger.book(), "orders", &units());
+        desk.control.handle_situation(now, desk.ledger.book(), "orders", good());
+        desk.run(1);
+        desk
+    }
+
+    fn now(&self) -> Now {
+        Now::new(Duration::from_millis(self.now), 0)
+    }
+
+    /// Executes orders, for so many milliseconds.
+    fn run(&mut self, millis: u64) {
+        for _ in 0..millis {
+            self.now += 1;
+            let now = self.now();
+            self.control.handle_timeout(now, self.ledger.book(), Some(&self.leases));
+            while let Some(order) = self.control.poll_order() {
+                self.execute(order);
+            }
+        }
+    }
+
+    fn execute(&mut self, order: Order) {
+        let now = self.now();
+        match order {
+            Order::Record { id, by, whats } => {
+                let outcome =
+                    self.ledger.append(0, &by, whats).map(|_| ()).map_err(|error| error.to_string());
+                self.control.handle_done(now, self.ledger.book(), id, outcome);
+            }
+            Order::Apply { id, phase, units } => {
+                self.applied.push((phase, units.len()));
+                self.control.handle_done(now, self.ledger.book(), id, Ok(()));
+            }
+            Order::Handover { handover, by, ticket, action } => {
+                let completion = self.act(&by, action);
+                self.control.handle_completion(now, handover, ticket, completion);
+            }
+        }
+    }
+
+    fn act(&mut self, by: &Decider, action: Action) -> Completion {
+        match action {
+            Action::Record(whats) => {
+                self.ledger.append(0, by, whats).unwrap();
+                Completion::Done
+            }
+            Action::Ask { whose, units, .. } => {
+                let differs = self.unequal && whose == Whose::Target;
+                let chain = Some(Digest(u64::from(differs)));
+                let facts = Facts { end: 5, settled: 5, chain, ..Facts::default() };
+                Completion::Facts(units.into_iter().map(|unit| (unit, facts.clone())).collect())
+            }
+            Action::Fence { .. } | Action::Count { .. } => Completion::OnTheWay(0),
+            _ => Completion::Done,
+        }
+    }
+
+    fn advance(&mut self, to: Option<Phase>, force: bool) -> Result<Accepted, Refused> {
+        let command = Command::Advance { migration: "orders".to_owned(), to, force, by: "ada".to_owned() };
+        self.control.handle_command(self.now(), self.ledger.book(), command)
+    }
+
+    fn rollback(&mut self, to: Option<Phase>) -> Result<Accepted, Refused> {
+        let command = Command::Rollback { migration: "orders".to_owned(), to, by: "ada".to_owned() };
+        self.control.handle_command(self.now(), self.ledger.book(), command)
+    }
+
+    fn phase(&self) -> Phase {
+        phase_of(self.ledger.book(), "orders")
+    }
+}
+
+#[test]
+fn forward_to_cutover_passes_every_step_and_moves_partitions_before_groups() {
+    let mut desk = Desk::open(MemoryStore::default());
+    let accepted = desk.advance(Some(Phase::Cutover), false).unwrap();
+    assert_eq!(accepted.steps, [Phase::Mirror, Phase::DualWrite, Phase::Cutover]);
+    assert!(accepted.notes[0].contains("canary"));
+    desk.run(4_000);
+    assert_eq!(desk.phase(), Phase::Cutover);
+    let batches: Vec<Vec<String>> = desk
+        .ledger
+        .entries()
+        .unwrap()
+        .into_iter()
+        .filter_map(|entry| match entry.what {
+            What::Committed { units, .. } => {
+                Some(units.iter().map(|unit| unit.evidence.unit.to_string()).collect())
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        batches,
+        [vec!["events/orders/0", "events/orders/1"], vec!["events/orders/2"], vec!["events/group/billing"]]
+    );
+    let status = desk.control.status(desk.now(), desk.ledger.book());
+    assert_eq!((status[0].phase, status[0].wanted), (Phase::Cutover, None));
+    assert_eq!(desk.rollback(None), Err(Refused::RollbackFromCutoverNotBuilt));
+    assert_eq!(
+        desk.advance(Some(Phase::Mirror), false),
+        Err(Refused::NotForward { from: Phase::Cutover, to: Phase::Mirror })
+    );
+    desk.advance(None, false).unwrap();
+    desk.run(100);
+    assert_eq!(desk.phase(), Phase::Retired);
+    assert_eq!(desk.advance(None, false), Err(Refused::Retired));
+    assert_eq!(desk.rollback(None), Err(Refused::Retired));
+}
+
+#[test]
+fn a_red_gate_refuses_and_force_is_written_down() {
+    let mut desk = Desk::open(MemoryStore::default());
+    let red = Situation { kernel_trouble: Some("stopped".to_owned()), ..good() };
+    desk.control.handle_situation(desk.now(), desk.ledger.book(), "orders", red);
+    let Err(Refused::GateRed(report)) = desk.advance(None, false) else { panic!() };
+    assert!(report.missing()[0].starts_with("kernel-health: stopped"));
+    desk.advance(None, true).unwrap();
+    desk.run(50);
+    assert_eq!(desk.phase(), Phase::Mirror);
+    let forced = |what: &What| matches!(what, What::Forced { missing, .. } if missing.len() == 1);
+    let entries = desk.ledger.entries().unwrap();
+    let entry = entries.iter().find(|entry| forced(&entry.what)).unwrap();
+    assert_eq!(entry.by, Decider::Operator("ada".to_owned()));
+}
+
+#[test]
+fn back_from_dual_write_goes_through_mirror_to_observe() {
+    let mut desk = Desk::open(MemoryStore::default());
+    assert_eq!(desk.rollback(None), Err(Refused::NotBack { from: Phase::Observe, to: Phase::Observe }));
+    assert_eq!(desk.advance(Some(Phase::Canary), false), Err(Refused::CanaryNotBuilt));
+    desk.advance(Some(Phase::DualWrite), false).unwrap();
+    desk.run(100);
+    assert_eq!(desk.phase(), Phase::DualWrite);
+    desk.applied.clear();
+    desk.rollback(None).unwrap();
+    desk.run(100);
+    assert_eq!(desk.phase(), Phase::Observe);
+    assert_eq!(desk.applied, [(Phase::Mirror, 4), (Phase::Observe, 4)]);
+}
+
+#[test]
+fn an_advance_that_cannot_succeed_ends_with_its_reason_and_leaves_legacy_primary() {
+    let mut desk = Desk::open(MemoryStore::default());
+    desk.unequal = true;
+    desk.advance(Some(Phase::Cutover), false).unwrap();
+    desk.run(15_000);
+    assert_eq!(desk.phase(), Phase::DualWrite);
+    let status = desk.control.status(desk.now(), desk.ledger.book());
+    assert_eq!(status[0].wanted, None);
+    assert!(status[0].last.as_ref().unwrap().contains("differ"), "{:?}", status[0].last);
+    assert_eq!(desk.ledger.book().migrations()["orders"].intent, None);
+}
+
+#[test]
+fn an_intent_goes_on_after_a_restart_and_phases_are_applied_again() {
+    let mut desk = Desk::open(MemoryStore::default());
+    desk.advance(Some(Phase::Cutover), false).unwrap();
+    // Dual-write is reached at once; leases of the earlier run keep the first handover waiting.
+    desk.run(200);
+    assert_eq!(desk.phase(), Phase::DualWrite);
+    let mut again = Desk::open(desk.ledger.into_store());
+    assert!(again.applied.contains(&(Phase::DualWrite, 4)));
+    again.run(6_000);
+    assert_eq!(again.phase(), Phase::Cutover);
+}
+
+#[test]
+fn a_new_partition_follows_to_dual_write_and_waits_for_the_next_advance() {
+    let mut desk = Desk::open(MemoryStore::default());
+    desk.advance(Some(Phase::Cutover), false).unwrap();
+    desk.run(4_000);
+    let new = UnitId::new("events/orders/3");
+    desk.control.handle_discovered(desk.now(), desk.ledger.book(), "orders", &[(new.clone(), UnitKind::Log)]);
+    desk.run(10);
+    assert_eq!(desk.ledger.book().phase(&new), Phase::DualWrite);
+    assert_eq!(desk.phase(), Phase::DualWrite);
+    let mut situation = good();
+    situation.lag.insert(new.clone(), Lag::default());
+    desk.control.handle_situation(desk.now(), desk.ledger.book(), "orders", situation);
+    desk.advance(None, false).unwrap();
+    desk.run(1_000);
+    assert_eq!((desk.phase(), desk.ledger.book().owner(&new).side), (Phase::Cutover, Primary::Kernel));
+}
