@@ -287,7 +287,13 @@ fn appended(commit: &Commit) -> impl Iterator<Item = (Offset, kernel_model::LogE
     })
 }
 
-fn check_batches(commit: &Commit) -> Result<usize, KernelError> {
+/// Refuses what could not be read back; returns the bytes of the batches.
+fn check_commit(commit: &Commit) -> Result<usize, KernelError> {
+    let pushes = |op: &Op| matches!(op, Op::OutboxPush { .. });
+    let nested = |op: &Op| matches!(op, Op::OutboxPush { commit, .. } if commit.ops.iter().any(pushes));
+    if commit.ops.iter().any(nested) {
+        return Err(KernelError::Invalid("an outbox entry that pushes another"));
+    }
     let mut bytes = 0_usize;
     for (_, _, batch) in appended(commit) {
         let header =
@@ -303,7 +309,7 @@ fn check_batches(commit: &Commit) -> Result<usize, KernelError> {
 impl ShardStore for LocalStore {
     fn submit(&mut self, commit: &Commit) -> Result<Seq, KernelError> {
         self.ready()?;
-        let batch_bytes = check_batches(commit)?;
+        let batch_bytes = check_commit(commit)?;
         self.scratch.clear();
         codec::encode(commit, &mut self.scratch);
         let length = padded(ENTRY_HEADER + self.scratch.len() + batch_bytes);

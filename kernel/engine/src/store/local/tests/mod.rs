@@ -2,6 +2,7 @@
 #![allow(clippy::indexing_slicing, reason = "tests know their own lengths")]
 #![allow(clippy::cast_possible_truncation, reason = "tests know their own numbers")]
 
+mod codec;
 mod damage;
 mod files;
 mod full;
