@@ -17,6 +17,8 @@
 mod append;
 #[path = "engine/bench.rs"]
 mod bench;
+#[path = "engine/bounds.rs"]
+mod bounds;
 #[path = "engine/coordinators.rs"]
 mod coordinators;
 #[path = "engine/crash.rs"]

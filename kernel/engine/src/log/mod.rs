@@ -16,6 +16,8 @@ pub(crate) mod mirror;
 pub(crate) mod parked;
 pub(crate) mod producers;
 pub(crate) mod spans;
+#[cfg(test)]
+mod tests;
 pub(crate) mod transactions;
 
 use std::collections::VecDeque;

@@ -62,9 +62,9 @@ impl Shard {
 
     /// Takes the requests whose hole has closed.
     fn unpark(&mut self, id: LogId) {
-        while let Some(end) = self.state.logs.get(&id).map(|log| log.end)
-            && let Some(request) = self.parked.take_ready(id, end)
-        {
+        for _ in 0..self.limits.parked_batches_max {
+            let Some(end) = self.state.logs.get(&id).map(|log| log.end) else { return };
+            let Some(request) = self.parked.take_ready(id, end) else { return };
             let key = request.key;
             if let Err(error) = self.bring_ahead(id, request) {
                 self.refuse(key, error);

@@ -19,6 +19,10 @@ impl Held {
         Self(Arc::new(Mutex::new(store)))
     }
 
+    pub fn crash(&self) {
+        self.0.lock().crash();
+    }
+
     pub fn settle(&self, seq: Seq) {
         self.0.lock().settle(seq);
     }

@@ -172,6 +172,25 @@ fn leadership_needs_an_epoch_and_no_provisional_tail() {
     assert_eq!(desk.append(idempotent(5, 0, 2, 1)).unwrap().base_offset, Offset(2));
 }
 
+#[test]
+fn a_log_goes_back_to_being_mirrored_with_all_it_wrote() {
+    let mut desk = Desk::new();
+    desk.create(LOG, LogKind::Led, 0);
+    desk.append(plain(0, 2, "a")).unwrap();
+    let config = LogConfig { kind: LogKind::Mirrored, ..LogConfig::default() };
+    desk.commit(vec![Op::LogConfigure { log: LOG, config, epoch: Some(LogEpoch(3)) }]).unwrap();
+    assert_eq!(desk.append(plain(0, 1, "b")).unwrap_err(), KernelError::Mirrored);
+    // The source was given the same bytes; what it adds follows.
+    let next = batch(
+        BatchSpec { base_offset: Offset(2), leader_epoch: LogEpoch(4), ..BatchSpec::default() },
+        1,
+        "c",
+    );
+    assert_eq!(ends(desk.ask(feed(0, vec![plain(0, 2, "a"), next], 3))), (3, 3, 0));
+    let differs = desk.ask(feed(0, vec![plain(0, 2, "z")], 3));
+    assert_eq!(differs.unwrap_err(), KernelError::MirrorConflict { at: Offset(0) });
+}
+
 fn transactional(base: u64, producer_id: i64, base_sequence: i32, count: usize) -> VerifiedBatch {
     let base_offset = Offset(base);
     let spec = BatchSpec {
