@@ -1,6 +1,6 @@
 //! The files of one shard: the seam at which tests inject faults, and the fence between owners.
 //!
-//! Every change goes through [`FencedDisk`]: it holds the shard's lock shared while it writes and compares the
+//! Every change goes through `FencedDisk`: it holds the shard's lock shared while it writes and compares the
 //! owner epoch first, so that after a newer owner's [`Disk::claim`] (which takes the lock alone) not one byte
 //! of an older owner reaches the files, whichever process it lives in.
 

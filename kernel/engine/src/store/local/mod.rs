@@ -11,7 +11,7 @@
 //! `submit` encodes a commit into a buffer; the flusher writes what has gathered and syncs once for all of it;
 //! batches are read back from memory while recent, else from the segments, each checked as it is read. A
 //! checkpoint is never on the way of an acknowledgement; after one, segments in which nothing lives are
-//! deleted, and sparse ones are rewritten ([`rewrite`]).
+//! deleted, and sparse ones are rewritten.
 //!
 //! Disk space of the log, its preallocated spare and reserve included: at most twice the live bytes and four
 //! segments, once `maintain` reports nothing more to do.
