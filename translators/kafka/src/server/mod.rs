@@ -195,6 +195,7 @@ impl Server {
             Finished::Frame(parts) => self.done.push_back((ticket, Some(parts))),
             Finished::Silent => self.done.push_back((ticket, None)),
             Finished::Close(why) => {
+                self.done.push_back((ticket, None));
                 self.violation.get_or_insert_with(|| Violation::Protocol(why.to_owned()));
             }
         }
@@ -212,7 +213,7 @@ impl Server {
     }
 
     /// Why the connection has to be closed, once: a request could be answered in no other way (a refused
-    /// produce with acks 0).
+    /// produce with acks 0). Requests before it are still owed their answers.
     pub fn poll_violation(&mut self) -> Option<Violation> {
         self.violation.take()
     }

@@ -107,8 +107,7 @@ impl KafkaSession {
             }
         }
         if let Some(violation) = self.server.poll_violation() {
-            // The refused request has no response: what came before it is still answered.
-            self.in_flight.clear();
+            // What came before the refused request is still answered.
             self.closing.get_or_insert(violation);
         }
     }

@@ -169,8 +169,11 @@ fn acks_0_gets_no_response_and_a_refusal_closes_the_connection() {
     node.turn(&mut [&mut client]);
     assert!(client.output.is_empty());
     assert_eq!(client.produce(&mut node, "t", records.clone()).base_offset, 1);
+    let before = client.write(9, &produce_request(&node, 9, 1, "t", 0, records.clone()));
     client.write(9, &produce_request(&node, 9, 0, "u", 0, records));
     node.turn(&mut [&mut client]);
+    let answered = client.read::<ProduceRequest>(9).map(|(correlation, _)| correlation);
+    assert_eq!(answered, Some(before), "what came before is still answered");
     assert!(client.output.is_empty());
     assert!(matches!(client.ended, Some(Violation::Protocol(_))), "{:?}", client.ended);
 }
