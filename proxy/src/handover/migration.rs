@@ -18,14 +18,16 @@ use std::time::Duration;
 use kernel_model::Now;
 use session::UnitId;
 
-use super::action::{Action, Completion, ForwarderId, PlannedUnit, Ticket, UnitKind};
+use super::action::{Action, Completion, ForwarderId, Ticket, UnitKind};
 use super::command::{Accepted, Command, Refused};
-use super::gate::{self, GateLimits, GateReport, Situation};
+use super::gate::{GateLimits, Situation};
 use super::lease::Leases;
 use super::limits::HandoverLimits;
 use super::machine::{Handover, Outcome, Plan};
 use super::phase::Phase;
 use super::recovery;
+pub use super::work::phase_of;
+use super::work::{Doing, Work, back_path, forward_path, furthest_phase, units_of};
 use crate::ledger::{Book, Decider, HandoverId, Primary, What};
 
 /// A configured migration.
@@ -101,51 +103,6 @@ pub enum Order {
         /// The action.
         action: Action,
     },
-}
-
-/// What a migration is doing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Doing {
-    Idle,
-    /// The gate before the path's first phase is red.
-    WaitGate {
-        until: Duration,
-        next_look: Duration,
-    },
-    /// Intent and gate are being written.
-    RecordStep(OrderId),
-    /// The phase is being applied.
-    Apply {
-        order: Option<OrderId>,
-        again_at: Option<Duration>,
-    },
-    /// The reached phase is being written.
-    RecordReached(OrderId),
-    /// A handover runs.
-    Handover(HandoverId),
-    /// An aborted handover is tried again later.
-    Retry {
-        at: Duration,
-    },
-    /// The end of an intent is being written.
-    RecordDropped(OrderId),
-}
-
-/// One migration at work.
-#[derive(Debug)]
-pub(super) struct Work {
-    pub(super) spec: MigrationSpec,
-    pub(super) kinds: BTreeMap<UnitId, UnitKind>,
-    pub(super) situation: Option<Situation>,
-    pub(super) doing: Doing,
-    pub(super) path: VecDeque<Phase>,
-    backward: bool,
-    force: bool,
-    by: Decider,
-    intent_recorded: bool,
-    attempts: u32,
-    pub(super) last_gate: Option<GateReport>,
-    pub(super) last_end: Option<String>,
 }
 
 /// The control of all migrations of one process.
@@ -688,97 +645,6 @@ impl Migrations {
             }
         }
     }
-}
-
-impl Work {
-    fn idle(&self) -> Result<(), Refused> {
-        if self.doing == Doing::Idle { Ok(()) } else { Err(Refused::Busy(self.path.back().copied())) }
-    }
-
-    /// An advance that only waits can be given up for a rollback.
-    fn interruptible(&self) -> Result<(), Refused> {
-        match self.doing {
-            Doing::WaitGate { .. } | Doing::Retry { .. } => Ok(()),
-            Doing::Idle
-            | Doing::RecordStep(_)
-            | Doing::Apply { .. }
-            | Doing::RecordReached(_)
-            | Doing::Handover(_)
-            | Doing::RecordDropped(_) => self.idle(),
-        }
-    }
-
-    fn begin(&mut self, path: VecDeque<Phase>, backward: bool, force: bool, by: Decider) {
-        self.path = path;
-        self.backward = backward;
-        self.force = force;
-        self.by = by;
-        self.intent_recorded = false;
-        self.attempts = 0;
-    }
-
-    fn awaits(&self, id: OrderId) -> bool {
-        match self.doing {
-            Doing::RecordStep(order) | Doing::RecordReached(order) | Doing::RecordDropped(order) => {
-                order == id
-            }
-            Doing::Apply { order, .. } => order == Some(id),
-            Doing::Idle | Doing::WaitGate { .. } | Doing::Handover(_) | Doing::Retry { .. } => false,
-        }
-    }
-
-    fn ask_gate(&mut self, phase: Phase, limits: GateLimits) -> GateReport {
-        let units: Vec<UnitId> = self.kinds.keys().cloned().collect();
-        // Nothing known yet: every requirement that needs facts is red.
-        let unknown = Situation::default();
-        let report = gate::check(phase, &units, self.situation.as_ref().unwrap_or(&unknown), limits);
-        self.last_gate = Some(report.clone());
-        report
-    }
-
-    /// The next units to move: logs before groups, at most `units_max`, in order of name.
-    fn batch(&self, book: &Book, units_max: usize) -> Result<Vec<PlannedUnit>, String> {
-        let mut left: Vec<PlannedUnit> = Vec::new();
-        for unit in units_of(book, &self.spec.name) {
-            if book.phase(&unit) >= Phase::Cutover {
-                continue;
-            }
-            if let Some(reason) = book.stopped(&unit) {
-                return Err(format!("{unit} is stopped: {reason}"));
-            }
-            let kind =
-                *self.kinds.get(&unit).ok_or_else(|| format!("{unit} is not found on legacy any more"))?;
-            let epoch = book.owner(&unit).epoch;
-            left.push(PlannedUnit { unit, kind, epoch });
-        }
-        let first = left.iter().map(|unit| unit.kind).min();
-        left.retain(|unit| Some(unit.kind) == first);
-        left.truncate(units_max);
-        Ok(left)
-    }
-}
-
-fn units_of(book: &Book, name: &str) -> Vec<UnitId> {
-    book.migrations().get(name).map(|recorded| recorded.units.iter().cloned().collect()).unwrap_or_default()
-}
-
-/// A migration's phase: the lowest of its units.
-#[must_use]
-pub fn phase_of(book: &Book, name: &str) -> Phase {
-    units_of(book, name).iter().map(|unit| book.phase(unit)).min().unwrap_or(Phase::Observe)
-}
-
-fn furthest_phase(book: &Book, name: &str) -> Phase {
-    units_of(book, name).iter().map(|unit| book.phase(unit)).max().unwrap_or(Phase::Observe)
-}
-
-fn forward_path(from: Phase, to: Phase) -> VecDeque<Phase> {
-    std::iter::successors(from.next(), |phase| phase.next()).take_while(|phase| *phase <= to).collect()
-}
-
-fn back_path(from: Phase, to: Phase) -> VecDeque<Phase> {
-    let between = |phase: &Phase| *phase >= to && *phase < from && *phase != Phase::Canary;
-    Phase::ALL.into_iter().rev().filter(between).collect()
 }
 
 #[cfg(test)]

@@ -50,3 +50,4 @@ pub mod migration;
 pub mod phase;
 pub mod recovery;
 pub mod status;
+mod work;

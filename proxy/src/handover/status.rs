@@ -6,8 +6,9 @@ use session::UnitId;
 
 use super::action::UnitKind;
 use super::gate::{GateReport, Lag};
-use super::migration::{Doing, Migrations, Work, phase_of};
+use super::migration::Migrations;
 use super::phase::Phase;
+use super::work::{Doing, Work, phase_of};
 use crate::ledger::{Book, HandoverId, Primary, Step};
 
 /// One migration.

@@ -1,0 +1,149 @@
+//! One migration at work: what it is doing, and which units it moves next.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use session::UnitId;
+
+use super::action::{PlannedUnit, UnitKind};
+use super::command::Refused;
+use super::gate::{self, GateLimits, GateReport, Situation};
+use super::migration::{MigrationSpec, OrderId};
+use super::phase::Phase;
+use crate::ledger::{Book, Decider, HandoverId};
+
+/// What a migration is doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Doing {
+    Idle,
+    /// The gate before the path's first phase is red.
+    WaitGate {
+        until: Duration,
+        next_look: Duration,
+    },
+    /// Intent and gate are being written.
+    RecordStep(OrderId),
+    /// The phase is being applied.
+    Apply {
+        order: Option<OrderId>,
+        again_at: Option<Duration>,
+    },
+    /// The reached phase is being written.
+    RecordReached(OrderId),
+    /// A handover runs.
+    Handover(HandoverId),
+    /// An aborted handover is tried again later.
+    Retry {
+        at: Duration,
+    },
+    /// The end of an intent is being written.
+    RecordDropped(OrderId),
+}
+
+/// One migration at work.
+#[derive(Debug)]
+pub(super) struct Work {
+    pub(super) spec: MigrationSpec,
+    pub(super) kinds: BTreeMap<UnitId, UnitKind>,
+    pub(super) situation: Option<Situation>,
+    pub(super) doing: Doing,
+    pub(super) path: VecDeque<Phase>,
+    pub(super) backward: bool,
+    pub(super) force: bool,
+    pub(super) by: Decider,
+    pub(super) intent_recorded: bool,
+    pub(super) attempts: u32,
+    pub(super) last_gate: Option<GateReport>,
+    pub(super) last_end: Option<String>,
+}
+
+impl Work {
+    pub(super) fn idle(&self) -> Result<(), Refused> {
+        if self.doing == Doing::Idle { Ok(()) } else { Err(Refused::Busy(self.path.back().copied())) }
+    }
+
+    /// An advance that only waits can be given up for a rollback.
+    pub(super) fn interruptible(&self) -> Result<(), Refused> {
+        match self.doing {
+            Doing::WaitGate { .. } | Doing::Retry { .. } => Ok(()),
+            Doing::Idle
+            | Doing::RecordStep(_)
+            | Doing::Apply { .. }
+            | Doing::RecordReached(_)
+            | Doing::Handover(_)
+            | Doing::RecordDropped(_) => self.idle(),
+        }
+    }
+
+    pub(super) fn begin(&mut self, path: VecDeque<Phase>, backward: bool, force: bool, by: Decider) {
+        self.path = path;
+        self.backward = backward;
+        self.force = force;
+        self.by = by;
+        self.intent_recorded = false;
+        self.attempts = 0;
+    }
+
+    pub(super) fn awaits(&self, id: OrderId) -> bool {
+        match self.doing {
+            Doing::RecordStep(order) | Doing::RecordReached(order) | Doing::RecordDropped(order) => {
+                order == id
+            }
+            Doing::Apply { order, .. } => order == Some(id),
+            Doing::Idle | Doing::WaitGate { .. } | Doing::Handover(_) | Doing::Retry { .. } => false,
+        }
+    }
+
+    pub(super) fn ask_gate(&mut self, phase: Phase, limits: GateLimits) -> GateReport {
+        let units: Vec<UnitId> = self.kinds.keys().cloned().collect();
+        // Nothing known yet: every requirement that needs facts is red.
+        let unknown = Situation::default();
+        let report = gate::check(phase, &units, self.situation.as_ref().unwrap_or(&unknown), limits);
+        self.last_gate = Some(report.clone());
+        report
+    }
+
+    /// The next units to move: logs before groups, at most `units_max`, in order of name.
+    pub(super) fn batch(&self, book: &Book, units_max: usize) -> Result<Vec<PlannedUnit>, String> {
+        let mut left: Vec<PlannedUnit> = Vec::new();
+        for unit in units_of(book, &self.spec.name) {
+            if book.phase(&unit) >= Phase::Cutover {
+                continue;
+            }
+            if let Some(reason) = book.stopped(&unit) {
+                return Err(format!("{unit} is stopped: {reason}"));
+            }
+            let kind =
+                *self.kinds.get(&unit).ok_or_else(|| format!("{unit} is not found on legacy any more"))?;
+            let epoch = book.owner(&unit).epoch;
+            left.push(PlannedUnit { unit, kind, epoch });
+        }
+        let first = left.iter().map(|unit| unit.kind).min();
+        left.retain(|unit| Some(unit.kind) == first);
+        left.truncate(units_max);
+        Ok(left)
+    }
+}
+
+pub(super) fn units_of(book: &Book, name: &str) -> Vec<UnitId> {
+    book.migrations().get(name).map(|recorded| recorded.units.iter().cloned().collect()).unwrap_or_default()
+}
+
+/// A migration's phase: the lowest of its units.
+#[must_use]
+pub fn phase_of(book: &Book, name: &str) -> Phase {
+    units_of(book, name).iter().map(|unit| book.phase(unit)).min().unwrap_or(Phase::Observe)
+}
+
+pub(super) fn furthest_phase(book: &Book, name: &str) -> Phase {
+    units_of(book, name).iter().map(|unit| book.phase(unit)).max().unwrap_or(Phase::Observe)
+}
+
+pub(super) fn forward_path(from: Phase, to: Phase) -> VecDeque<Phase> {
+    std::iter::successors(from.next(), |phase| phase.next()).take_while(|phase| *phase <= to).collect()
+}
+
+pub(super) fn back_path(from: Phase, to: Phase) -> VecDeque<Phase> {
+    let between = |phase: &Phase| *phase >= to && *phase < from && *phase != Phase::Canary;
+    Phase::ALL.into_iter().rev().filter(between).collect()
+}
