@@ -117,6 +117,8 @@ pub struct Token(pub u64);
 pub enum Order {
     /// Begin or stop to mirror topics and groups (phase `observe` reads metadata only).
     Mirror(bool),
+    /// Contact legacy no more (phase `retired`). Nothing undoes it but a new feed.
+    Stop,
     /// What `FeedConfig::mirrored` answers has changed.
     Reconsider,
     /// Change what a partition is read for.
@@ -305,6 +307,7 @@ pub struct Feed {
     config: FeedConfig,
     catalog: CatalogHandle,
     mirroring: bool,
+    stopped: bool,
     connections: BTreeMap<LinkId, Connection>,
     resting: BTreeMap<LinkId, Duration>,
     bootstrap_turn: usize,
@@ -338,6 +341,7 @@ impl Feed {
             config,
             catalog,
             mirroring: false,
+            stopped: false,
             connections: BTreeMap::new(),
             resting: BTreeMap::new(),
             bootstrap_turn: 0,
@@ -369,6 +373,7 @@ impl Feed {
         match order {
             Order::Mirror(on) => self.mirroring = on,
             Order::Reconsider => self.reconsider(),
+            Order::Stop => self.stop(now),
             Order::SetMode { topic, partition, mode } => {
                 let key = (topic, partition);
                 if let Some(follower) = self.followers.get_mut(&key) {
@@ -610,6 +615,9 @@ impl Feed {
 
     /// Starts whatever can be started.
     fn advance(&mut self, now: Now) {
+        if self.stopped {
+            return;
+        }
         self.open_links(now);
         self.ask_metadata(now);
         if self.mirroring {
@@ -641,6 +649,17 @@ impl Feed {
             let link = Link::new(self.config.credentials.clone());
             self.connections.insert(id, Connection { link, fetching: false });
             self.actions.push_back((id, LinkAction::Connect(address)));
+        }
+    }
+
+    fn stop(&mut self, now: Now) {
+        self.stopped = true;
+        self.mirroring = false;
+        self.followers.clear();
+        self.setups.clear();
+        for id in self.connections.keys().copied().collect::<Vec<_>>() {
+            self.actions.push_back((id, LinkAction::Close));
+            self.drop_link(now, id);
         }
     }
 
@@ -701,6 +720,9 @@ impl Feed {
     /// When `handle_timeout` is next due.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Duration> {
+        if self.stopped {
+            return None;
+        }
         let links = self.connections.values().filter_map(|connection| connection.link.deadline()).min();
         let located = self.followers.values().filter_map(Follower::retry_at).min();
         let metadata = (!self.metadata_asked).then_some(self.metadata_due);

@@ -365,7 +365,7 @@ impl Runner {
         self.finish_job(job);
     }
 
-    fn next_number(&mut self) -> u64 {
+    pub(super) fn next_number(&mut self) -> u64 {
         self.next += 1;
         self.next
     }

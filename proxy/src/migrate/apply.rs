@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use kernel_model::Now;
-use session::UnitId;
+use session::{Request, RequestId, UnitId};
 use shadow::Order as FeedOrder;
+use translator_kafka::coordinator::message::CatalogMessage;
+use translator_kafka::placement::{CATALOG, CATALOG_SHARD};
 
 use super::runner::Runner;
 use super::units::{self, UnitName};
@@ -46,9 +48,6 @@ impl Runner {
             }
         }
         self.apply_scopes();
-        if phase == Phase::Retired {
-            self.retire_clusters();
-        }
         Ok(())
     }
 
@@ -63,6 +62,12 @@ impl Runner {
             }
         };
         known.unit.set_dual_write(dual);
+    }
+
+    /// What follows from units that have reached `retired`.
+    pub(super) fn look_at_retired(&mut self) {
+        self.retire_clusters();
+        self.adopt_retired();
     }
 
     /// The kernel did not hold a batch in time: the unit is only mirrored for a while, and the ledger says so.
@@ -121,19 +126,50 @@ impl Runner {
 
     /// A cluster all of whose migrations are retired is contacted no more: the kernel answers everything.
     fn retire_clusters(&mut self) {
+        let now = self.setup.clock.now();
+        let kernel_id = self.setup.config.kernel.client_node_id();
         let book = self.ledger.book();
         for cluster in &mut self.clusters {
-            let retired = |name: &str| {
-                let units = book.migrations().get(name).map(|each| each.units.iter());
-                let mut units = units.into_iter().flatten();
-                units.all(|unit| {
-                    cluster.units.contains_key(unit)
-                        && cluster.units.get(unit).is_some_and(|k| k.unit.is_moved())
-                })
+            let retired = |migration: &config::Migration| {
+                let units = cluster.units.iter().filter(|(_, known)| known.migration == migration.name);
+                let mut phases = units.map(|(unit, _)| book.phase(unit)).peekable();
+                phases.peek().is_some() && phases.all(|phase| phase == Phase::Retired)
             };
-            if cluster.migrations.iter().all(|migration| retired(&migration.name)) {
-                cluster.shared.routes.retire();
+            if cluster.shared.routes.is_retired() || !cluster.migrations.iter().all(retired) {
+                continue;
             }
+            tracing::info!(cluster = cluster.config.name, "retired: legacy is no longer contacted");
+            let mut view = (*cluster.shared.view.load_full()).clone();
+            view.nodes.retain(|node| node.id == kernel_id);
+            cluster.shared.view.store(std::sync::Arc::new(view));
+            cluster.shared.routes.retire();
+            cluster.feed.order(now, FeedOrder::Stop);
+        }
+    }
+
+    /// Topics whose units are all retired become the kernel's own. Looked at again until it is done.
+    fn adopt_retired(&mut self) {
+        let book = self.ledger.book();
+        let catalog = self.setup.catalog.load();
+        let mut adopt = Vec::new();
+        for topic in catalog.topics().filter(|topic| topic.legacy_created) {
+            let mut units = self.clusters.iter().flat_map(|cluster| &cluster.units).filter(|(_, known)| {
+                matches!(&known.name, UnitName::Partition { topic: of, .. } if **of == *topic.name)
+            });
+            let mut any = false;
+            let all = units.all(|(unit, _)| {
+                any = true;
+                book.phase(unit) == Phase::Retired
+            });
+            if any && all {
+                adopt.push(topic.name.to_string());
+            }
+        }
+        for topic in adopt {
+            let message = CatalogMessage::Adopt { topic }.to_bytes();
+            let request = kernel_model::Request::Coordinate { kind: CATALOG, message };
+            let id = RequestId(self.next_number());
+            self.ask_shard(id, Request::Kernel { shard: CATALOG_SHARD, request });
         }
     }
 }

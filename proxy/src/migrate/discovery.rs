@@ -318,7 +318,7 @@ impl Runner {
         let kernel =
             BTreeMap::from([(kernel_id, endpoint(&cluster.config, cluster.config.kernel_listen.port()))]);
         let table = NodeTable { legacy, kernel };
-        if *cluster.shared.nodes.table() != table {
+        if !cluster.shared.routes.is_retired() && *cluster.shared.nodes.table() != table {
             let id = cluster.view.as_ref().map(|view| view.cluster_id.clone()).unwrap_or_default();
             cluster.shared.view.store(Arc::new(served_view(kernel_id, &table, &id)));
             cluster.shared.nodes.publish(table);

@@ -243,6 +243,7 @@ impl Runner {
         self.migrations.handle_joined(now, FORWARDER, safe_at);
         self.renew_lease(now);
         self.restore_units();
+        self.look_at_retired();
         self.open_kernel_listeners().await;
     }
 
@@ -270,6 +271,7 @@ impl Runner {
             self.tick_due = now.deadline(TICK);
             self.look_at_situations(now);
             self.try_dual_write_again(now);
+            self.look_at_retired();
             self.listen_to_brokers().await;
         }
         let leases = Some(&self.leases).filter(|leases| leases.not_before() <= now.elapsed);

@@ -95,6 +95,9 @@ impl GatewaySession {
         }
         self.admit(request.api)?;
         if self.shared.routes.is_retired() || self.legacy_gone {
+            if !self.upstream.owes() {
+                self.upstream.close();
+            }
             return self.serve(now, &request);
         }
         match self.role {

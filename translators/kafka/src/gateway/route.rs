@@ -2,7 +2,7 @@
 //! published by the handover.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -194,6 +194,8 @@ impl<'a> TopicRef<'a> {
 pub struct Routes {
     table: ArcSwap<RouteTable>,
     moves: AtomicU64,
+    /// Units that the kernel serves: asked on every request, so it is counted when it changes.
+    moved: AtomicUsize,
     retired: AtomicBool,
     lease: Lease,
 }
@@ -205,6 +207,7 @@ impl Routes {
         Self {
             table: ArcSwap::from_pointee(RouteTable::default()),
             moves: AtomicU64::new(0),
+            moved: AtomicUsize::new(0),
             retired: AtomicBool::new(false),
             lease: Lease::new(lease_until),
         }
@@ -219,6 +222,12 @@ impl Routes {
     /// Replaces the table. Units that stay must be the same `Arc`s: sessions count on their gates.
     pub fn publish(&self, table: RouteTable) {
         self.table.store(Arc::new(table));
+        self.count_moved();
+    }
+
+    fn count_moved(&self) {
+        let moved = self.table().units().filter(|unit| unit.is_moved()).count();
+        self.moved.store(moved, Ordering::Release);
     }
 
     /// How many times units changed sides; a session that saw an older number checks again what it holds.
@@ -230,13 +239,14 @@ impl Routes {
     /// Opens a unit's gate to `side` and makes every session look again.
     pub fn release(&self, unit: &Unit, side: Side) {
         unit.gate.release(side);
+        self.count_moved();
         self.moves.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Whether any unit is served by the kernel.
     #[must_use]
     pub fn any_moved(&self) -> bool {
-        self.moves() > 0 && self.table().units().any(|unit| unit.is_moved())
+        self.moved.load(Ordering::Acquire) > 0
     }
 
     /// Whether legacy is no longer contacted.

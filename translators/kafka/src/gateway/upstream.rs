@@ -134,10 +134,16 @@ impl Upstream {
         std::mem::take(&mut self.expected)
     }
 
+    /// Whether an answer is outstanding.
+    pub(super) fn owes(&self) -> bool {
+        !self.expected.is_empty()
+    }
+
     /// Closes the connection from this side.
     pub(super) fn close(&mut self) {
-        if self.state != State::Gone {
-            self.closed();
+        let was_used = matches!(self.state, State::Connecting | State::Open);
+        self.closed();
+        if was_used {
             self.actions.push_back(LegacyAction::Close);
         }
     }
