@@ -419,12 +419,19 @@ impl GatewaySession {
     /// Learns the client's software, and asks legacy in a form that it knows.
     fn greet(&mut self, request: Incoming) -> Result<(Incoming, Asked), Violation> {
         if ApiKey::ApiVersions.spec().versions().contains(&request.version()) {
-            let hello: ApiVersionsRequest = request.decode()?;
+            let mut hello: ApiVersionsRequest = request.decode()?;
             let text = |text: &Str| (!text.is_empty()).then(|| text.as_str().to_owned());
-            let (software, version) =
-                (text(&hello.client_software_name), text(&hello.client_software_version));
+            let (software, version) = (text(&hello.client_software_name), text(&hello.client_software_version));
             self.name_client(request.head.client_id.as_ref(), software, version);
-            return Ok((request, Asked::Plain));
+            if matches!(self.role, Role::Legacy(LegacyNode::Id(_))) || hello.node_id < 0 {
+                return Ok((request, Asked::Plain));
+            }
+            // The client says which node it takes us for (KIP-1242). Whichever broker answers in our place is
+            // another one, and would send the client back to its bootstrap.
+            hello.cluster_id = None;
+            hello.node_id = -1;
+            let whole = encode(&request.head, &hello)?;
+            return Ok((Incoming { whole, ..request }, Asked::Plain));
         }
         // The newest form that we do not know is asked in the oldest, and answered with an error in it.
         let correlation = request.head.correlation_id;
