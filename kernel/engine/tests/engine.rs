@@ -31,6 +31,8 @@ mod held;
 mod hostile;
 #[path = "engine/mirror.rs"]
 mod mirror;
+#[path = "engine/on_disk.rs"]
+mod on_disk;
 #[path = "engine/sim/mod.rs"]
 mod sim;
 #[path = "engine/vocabulary.rs"]
