@@ -1,0 +1,111 @@
+//! The few administrative requests with which the demo prepares its topics.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::create_topics_request::CreatableTopic;
+use kafka_protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
+use kafka_protocol::messages::{CreateTopicsRequest, DeleteRecordsRequest};
+use tokio::time::Instant;
+
+use super::cluster::{BACKOFF, Cluster, topic_name};
+use super::connection::WireError;
+
+/// How long the brokers may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE_MS: i32 = 30_000;
+
+/// What the demo prepares its topics with.
+pub(in crate::demo) struct Preparation {
+    cluster: Cluster,
+    topics: Vec<String>,
+}
+
+impl Preparation {
+    /// Nothing is contacted yet.
+    pub(in crate::demo) fn new(bootstrap: &[String], topics: &[String]) -> Self {
+        let cluster = Cluster::new("demo-preparation", bootstrap.to_vec(), topics.to_vec());
+        Self { cluster, topics: topics.to_vec() }
+    }
+
+    /// Creates the topics, as many copies as brokers up to three; waits until each partition has a leader.
+    pub(in crate::demo) async fn create(&mut self, partitions: i32) -> anyhow::Result<()> {
+        let until = Instant::now() + PATIENCE;
+        while let Err(error) = self.cluster.refresh().await {
+            anyhow::ensure!(Instant::now() < until && error.retriable(), "metadata: {error}");
+            tokio::time::sleep(BACKOFF).await;
+        }
+        let copies = i16::try_from(self.cluster.nodes().min(3)).unwrap_or(1);
+        let topic = |name: &String| {
+            CreatableTopic::default()
+                .with_name(topic_name(name))
+                .with_num_partitions(partitions)
+                .with_replication_factor(copies)
+        };
+        let request = CreateTopicsRequest::default()
+            .with_topics(self.topics.iter().map(topic).collect())
+            .with_timeout_ms(PATIENCE_MS);
+        loop {
+            let answer = self.cluster.any().await?.call(&request).await?;
+            let refused =
+                answer.topics.iter().find_map(|topic| ResponseError::try_from_code(topic.error_code));
+            match refused {
+                None | Some(ResponseError::TopicAlreadyExists) => break,
+                Some(error) if error.is_retriable() && Instant::now() < until => {}
+                Some(error) => anyhow::bail!("the topics cannot be created: {error:?}"),
+            }
+            tokio::time::sleep(BACKOFF).await;
+        }
+        Ok(self.cluster.settle(PATIENCE).await?)
+    }
+
+    /// Deletes the records below an offset, by topic and partition.
+    pub(in crate::demo) async fn delete_below(
+        &mut self,
+        offsets: &BTreeMap<(String, i32), i64>,
+    ) -> anyhow::Result<()> {
+        let until = Instant::now() + PATIENCE;
+        for ((topic, partition), offset) in offsets {
+            while let Some(error) = self.delete_one(topic, *partition, *offset).await? {
+                let again = error.is_retriable() && Instant::now() < until;
+                anyhow::ensure!(again, "records of {topic}-{partition} cannot be deleted: {error:?}");
+                tokio::time::sleep(BACKOFF).await;
+                self.cluster.refresh().await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn delete_one(
+        &mut self,
+        topic: &str,
+        partition: i32,
+        offset: i64,
+    ) -> Result<Option<ResponseError>, WireError> {
+        let Some(leader) = self.cluster.leader(topic, partition) else {
+            return Ok(Some(ResponseError::LeaderNotAvailable));
+        };
+        let entry = DeleteRecordsPartition::default().with_partition_index(partition).with_offset(offset);
+        let entry = DeleteRecordsTopic::default().with_name(topic_name(topic)).with_partitions(vec![entry]);
+        let request = DeleteRecordsRequest::default().with_topics(vec![entry]).with_timeout_ms(PATIENCE_MS);
+        let answer = self.cluster.connection(leader.node).await?.call(&request).await?;
+        let part = answer.topics.first().and_then(|topic| topic.partitions.first());
+        Ok(part.and_then(|part| ResponseError::try_from_code(part.error_code)))
+    }
+
+    /// Highest leader epoch of the topics, and the ids of the nodes that lead them.
+    pub(in crate::demo) async fn epochs(&mut self) -> Result<(i32, Vec<i32>), WireError> {
+        self.cluster.refresh().await?;
+        let leaders: Vec<_> = self
+            .cluster
+            .partitions()
+            .iter()
+            .filter_map(|(topic, partition)| self.cluster.leader(topic, *partition))
+            .collect();
+        let mut nodes: Vec<i32> = leaders.iter().map(|leader| leader.node).collect();
+        nodes.sort_unstable();
+        nodes.dedup();
+        Ok((leaders.iter().map(|leader| leader.epoch).max().unwrap_or(-1), nodes))
+    }
+}

@@ -1,0 +1,635 @@
+//! A member of a consumer group: joins, reads what it is assigned, commits, follows leaders and the coordinator.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::fetch_response::FetchResponse;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::batch;
+use super::cluster::{BACKOFF, Cluster};
+use super::connection::{Connection, WireError};
+use super::fetch::{self, Position, Share};
+use super::group::{self, Committed, Cure, GroupError, Membership, Place};
+use super::voice::{Voice, told_to_stop};
+use crate::demo::line::{Line, now_ms};
+use crate::demo::spec::ConsumeSpec;
+
+/// `heartbeat.interval.ms`
+const HEARTBEAT: Duration = Duration::from_secs(1);
+/// `auto.commit.interval.ms`
+const COMMIT: Duration = Duration::from_millis(500);
+/// How often positions are looked at that wait for something.
+const TICK: Duration = Duration::from_millis(20);
+/// How long the cluster may take to show the topics, or the coordinator to answer.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Metadata of this demo's commits begins like this.
+const NOTE: &str = "sluice-demo";
+
+enum Event {
+    Fetched { node: i32, turn: u64, wanted: Vec<(Place, i64)>, outcome: Result<FetchResponse, WireError> },
+    Beat(Result<(), GroupError>),
+    Committed(BTreeMap<Place, Committed>, Result<(), GroupError>),
+}
+
+struct Member {
+    spec: ConsumeSpec,
+    cluster: Cluster,
+    membership: Membership,
+    /// Node and a connection of its own: a coordinator that holds a request must not hold up fetches.
+    coordinator: Option<(i32, Connection)>,
+    /// The coordinator is to be looked for again.
+    lost: bool,
+    find_after: Instant,
+    /// Counts assignments: an answer to a fetch of an older one is void.
+    turn: u64,
+    positions: BTreeMap<Place, Position>,
+    fetching: BTreeSet<i32>,
+    /// What the coordinator has confirmed.
+    confirmed: BTreeMap<Place, Committed>,
+    beating: bool,
+    committing: bool,
+    joined: bool,
+    stale: bool,
+    refresh_after: Instant,
+    events: mpsc::Sender<Event>,
+    voice: Voice,
+}
+
+/// Reads until standard input ends; then commits and leaves.
+pub(crate) async fn run(spec: ConsumeSpec) -> anyhow::Result<()> {
+    let mut cluster = Cluster::new(&spec.member, spec.bootstrap.clone(), spec.topics.clone());
+    cluster.settle(PATIENCE).await?;
+    let (events, arriving) = mpsc::channel(1024);
+    let member = Member {
+        membership: Membership::new(&spec.group, spec.topics.clone()),
+        spec,
+        cluster,
+        coordinator: None,
+        lost: false,
+        find_after: Instant::now(),
+        turn: 0,
+        positions: BTreeMap::new(),
+        fetching: BTreeSet::new(),
+        confirmed: BTreeMap::new(),
+        beating: false,
+        committing: false,
+        joined: false,
+        stale: false,
+        refresh_after: Instant::now(),
+        events,
+        voice: Voice::new(),
+    };
+    member.go(arriving).await
+}
+
+impl Member {
+    async fn go(mut self, mut arriving: mpsc::Receiver<Event>) -> anyhow::Result<()> {
+        self.say_start();
+        let mut beat = tokio::time::interval(HEARTBEAT);
+        let mut commit = tokio::time::interval(COMMIT);
+        let mut tick = tokio::time::interval(TICK);
+        let stop = told_to_stop();
+        tokio::pin!(stop);
+        loop {
+            if !self.joined {
+                self.join().await?;
+            }
+            self.look_around().await;
+            self.fetch_all().await;
+            self.voice.flush();
+            tokio::select! {
+                Some(event) = arriving.recv() => self.take(event).await?,
+                _ = beat.tick() => self.beat(),
+                _ = commit.tick() => self.commit(),
+                _ = tick.tick() => {}
+                () = &mut stop => break,
+            }
+        }
+        self.finish().await?;
+        self.voice.flush();
+        Ok(())
+    }
+
+    fn say_start(&mut self) {
+        self.voice.say(&Line::Start {
+            role: "consume".to_owned(),
+            client: String::new(),
+            member: self.spec.member.clone(),
+            group: Some(self.spec.group.clone()),
+            acks: String::new(),
+            idempotent: false,
+            first: 0,
+        });
+    }
+
+    fn note(&mut self, what: &str) {
+        let who = self.spec.member.clone();
+        self.voice.note(&who, what);
+    }
+
+    fn error(&mut self, what: &str) {
+        let who = self.spec.member.clone();
+        self.voice.error(&who, what);
+    }
+
+    // ---- the coordinator ----
+
+    /// The coordinator's connection, looked for if it is not known. A new one is asked for the committed offsets
+    /// at once: what the old one confirmed must be there.
+    async fn coordinator(&mut self) -> Result<Connection, GroupError> {
+        if let Some((_, connection)) = self.coordinator.as_ref().filter(|_| !self.coordinator_lost()) {
+            return Ok(connection.clone());
+        }
+        let before = self.coordinator.as_ref().map(|(node, _)| *node);
+        let (node, connection) = group::find(&mut self.cluster, &self.spec.group).await?;
+        if before.is_some_and(|before| before != node) {
+            self.note(&format!("coordinator of {} is node {node} now", self.spec.group));
+        }
+        self.coordinator = Some((node, connection.clone()));
+        self.lost = false;
+        Ok(connection)
+    }
+
+    fn coordinator_lost(&self) -> bool {
+        self.lost || self.coordinator.as_ref().is_none_or(|(_, connection)| connection.ended())
+    }
+
+    /// Keeps the coordinator's node in mind, so that a move is noticed.
+    fn lose_coordinator(&mut self) {
+        self.stale = true;
+        self.lost = true;
+    }
+
+    async fn join(&mut self) -> anyhow::Result<()> {
+        let until = Instant::now() + PATIENCE;
+        let places = loop {
+            // Until the first answer comes, the parent must see why.
+            self.voice.flush();
+            let error = match self.try_join().await {
+                Ok(places) => break places,
+                Err(error) => error,
+            };
+            anyhow::ensure!(
+                Instant::now() < until,
+                "{}: cannot join {}: {error}",
+                self.spec.member,
+                self.spec.group
+            );
+            self.note(&format!("join: {error}"));
+            match error.cure() {
+                Cure::FindAgain => self.lose_coordinator(),
+                Cure::Rejoin => continue,
+                Cure::JoinAnew => self.membership.forget(),
+                Cure::Again => {}
+                Cure::Surface => anyhow::bail!("{}: join: {error}", self.spec.member),
+            }
+            tokio::time::sleep(BACKOFF).await;
+        };
+        self.take_over(places);
+        self.joined = true;
+        Ok(())
+    }
+
+    async fn try_join(&mut self) -> Result<Vec<Place>, GroupError> {
+        let mut partitions: BTreeMap<String, Vec<i32>> = BTreeMap::new();
+        for (topic, partition) in self.cluster.partitions() {
+            partitions.entry(topic).or_default().push(partition);
+        }
+        let coordinator = self.coordinator().await?;
+        self.membership.join(&coordinator, &partitions).await
+    }
+
+    /// Enters a new assignment. Eager: every partition is given up first.
+    fn take_over(&mut self, places: Vec<Place>) {
+        self.turn += 1;
+        let mut changed: BTreeMap<String, BTreeSet<i32>> = BTreeMap::new();
+        for (topic, partition) in self.positions.keys().chain(&places) {
+            changed.entry(topic.clone()).or_default().insert(*partition);
+        }
+        self.positions = places.into_iter().map(|place| (place, Position::at(None, -1))).collect();
+        self.confirmed.clear();
+        for (topic, partitions) in changed {
+            self.voice.say(&Line::Rebalance {
+                topic,
+                group: self.spec.group.clone(),
+                member: self.spec.member.clone(),
+                partitions: partitions.into_iter().collect(),
+                generation: self.membership.generation,
+                owned: self.positions.len(),
+            });
+        }
+    }
+
+    fn beat(&mut self) {
+        let Some((_, coordinator)) = self.coordinator.clone().filter(|_| !self.beating) else { return };
+        self.beating = true;
+        let (membership, events) = (self.membership.clone(), self.events.clone());
+        tokio::spawn(async move {
+            let outcome = membership.heartbeat(&coordinator).await;
+            let _ended = events.send(Event::Beat(outcome)).await;
+        });
+    }
+
+    fn commit(&mut self) {
+        let offsets = self.to_commit();
+        let Some((_, coordinator)) = self.coordinator.clone().filter(|_| !self.committing) else { return };
+        if offsets.is_empty() {
+            return;
+        }
+        self.committing = true;
+        let (membership, events) = (self.membership.clone(), self.events.clone());
+        let note = format!("{NOTE} {}", self.spec.member);
+        tokio::spawn(async move {
+            let outcome = membership.commit(&coordinator, &offsets, &note).await;
+            let _ended = events.send(Event::Committed(offsets, outcome)).await;
+        });
+    }
+
+    fn to_commit(&self) -> BTreeMap<Place, Committed> {
+        let of = |(place, position): (&Place, &Position)| {
+            let committed = Committed { offset: position.next?, epoch: position.epoch };
+            (self.confirmed.get(place) != Some(&committed)).then(|| (place.clone(), committed))
+        };
+        self.positions.iter().filter_map(of).collect()
+    }
+
+    /// Does what a stock client does about a coordinator's error.
+    async fn heal(&mut self, what: &str, error: &GroupError) -> anyhow::Result<()> {
+        self.note(&format!("{what}: {error}"));
+        match error.cure() {
+            Cure::Again => {}
+            Cure::FindAgain => {
+                self.lose_coordinator();
+                self.check_new_coordinator().await;
+            }
+            Cure::Rejoin => {
+                // Members commit before they give up their partitions.
+                let offsets = self.to_commit();
+                if let Some((_, coordinator)) = self.coordinator.clone().filter(|_| !offsets.is_empty()) {
+                    let note = format!("{NOTE} {}", self.spec.member);
+                    if let Err(error) = self.membership.commit(&coordinator, &offsets, &note).await {
+                        self.note(&format!("commit before joining again: {error}"));
+                    }
+                }
+                self.joined = false;
+            }
+            Cure::JoinAnew => {
+                self.membership.forget();
+                self.joined = false;
+            }
+            Cure::Surface => self.error(&format!("{what}: {error}")),
+        }
+        Ok(())
+    }
+
+    /// Finds the coordinator; one at another node must know every offset that the old one confirmed.
+    async fn check_new_coordinator(&mut self) {
+        if Instant::now() < self.find_after {
+            return;
+        }
+        let before = self.coordinator.as_ref().map(|(node, _)| *node);
+        let found = self.coordinator().await;
+        self.find_after = Instant::now() + BACKOFF;
+        let Ok(coordinator) = found else { return };
+        if before != self.coordinator.as_ref().map(|(node, _)| *node) {
+            self.compare_committed(&coordinator).await;
+            self.beat();
+        }
+    }
+
+    async fn compare_committed(&mut self, coordinator: &Connection) {
+        let places: Vec<Place> = self.confirmed.keys().cloned().collect();
+        let found = match self.membership.committed(coordinator, &places).await {
+            Ok(found) => found,
+            Err(error) => return self.note(&format!("committed offsets: {error}")),
+        };
+        for (place, confirmed) in self.confirmed.clone() {
+            let now = found.get(&place).map(|(committed, _)| committed.offset);
+            if now.is_none_or(|now| now < confirmed.offset) {
+                let text =
+                    format!("{place:?}: committed {} was confirmed, now it is {now:?}", confirmed.offset);
+                self.error(&text);
+            }
+        }
+    }
+
+    // ---- positions ----
+
+    /// Finds out what is not known: leaders, first positions, soundness after an election.
+    async fn look_around(&mut self) {
+        if self.stale && Instant::now() >= self.refresh_after {
+            self.stale = false;
+            self.refresh_after = Instant::now() + BACKOFF;
+            if let Err(error) = self.cluster.refresh().await {
+                self.stale = true;
+                self.note(&format!("metadata: {error}"));
+            }
+        }
+        if self.coordinator_lost() {
+            self.check_new_coordinator().await;
+        }
+        self.begin_from_committed().await;
+        let now = Instant::now();
+        let due =
+            |position: &Position| !position.flying && position.not_before.is_none_or(|until| until <= now);
+        let places: Vec<Place> = self
+            .positions
+            .iter()
+            .filter(|(_, position)| due(position))
+            .map(|(place, _)| place.clone())
+            .collect();
+        for place in places {
+            self.examine(&place).await;
+        }
+    }
+
+    async fn begin_from_committed(&mut self) {
+        let unknown: Vec<Place> = self
+            .positions
+            .iter()
+            .filter(|(place, position)| position.next.is_none() && !self.confirmed.contains_key(*place))
+            .filter(|(_, position)| position.not_before.is_none())
+            .map(|(place, _)| place.clone())
+            .collect();
+        if unknown.is_empty() {
+            return;
+        }
+        let found = match self.coordinator().await {
+            Ok(coordinator) => self.membership.committed(&coordinator, &unknown).await,
+            Err(error) => Err(error),
+        };
+        let found = match found {
+            Ok(found) => found,
+            Err(error) => {
+                self.note(&format!("committed offsets: {error}"));
+                if error.cure() == Cure::FindAgain {
+                    self.lose_coordinator();
+                }
+                return;
+            }
+        };
+        for place in unknown {
+            let position = match found.get(&place) {
+                Some((committed, note)) => {
+                    if !note.starts_with(NOTE) {
+                        self.error(&format!("{place:?}: metadata of the committed offset is {note:?}"));
+                    }
+                    self.confirmed.insert(place.clone(), committed.clone());
+                    Position::at(Some(committed.offset), committed.epoch)
+                }
+                // Nothing committed: from the beginning, as soon as the leader says where that is.
+                None => Position { not_before: Some(Instant::now()), ..Position::at(None, -1) },
+            };
+            self.positions.insert(place, position);
+        }
+    }
+
+    async fn examine(&mut self, place: &Place) {
+        let Some(position) = self.positions.get(place).copied() else { return };
+        let Some(leader) = self.cluster.leader(&place.0, place.1) else {
+            self.stale = true;
+            return;
+        };
+        if position.next.is_none() && position.not_before.is_none() {
+            return;
+        }
+        let reset = position.next.is_none();
+        let unsure = position.epoch >= 0 && leader.epoch > position.sound_in;
+        if !reset && !unsure {
+            return;
+        }
+        let connection = match self.cluster.connection(leader.node).await {
+            Ok(connection) => connection,
+            Err(error) => return self.postpone(place, &error.to_string()),
+        };
+        let after = if reset {
+            let answer = fetch::earliest(&connection, place, leader).await;
+            answer.map(|answer| answer.map(|offset| Position::at(Some(offset), -1)))
+        } else {
+            let answer = fetch::end_of_epoch(&connection, place, leader, position.epoch).await;
+            answer.map(|answer| answer.map(|end| self.judge_end(place, position, end, leader.epoch)))
+        };
+        match after {
+            Ok(Ok(after)) => drop(self.positions.insert(place.clone(), after)),
+            Ok(Err(error)) if error.is_retriable() => self.postpone(place, &format!("{error:?}")),
+            Ok(Err(error)) => {
+                self.error(&format!("{place:?}: {error:?}"));
+                self.postpone(place, "refused");
+            }
+            Err(error) => self.postpone(place, &error.to_string()),
+        }
+    }
+
+    fn judge_end(&mut self, place: &Place, position: Position, end: Option<i64>, epoch: i32) -> Position {
+        if end.is_none_or(|end| position.next.is_some_and(|next| end < next)) {
+            self.error(&format!(
+                "{place:?}: at {:?} of epoch {}, which ends at {end:?} for the leader of epoch {epoch}",
+                position.next, position.epoch
+            ));
+        }
+        Position { sound_in: epoch, not_before: None, ..position }
+    }
+
+    fn postpone(&mut self, place: &Place, why: &str) {
+        self.stale = true;
+        self.note(&format!("{}-{}: {why}", place.0, place.1));
+        if let Some(position) = self.positions.get_mut(place) {
+            position.not_before = Some(Instant::now() + BACKOFF);
+        }
+    }
+
+    // ---- reading ----
+
+    async fn fetch_all(&mut self) {
+        let now = Instant::now();
+        let mut wanted: BTreeMap<i32, Vec<(Place, i64)>> = BTreeMap::new();
+        for (place, position) in &self.positions {
+            let Some(leader) = self.cluster.leader(&place.0, place.1) else { continue };
+            let sound = position.epoch < 0 || position.sound_in >= leader.epoch;
+            let due = position.not_before.is_none_or(|until| until <= now);
+            let free = !position.flying && !self.fetching.contains(&leader.node);
+            if let Some(offset) = position.next.filter(|_| sound && due && free) {
+                wanted.entry(leader.node).or_default().push((place.clone(), offset));
+            }
+        }
+        for (node, wanted) in wanted {
+            self.fetch(node, wanted).await;
+        }
+    }
+
+    async fn fetch(&mut self, node: i32, wanted: Vec<(Place, i64)>) {
+        for (place, _) in &wanted {
+            if let Some(position) = self.positions.get_mut(place) {
+                position.flying = true;
+                position.not_before = None;
+            }
+        }
+        self.fetching.insert(node);
+        let request = fetch::request(&self.cluster, &wanted);
+        let connection = self.cluster.connection(node).await;
+        let (turn, events) = (self.turn, self.events.clone());
+        tokio::spawn(async move {
+            let outcome = match connection {
+                Ok(connection) => fetch::send(&connection, &request).await,
+                Err(error) => Err(error),
+            };
+            let _ended = events.send(Event::Fetched { node, turn, wanted, outcome }).await;
+        });
+    }
+
+    async fn take(&mut self, event: Event) -> anyhow::Result<()> {
+        match event {
+            Event::Fetched { node, turn, wanted, outcome } => {
+                self.fetching.remove(&node);
+                if turn == self.turn {
+                    self.fetched(node, &wanted, outcome);
+                }
+                Ok(())
+            }
+            Event::Beat(outcome) => {
+                self.beating = false;
+                match outcome {
+                    Err(error) if self.joined => self.heal("heartbeat", &error).await,
+                    Ok(()) | Err(_) => Ok(()),
+                }
+            }
+            Event::Committed(offsets, outcome) => {
+                self.committing = false;
+                match outcome {
+                    Ok(()) => {
+                        let owned = |(place, _): &(Place, Committed)| self.positions.contains_key(place);
+                        self.confirmed.extend(offsets.into_iter().filter(owned).collect::<Vec<_>>());
+                        Ok(())
+                    }
+                    Err(error) if self.joined => self.heal("commit", &error).await,
+                    Err(_) => Ok(()),
+                }
+            }
+        }
+    }
+
+    fn fetched(&mut self, node: i32, wanted: &[(Place, i64)], outcome: Result<FetchResponse, WireError>) {
+        for (place, _) in wanted {
+            if let Some(position) = self.positions.get_mut(place) {
+                position.flying = false;
+            }
+        }
+        let trouble = match outcome {
+            Ok(answer) => match ResponseError::try_from_code(answer.error_code) {
+                None => {
+                    let shares = fetch::shares(&self.cluster, &answer, wanted);
+                    return shares.into_iter().for_each(|share| self.read(node, wanted, share));
+                }
+                Some(error) => {
+                    if !error.is_retriable() {
+                        self.error(&format!("fetch: {error:?}"));
+                    }
+                    format!("{error:?}")
+                }
+            },
+            Err(error) => {
+                if !error.retriable() {
+                    self.error(&format!("fetch: {error}"));
+                }
+                error.to_string()
+            }
+        };
+        for (place, _) in wanted {
+            self.postpone(place, &format!("fetch from node {node}: {trouble}"));
+        }
+    }
+
+    fn read(&mut self, node: i32, wanted: &[(Place, i64)], share: Share) {
+        let Some((place, from)) = wanted.iter().find(|(place, _)| *place == share.place).cloned() else {
+            return;
+        };
+        if let Some(error) = share.error {
+            return self.refused(node, &place, error, &share);
+        }
+        let (seen, next) = match batch::decode(share.records, from) {
+            Ok(decoded) => decoded,
+            Err(error) => return self.error(&format!("{place:?} from {from}: {error}")),
+        };
+        let Some(position) = self.positions.get_mut(&place) else { return };
+        position.next = Some(next);
+        position.epoch = seen.last().map_or(position.epoch, |seen| seen.epoch);
+        // A record of the present leader's epoch needs no further proof.
+        position.sound_in = position.sound_in.max(position.epoch);
+        for seen in seen {
+            let value = match seen.value {
+                None => continue,
+                Some(Ok(value)) => value,
+                Some(Err(damaged)) => {
+                    self.error(&format!("{place:?} at {}: damaged value {damaged:?}", seen.offset));
+                    damaged
+                }
+            };
+            self.voice.say(&Line::Read {
+                topic: place.0.clone(),
+                group: self.spec.group.clone(),
+                member: self.spec.member.clone(),
+                partition: place.1,
+                offset: seen.offset,
+                value,
+                t_ms: now_ms(),
+            });
+        }
+    }
+
+    fn refused(&mut self, node: i32, place: &Place, error: ResponseError, share: &Share) {
+        if let Some(hint) = &share.hint
+            && self.cluster.follow(&place.0, place.1, hint)
+        {
+            return self.note(&format!("{}-{}: node {node} names a new leader", place.0, place.1));
+        }
+        if error == ResponseError::OffsetOutOfRange
+            && let Some(position) = self.positions.get_mut(place)
+        {
+            // `auto.offset.reset=earliest`
+            *position = Position::at(None, -1);
+        } else if !error.is_retriable() {
+            self.error(&format!("{place:?}: fetch: {error:?}"));
+        }
+        self.postpone(place, &format!("fetch from node {node}: {error:?}"));
+    }
+
+    // ---- the end ----
+
+    /// Commits what was read, reads it back, and leaves.
+    async fn finish(&mut self) -> anyhow::Result<()> {
+        let until = Instant::now() + PATIENCE;
+        while let Err(error) = self.try_finish().await {
+            self.note(&format!("leaving: {error}"));
+            match error.cure() {
+                Cure::FindAgain => self.lose_coordinator(),
+                Cure::Again => {}
+                // The group goes on without this member; what it had read is committed by whoever reads it again.
+                Cure::Rejoin | Cure::JoinAnew => break,
+                Cure::Surface => {
+                    self.error(&format!("leaving: {error}"));
+                    break;
+                }
+            }
+            anyhow::ensure!(Instant::now() < until, "{}: cannot leave: {error}", self.spec.member);
+            tokio::time::sleep(BACKOFF).await;
+        }
+        let (role, member) = ("consume".to_owned(), self.spec.member.clone());
+        self.voice.say(&Line::Done { role, client: String::new(), member, sent: 0 });
+        Ok(())
+    }
+
+    async fn try_finish(&mut self) -> Result<(), GroupError> {
+        let coordinator = self.coordinator().await?;
+        let offsets = self.to_commit();
+        if !offsets.is_empty() {
+            let note = format!("{NOTE} {}", self.spec.member);
+            self.membership.commit(&coordinator, &offsets, &note).await?;
+            self.confirmed.extend(offsets);
+        }
+        self.compare_committed(&coordinator).await;
+        self.membership.leave(&coordinator).await
+    }
+}
