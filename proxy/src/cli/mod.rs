@@ -85,6 +85,12 @@ enum Command {
     Ask(Ask),
     /// A whole migration with live traffic, in this process or from a real broker
     Demo(DemoArgs),
+    /// One client process of the demo
+    #[command(hide = true)]
+    DemoClient {
+        /// What it does, as JSON
+        spec: String,
+    },
     /// Run the conformance suites against two endpoints and report the differences
     Conformance(ConformanceArgs),
 }
@@ -169,9 +175,12 @@ struct DemoArgs {
     /// A real broker in place of the one in this process
     #[arg(long, value_name = "HOST:PORT")]
     legacy: Option<String>,
-    /// About how long it takes
+    /// Seconds of traffic, shared by the phases [default: 40]
     #[arg(long, value_name = "N")]
     seconds: Option<u64>,
+    /// Nothing migrates: the same clients and account at legacy itself
+    #[arg(long, hide = true)]
+    rehearsal: bool,
 }
 
 #[derive(Debug, Args)]
@@ -245,9 +254,10 @@ fn dispatch(cli: Cli) -> Result<bool> {
     match cli.command {
         Command::Run(args) => run_command(&args, &cli.admin, json),
         Command::Check { config } => check(&config, json),
-        Command::Demo(DemoArgs { protocol, legacy, seconds }) => {
-            demo::run(&Demo { protocol, legacy, seconds, json })
+        Command::Demo(DemoArgs { protocol, legacy, seconds, rehearsal }) => {
+            demo::run(&Demo { protocol, legacy, seconds, rehearsal, json })
         }
+        Command::DemoClient { spec } => demo::client(&spec),
         Command::Conformance(args) => anyhow::bail!(
             "the {} suites are not built yet ({} against {}, report in {})",
             args.protocol,
