@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kernel_model::{KernelError, Reply, Request as KernelRequest, ShardId};
+use kernel_model::{Commit, KernelError, Offset, Op, Reply, Request as KernelRequest, ShardId};
 use session::{Answer, Request, RequestId, Side, UnitId};
 use shadow::{FollowerState, GroupEnd, Mode, Order as FeedOrder, PartitionEnd, Token};
 use translator_kafka::coordinator::group::transfer::Transfer;
@@ -212,6 +212,8 @@ impl Runner {
         let Some(job) = self.jobs.get_mut(&id) else { return };
         job.outstanding = job.outstanding.saturating_sub(1);
         for ((topic, partition), end) in partitions {
+            let unit = units::partition_unit(&name, topic, *partition);
+            self.source_ends.insert(unit.clone(), end.end.max(end.high_watermark));
             let facts = Facts {
                 end: end.end.max(end.high_watermark),
                 settled: end.high_watermark,
@@ -219,7 +221,7 @@ impl Runner {
                 incarnation: incarnation(end.topic_id.0),
                 ..Facts::default()
             };
-            job.facts.insert(units::partition_unit(&name, topic, *partition), facts);
+            job.facts.insert(unit, facts);
         }
         for (group, end) in groups {
             let stable = matches!(end.state.as_str(), "Stable" | "Empty" | "Dead");
@@ -330,8 +332,30 @@ impl Runner {
         }
     }
 
+    /// A tail that dual-write brought and that legacy has lost again (its leader changed before the batch was
+    /// replicated) would be compared with nothing for ever. What lies above all that legacy holds is dropped;
+    /// it was never readable.
+    fn drop_orphaned_tails(&mut self, id: u64) {
+        let Some(job) = self.jobs.get(&id).filter(|job| job.asks && job.outstanding == 0) else { return };
+        let orphaned = job.facts.iter().filter(|(unit, facts)| {
+            facts.end > facts.settled && self.source_ends.get(*unit).is_some_and(|end| *end == facts.settled)
+        });
+        let orphaned: Vec<(UnitId, u64)> =
+            orphaned.map(|(unit, facts)| (unit.clone(), facts.settled)).collect();
+        for (unit, to) in orphaned {
+            let log = self.known(std::slice::from_ref(&unit)).first().and_then(|known| known.log());
+            let Some(log) = log else { continue };
+            tracing::warn!(%unit, to, "dropping a tail that dual-write brought and legacy does not hold");
+            let truncate = Op::LogTruncate { log, to: Offset(to) };
+            let request = KernelRequest::Commit(Commit::of(vec![truncate]));
+            let request_id = RequestId(self.next_number());
+            self.ask_shard(request_id, Request::Kernel { shard: log.shard(), request });
+        }
+    }
+
     /// Reports a job that nothing is outstanding of.
     fn finish_job(&mut self, id: u64) {
+        self.drop_orphaned_tails(id);
         let Some(completion) = self.jobs.get_mut(&id).and_then(Job::completion) else { return };
         if let Some(job) = self.jobs.remove(&id) {
             self.complete(job.handover, job.ticket, completion);

@@ -101,6 +101,8 @@ pub(super) struct Runner {
     pub(super) wants: BTreeMap<u64, (u64, Want)>,
     /// Ends that legacy was asked for: which job.
     pub(super) asked_ends: BTreeMap<u64, u64>,
+    /// Where legacy ended when it was last asked.
+    pub(super) source_ends: BTreeMap<UnitId, u64>,
     pub(super) next: u64,
     pub(super) answers: Answers,
     asker: u64,
@@ -156,6 +158,7 @@ pub async fn start(setup: Setup, missed: Missed) -> Result<Arc<MigrationControl>
         jobs: BTreeMap::new(),
         wants: BTreeMap::new(),
         asked_ends: BTreeMap::new(),
+        source_ends: BTreeMap::new(),
         next: 1,
         answers,
         asker: new_asker(),

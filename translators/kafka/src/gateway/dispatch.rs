@@ -421,7 +421,8 @@ impl GatewaySession {
         if ApiKey::ApiVersions.spec().versions().contains(&request.version()) {
             let mut hello: ApiVersionsRequest = request.decode()?;
             let text = |text: &Str| (!text.is_empty()).then(|| text.as_str().to_owned());
-            let (software, version) = (text(&hello.client_software_name), text(&hello.client_software_version));
+            let (software, version) =
+                (text(&hello.client_software_name), text(&hello.client_software_version));
             self.name_client(request.head.client_id.as_ref(), software, version);
             if matches!(self.role, Role::Legacy(LegacyNode::Id(_))) || hello.node_id < 0 {
                 return Ok((request, Asked::Plain));
@@ -490,6 +491,11 @@ impl GatewaySession {
             return Err(Violation::Legacy("an answer to another request".to_owned()));
         }
         let Expected { slot, api, version, then, passed, .. } = expected;
+        if !passed.is_empty() && !self.shared.routes.lease().holds(now) {
+            // The unit may have another primary by now: an acknowledgement would be of the old one's.
+            self.upstream.close();
+            return Err(Violation::LeaseLost);
+        }
         // Legacy has answered: the write has arrived, or was refused.
         drop(passed);
         let Some(slot) = slot else {
