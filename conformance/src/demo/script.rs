@@ -29,7 +29,7 @@ const SEED: &str = "before";
 const SEED_VALUES: u64 = 600;
 const SEED_DELETED: i64 = 20;
 /// Seconds of traffic unless told otherwise.
-const SECONDS: u64 = 40;
+const SECONDS: u64 = 35;
 /// Values a second, all producers together, and as many in all at least.
 const RATE_MIN: u64 = 1_200;
 const VALUES_MIN: u64 = 40_000;
@@ -62,6 +62,7 @@ struct Walk<'a> {
     phase: String,
     fence_ms_reported: u64,
     rebalances_at_start: u64,
+    rebalances: u64,
     remarks: Vec<String>,
     drawn: Instant,
     /// Whether what stock clients keep to themselves is told.
@@ -87,6 +88,7 @@ pub(super) async fn run(
         phase: "starting".to_owned(),
         fence_ms_reported: 0,
         rebalances_at_start: 0,
+        rebalances: 0,
         remarks: Vec::new(),
         drawn: Instant::now(),
         notes: std::env::var_os("SLUICE_DEMO_NOTES").is_some(),
@@ -202,7 +204,11 @@ impl Walk<'_> {
         let mut preparation = Preparation::new(&bootstrap, topics);
         preparation.create(PARTITIONS).await?;
         let (epoch, nodes) = preparation.epochs().await?;
-        let gaps = if stand_in.is_some() { "; no gaps: it writes no transactions" } else { "" };
+        let gaps = match (stand_in.is_some(), epoch) {
+            (false, _) => "",
+            (true, 0) => " (a restart does not raise it); no gaps: it writes no transactions",
+            (true, _) => "; no gaps: it writes no transactions",
+        };
         self.screen.tell(&format!(
             "topics {} with {PARTITIONS} partitions each: log start {SEED_DELETED} or more, leader epoch {epoch}, \
              led by {nodes:?}{gaps}",
@@ -313,6 +319,10 @@ impl Walk<'_> {
             }
             ends.push(now_ms());
         }
+        let reported =
+            self.beside(steering.clone(), |steering| async move { steering.longest_fence_ms().await });
+        let reported = reported.await?.unwrap_or(0);
+        self.fence_ms_reported = self.fence_ms_reported.max(reported);
         Ok((ends, !compared.is_empty() && compared.iter().all(|holds| *holds)))
     }
 
@@ -422,11 +432,12 @@ impl Walk<'_> {
     /// Lets producers finish, groups read the rest, and members leave.
     async fn drain(&mut self, places: &Places) -> anyhow::Result<()> {
         self.phase = "draining".to_owned();
-        self.rebalances_at_start = self.account.rebalances().saturating_sub(self.rebalances_at_start);
         self.finish("writer").await?;
         self.until(DRAIN_WAIT, Account::drained).await?;
         // Reads that should not be there come late, too: duplicates lie behind what was waited for.
         self.until(Duration::from_secs(1), |_| false).await?;
+        // Leaving makes the others join again: that is no rebalance of the migration.
+        self.rebalances = self.account.rebalances().saturating_sub(self.rebalances_at_start);
         self.finish("reader").await?;
         let unread: u64 = self.account.unread().map(|(_, count)| count).sum();
         self.screen.tell(&format!("drained: {unread} values left to {} groups", places.groups.len()));
@@ -493,7 +504,7 @@ impl Walk<'_> {
             aside: Aside {
                 fences,
                 pause_ms_max,
-                rebalances: self.rebalances_at_start,
+                rebalances: self.rebalances,
                 fence_ms_reported: self.fence_ms_reported,
                 verdict,
                 violations,

@@ -104,6 +104,19 @@ impl Steering {
         answer.get("verified").and_then(Value::as_bool).context("an answer without `verified`")
     }
 
+    /// Longest fence in the migration's ledger.
+    pub(super) async fn longest_fence_ms(&self) -> anyhow::Result<u64> {
+        let path = format!("/v1/migrations/{}/ledger", self.migration);
+        let (status, answer) = self.ask("GET", &path, None).await?;
+        ensure!(status == 200, "{}", refusal(&answer));
+        let entries = answer.get("entries").and_then(Value::as_array).context("a ledger without entries")?;
+        Ok(entries
+            .iter()
+            .filter_map(|entry| entry.get("fence_ms").and_then(Value::as_u64))
+            .max()
+            .unwrap_or(0))
+    }
+
     async fn ask(&self, method: &str, path: &str, body: Option<Value>) -> anyhow::Result<(u16, Value)> {
         tokio::time::timeout(ANSWER_WAIT, self.exchange(method, path, body))
             .await

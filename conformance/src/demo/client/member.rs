@@ -1,5 +1,7 @@
 //! A member of a consumer group: joins, reads what it is assigned, commits, follows leaders and the coordinator.
 
+mod coordination;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -12,7 +14,7 @@ use super::batch;
 use super::cluster::{BACKOFF, Cluster};
 use super::connection::{Connection, WireError};
 use super::fetch::{self, Position, Share};
-use super::group::{self, Committed, Cure, GroupError, Membership, Place};
+use super::group::{Committed, Cure, GroupError, Membership, Place};
 use super::voice::{Voice, told_to_stop};
 use crate::demo::line::{Line, now_ms};
 use crate::demo::spec::ConsumeSpec;
@@ -134,189 +136,6 @@ impl Member {
         let who = self.spec.member.clone();
         self.voice.error(&who, what);
     }
-
-    // ---- the coordinator ----
-
-    /// The coordinator's connection, looked for if it is not known. A new one is asked for the committed offsets
-    /// at once: what the old one confirmed must be there.
-    async fn coordinator(&mut self) -> Result<Connection, GroupError> {
-        if let Some((_, connection)) = self.coordinator.as_ref().filter(|_| !self.coordinator_lost()) {
-            return Ok(connection.clone());
-        }
-        let before = self.coordinator.as_ref().map(|(node, _)| *node);
-        let (node, connection) = group::find(&mut self.cluster, &self.spec.group).await?;
-        if before.is_some_and(|before| before != node) {
-            self.note(&format!("coordinator of {} is node {node} now", self.spec.group));
-        }
-        self.coordinator = Some((node, connection.clone()));
-        self.lost = false;
-        Ok(connection)
-    }
-
-    fn coordinator_lost(&self) -> bool {
-        self.lost || self.coordinator.as_ref().is_none_or(|(_, connection)| connection.ended())
-    }
-
-    /// Keeps the coordinator's node in mind, so that a move is noticed.
-    fn lose_coordinator(&mut self) {
-        self.stale = true;
-        self.lost = true;
-    }
-
-    async fn join(&mut self) -> anyhow::Result<()> {
-        let until = Instant::now() + PATIENCE;
-        let places = loop {
-            // Until the first answer comes, the parent must see why.
-            self.voice.flush();
-            let error = match self.try_join().await {
-                Ok(places) => break places,
-                Err(error) => error,
-            };
-            anyhow::ensure!(
-                Instant::now() < until,
-                "{}: cannot join {}: {error}",
-                self.spec.member,
-                self.spec.group
-            );
-            self.note(&format!("join: {error}"));
-            match error.cure() {
-                Cure::FindAgain => self.lose_coordinator(),
-                Cure::Rejoin => continue,
-                Cure::JoinAnew => self.membership.forget(),
-                Cure::Again => {}
-                Cure::Surface => anyhow::bail!("{}: join: {error}", self.spec.member),
-            }
-            tokio::time::sleep(BACKOFF).await;
-        };
-        self.take_over(places);
-        self.joined = true;
-        Ok(())
-    }
-
-    async fn try_join(&mut self) -> Result<Vec<Place>, GroupError> {
-        let mut partitions: BTreeMap<String, Vec<i32>> = BTreeMap::new();
-        for (topic, partition) in self.cluster.partitions() {
-            partitions.entry(topic).or_default().push(partition);
-        }
-        let coordinator = self.coordinator().await?;
-        self.membership.join(&coordinator, &partitions).await
-    }
-
-    /// Enters a new assignment. Eager: every partition is given up first.
-    fn take_over(&mut self, places: Vec<Place>) {
-        self.turn += 1;
-        let mut changed: BTreeMap<String, BTreeSet<i32>> = BTreeMap::new();
-        for (topic, partition) in self.positions.keys().chain(&places) {
-            changed.entry(topic.clone()).or_default().insert(*partition);
-        }
-        self.positions = places.into_iter().map(|place| (place, Position::at(None, -1))).collect();
-        self.confirmed.clear();
-        for (topic, partitions) in changed {
-            self.voice.say(&Line::Rebalance {
-                topic,
-                group: self.spec.group.clone(),
-                member: self.spec.member.clone(),
-                partitions: partitions.into_iter().collect(),
-                generation: self.membership.generation,
-                owned: self.positions.len(),
-            });
-        }
-    }
-
-    fn beat(&mut self) {
-        let Some((_, coordinator)) = self.coordinator.clone().filter(|_| !self.beating) else { return };
-        self.beating = true;
-        let (membership, events) = (self.membership.clone(), self.events.clone());
-        tokio::spawn(async move {
-            let outcome = membership.heartbeat(&coordinator).await;
-            let _ended = events.send(Event::Beat(outcome)).await;
-        });
-    }
-
-    fn commit(&mut self) {
-        let offsets = self.to_commit();
-        let Some((_, coordinator)) = self.coordinator.clone().filter(|_| !self.committing) else { return };
-        if offsets.is_empty() {
-            return;
-        }
-        self.committing = true;
-        let (membership, events) = (self.membership.clone(), self.events.clone());
-        let note = format!("{NOTE} {}", self.spec.member);
-        tokio::spawn(async move {
-            let outcome = membership.commit(&coordinator, &offsets, &note).await;
-            let _ended = events.send(Event::Committed(offsets, outcome)).await;
-        });
-    }
-
-    fn to_commit(&self) -> BTreeMap<Place, Committed> {
-        let of = |(place, position): (&Place, &Position)| {
-            let committed = Committed { offset: position.next?, epoch: position.epoch };
-            (self.confirmed.get(place) != Some(&committed)).then(|| (place.clone(), committed))
-        };
-        self.positions.iter().filter_map(of).collect()
-    }
-
-    /// Does what a stock client does about a coordinator's error.
-    async fn heal(&mut self, what: &str, error: &GroupError) -> anyhow::Result<()> {
-        self.note(&format!("{what}: {error}"));
-        match error.cure() {
-            Cure::Again => {}
-            Cure::FindAgain => {
-                self.lose_coordinator();
-                self.check_new_coordinator().await;
-            }
-            Cure::Rejoin => {
-                // Members commit before they give up their partitions.
-                let offsets = self.to_commit();
-                if let Some((_, coordinator)) = self.coordinator.clone().filter(|_| !offsets.is_empty()) {
-                    let note = format!("{NOTE} {}", self.spec.member);
-                    if let Err(error) = self.membership.commit(&coordinator, &offsets, &note).await {
-                        self.note(&format!("commit before joining again: {error}"));
-                    }
-                }
-                self.joined = false;
-            }
-            Cure::JoinAnew => {
-                self.membership.forget();
-                self.joined = false;
-            }
-            Cure::Surface => self.error(&format!("{what}: {error}")),
-        }
-        Ok(())
-    }
-
-    /// Finds the coordinator; one at another node must know every offset that the old one confirmed.
-    async fn check_new_coordinator(&mut self) {
-        if Instant::now() < self.find_after {
-            return;
-        }
-        let before = self.coordinator.as_ref().map(|(node, _)| *node);
-        let found = self.coordinator().await;
-        self.find_after = Instant::now() + BACKOFF;
-        let Ok(coordinator) = found else { return };
-        if before != self.coordinator.as_ref().map(|(node, _)| *node) {
-            self.compare_committed(&coordinator).await;
-            self.beat();
-        }
-    }
-
-    async fn compare_committed(&mut self, coordinator: &Connection) {
-        let places: Vec<Place> = self.confirmed.keys().cloned().collect();
-        let found = match self.membership.committed(coordinator, &places).await {
-            Ok(found) => found,
-            Err(error) => return self.note(&format!("committed offsets: {error}")),
-        };
-        for (place, confirmed) in self.confirmed.clone() {
-            let now = found.get(&place).map(|(committed, _)| committed.offset);
-            if now.is_none_or(|now| now < confirmed.offset) {
-                let text =
-                    format!("{place:?}: committed {} was confirmed, now it is {now:?}", confirmed.offset);
-                self.error(&text);
-            }
-        }
-    }
-
-    // ---- positions ----
 
     /// Finds out what is not known: leaders, first positions, soundness after an election.
     async fn look_around(&mut self) {
@@ -440,8 +259,6 @@ impl Member {
             position.not_before = Some(Instant::now() + BACKOFF);
         }
     }
-
-    // ---- reading ----
 
     async fn fetch_all(&mut self) {
         let now = Instant::now();
@@ -594,42 +411,5 @@ impl Member {
             self.error(&format!("{place:?}: fetch: {error:?}"));
         }
         self.postpone(place, &format!("fetch from node {node}: {error:?}"));
-    }
-
-    // ---- the end ----
-
-    /// Commits what was read, reads it back, and leaves.
-    async fn finish(&mut self) -> anyhow::Result<()> {
-        let until = Instant::now() + PATIENCE;
-        while let Err(error) = self.try_finish().await {
-            self.note(&format!("leaving: {error}"));
-            match error.cure() {
-                Cure::FindAgain => self.lose_coordinator(),
-                Cure::Again => {}
-                // The group goes on without this member; what it had read is committed by whoever reads it again.
-                Cure::Rejoin | Cure::JoinAnew => break,
-                Cure::Surface => {
-                    self.error(&format!("leaving: {error}"));
-                    break;
-                }
-            }
-            anyhow::ensure!(Instant::now() < until, "{}: cannot leave: {error}", self.spec.member);
-            tokio::time::sleep(BACKOFF).await;
-        }
-        let (role, member) = ("consume".to_owned(), self.spec.member.clone());
-        self.voice.say(&Line::Done { role, client: String::new(), member, sent: 0 });
-        Ok(())
-    }
-
-    async fn try_finish(&mut self) -> Result<(), GroupError> {
-        let coordinator = self.coordinator().await?;
-        let offsets = self.to_commit();
-        if !offsets.is_empty() {
-            let note = format!("{NOTE} {}", self.spec.member);
-            self.membership.commit(&coordinator, &offsets, &note).await?;
-            self.confirmed.extend(offsets);
-        }
-        self.compare_committed(&coordinator).await;
-        self.membership.leave(&coordinator).await
     }
 }
