@@ -28,8 +28,8 @@ const INFLATED_BYTES_MAX: usize = 64 << 20;
 pub(crate) fn partition_of(group: &str, partitions: i32) -> i32 {
     let hash =
         group.encode_utf16().fold(0_i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)));
-    // Java takes the magnitude by masking the sign: `i32::MIN` has none.
-    (hash & i32::MAX).checked_rem(partitions).unwrap_or(0)
+    // Kafka takes the magnitude, and 0 for the one number that has none.
+    hash.checked_abs().unwrap_or(0).checked_rem(partitions).unwrap_or(0)
 }
 
 /// What is known of following the offsets.
@@ -295,6 +295,8 @@ mod tests {
     fn groups_lie_where_javas_string_hash_puts_them() {
         // "abc".hashCode() is 96354; "polygenelubricants".hashCode() is Integer.MIN_VALUE.
         assert_eq!(partition_of("abc", 50), 96_354 % 50);
+        // "gjava4".hashCode() is -1245265333: the sign is dropped, not masked.
+        assert_eq!(partition_of("gjava4", 50), 1_245_265_333 % 50);
         assert_eq!(partition_of("polygenelubricants", 50), 0);
         assert_eq!(partition_of("", 50), 0);
     }
