@@ -69,14 +69,16 @@ pub(crate) fn plan_feed(
     if statement.start.is_some_and(|start| start > OFFSET_MAX) {
         return Err(KernelError::Invalid("an offset beyond what a batch can carry"));
     }
-    let restart = statement.start.filter(|&start| start > log.end);
+    // A source may start inside a batch. Such a batch is held whole, and the log trimmed to the start afterwards.
+    let base = batches.first().map(|batch| batch.header().base_offset);
+    let begin = |start: Offset| base.map_or(start, |base| base.min(start));
+    let restart = statement.start.map(begin).filter(|&start| start > log.end);
     let ends = match restart {
         Some(start) => Ends { confirmed: start, shown: start },
         None => Ends { confirmed: log.confirmed, shown: log.shown },
     };
-    let first = batches.first().map(|batch| batch.header().base_offset);
     // A read from inside a batch brings the whole batch.
-    let from = statement.from.into_iter().chain(first).min().unwrap_or(ends.shown);
+    let from = statement.from.into_iter().chain(base).min().unwrap_or(ends.shown);
     if from > ends.shown {
         return Err(KernelError::MirrorGap { end: ends.shown });
     }
@@ -147,7 +149,7 @@ fn settle(log: &Log, ends: &Ends, statement: Statement, plan: &mut Plan) {
     let confirmed = confirmed.max(ends.confirmed);
     plan.confirm = (confirmed > ends.confirmed).then_some(confirmed);
     let trim = statement.start.map(|start| start.min(confirmed));
-    plan.trim = trim.filter(|&to| plan.restart.is_none() && to > log.start);
+    plan.trim = trim.filter(|&to| to > plan.restart.unwrap_or(log.start));
 }
 
 /// Judges bytes that were brought ahead of the feed. `Ok(None)`: they lie past the end, and wait.
