@@ -259,3 +259,21 @@ fn equal_sources_give_equal_chains() {
     assert_eq!(one.describe().chain, two.describe().chain);
     assert_eq!(two.describe().records, 4);
 }
+
+#[test]
+fn a_source_that_begins_inside_a_batch_is_held_from_the_batch_and_trimmed() {
+    for base in [0, 10] {
+        let mut desk = desk(0);
+        let first = Request::Mirror {
+            log: LOG,
+            batches: vec![plain(base, 25, "a"), plain(base + 25, 5, "b")],
+            origin: MirrorOrigin::Feed,
+            from: Some(Offset(20)),
+            confirm: Some(Offset(base + 30)),
+            start: Some(Offset(20)),
+        };
+        assert_eq!(ends(desk.ask(first)), (base + 30, base + 30, 0));
+        assert_eq!(desk.describe().start, Offset(20));
+        assert_eq!(bases(&desk.read(20, ReadLimit::Durable).unwrap()), [base, base + 25]);
+    }
+}
