@@ -1,0 +1,1 @@
+"""The scenarios: each has `options(parser)` and `run(report, options)`."""

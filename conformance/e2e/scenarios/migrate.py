@@ -1,0 +1,139 @@
+"""A topic set and its groups move off a real Kafka, under clients that know nothing of it."""
+
+import time
+
+from harness.clients import CODECS, IDEMPOTENT, Traffic, admin
+from harness.legacy import Legacy
+from harness.report import Workspace, now_ms
+from harness.sluice import Sluice
+from harness.sockets import Watch
+
+NAME = "orders"
+TOPICS = {"orders-a": 4, "orders-b": 2}
+PHASES = ("mirror", "dual-write", "cutover", "retired")
+
+
+def options(parser):
+    """Command line."""
+    parser.add_argument("--version", choices=["4", "3"], default="4")
+    parser.add_argument("--nodes", type=int, choices=[1, 3], default=1)
+    parser.add_argument("--clients", default="python,java4,java3,node,go,kcat")
+    parser.add_argument("--dwell", type=float, default=4, help="seconds in each phase, at least")
+    parser.add_argument("--rate", type=int, default=40, help="records a second of each writer")
+
+
+def run(report, chosen):
+    """The scenario."""
+    with Workspace(report) as folder:
+        legacy = Legacy(folder / "kafka", chosen.version, chosen.nodes)
+        sluice = traffic = None
+        try:
+            report.say(f"Kafka {chosen.version}.x with {chosen.nodes} node(s) runs")
+            (folder / "h").mkdir()
+            for topic, partitions in TOPICS.items():
+                admin(folder / "h", legacy.bootstrap, "go", "create-topic", "--topic", topic, "--partitions", partitions,
+                      "--replication", chosen.nodes)
+            migration = {"name": NAME, "topics": ["orders-*"], "groups": ["g-*"]}
+            sluice = Sluice(folder / "sluice", legacy, [migration])
+            sluice.start()
+            traffic = Traffic(folder / "h", sluice.bootstrap, chosen.rate)
+            begin(traffic, chosen.clients.split(","))
+            watch = Watch(traffic.processes)
+            walk(report, sluice, traffic, chosen.dwell)
+            ports = watch.end()
+            judge(report, sluice, legacy, traffic, ports)
+        finally:
+            if traffic:
+                traffic.abandon()
+            if sluice:
+                report.check("sluice stops in order", sluice.end())
+            legacy.end()
+
+
+def begin(traffic, clients):
+    """Two writers and a group of two for each kind of client, over all codecs; groups read what others wrote."""
+    topics = list(TOPICS)
+    for index, client in enumerate(clients):
+        for number in range(2):
+            more = ["--idempotent", "true"] if client in IDEMPOTENT else []
+            topic = topics[(index + number) % len(topics)]
+            traffic.write(client, topic, CODECS[(2 * index + number) % len(CODECS)], *more)
+        members = 1 if client == "kcat" else 2
+        traffic.read(client, topics[(index + 1) % len(topics)], f"g-{client}", members)
+
+
+def walk(report, sluice, traffic, dwell):
+    """Through every phase, with traffic in each of them."""
+    traffic.running(seconds=120)
+    settle(traffic)
+    spans = []
+    report.say("traffic flows in observe")
+    entered, phase = now_ms(), "observe"
+    for following in PHASES:
+        time.sleep(dwell)
+        traffic.running()
+        asked = now_ms()
+        refusals = sluice.advance(NAME, following)
+        reached = now_ms()
+        spans.append((phase, entered, asked))
+        moving = traffic.acknowledged_between(asked, reached)
+        pause = None
+        if following == "cutover":
+            traffic.running()
+            pause = traffic.longest_pause_ms(asked - 2000, now_ms())
+            report.facts["pause_ms_max_at_cutover"] = pause
+            report.facts["cutover_asked_ms"] = asked
+        report.say(f"{following} after {reached - asked} ms; {sum(moving.values())} acknowledged on the way"
+                   + (f"; longest pause {pause} ms" if pause is not None else "")
+                   + (f"; before that: {refusals}" if refusals else ""))
+        report.facts[f"to_{following}_ms"] = reached - asked
+        report.facts.setdefault("refusals", {})[following] = refusals
+        entered, phase = reached, following
+    time.sleep(dwell)
+    traffic.running()
+    spans.append((phase, entered, now_ms()))
+    for phase, begun, ended in spans:
+        acks = traffic.acknowledged_between(begun, ended)
+        idle = [name for name, count in acks.items() if count == 0]
+        report.check(f"{phase}: every writer was acknowledged", not idle, idle or sum(acks.values()))
+        report.facts.setdefault("acknowledged", {})[phase] = sum(acks.values())
+
+
+def settle(traffic, quiet_s=6):
+    """Waits until the groups have shared out their partitions and leave it at that."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        last = max((t for client in traffic.readers for t in client.look().rebalances), default=0)
+        if now_ms() - last > quiet_s * 1000:
+            return
+        time.sleep(0.3)
+
+
+def judge(report, sluice, legacy, traffic, ports):
+    """Everything that is known at the end."""
+    ending = now_ms()
+    shown = sluice.migration(NAME)
+    units = shown.get("units", [])
+    report.check("every unit is the kernel's", units and all(unit["primary"] == "kernel" for unit in units),
+                 [unit["unit"] for unit in units if unit["primary"] != "kernel"] or f"{len(units)} units")
+    report.check("no unexplained divergence", not any(unit["unexplained"] for unit in units),
+                 [unit for unit in units if unit["unexplained"]])
+    entries = sluice.ledger(NAME)
+    committed = [unit["evidence"]["unit"] for e in entries if e["kind"] == "committed" for unit in e["units"]]
+    report.check("every unit was committed once", sorted(map(str, committed)) == sorted(str(u["unit"]) for u in units),
+                 f"{len(committed)} of {len(units)}")
+    fences = [entry["fence_ms"] for entry in entries if entry["kind"] == "released"]
+    report.facts["fence_ms"] = fences
+    report.facts["aborted"] = [entry["reason"] for entry in entries if entry["kind"] == "aborted"]
+    report.say(f"fences {fences} ms, handovers that ended on the old side: {report.facts['aborted']}")
+    moved = traffic.rebalances_between(report.facts["cutover_asked_ms"], ending)
+    report.facts["rebalances"] = moved
+    report.check("no rebalance from the cutover on", not moved, moved)
+    complaints = traffic.end()
+    report.check("clients end in order, and every group has read everything", not complaints, complaints)
+    strange = ports - sluice.client_ports
+    report.check("clients dialled nothing but the proxy", ports and not strange,
+                 f"legacy {sorted(strange & legacy.ports)}, other {sorted(strange - legacy.ports)}" if strange
+                 else f"{len(ports)} ports")
+    found = report.judge("all clients", traffic.histories(), 100, allowed_errors=False)
+    report.facts["history"] = {k: v for k, v in found.items() if isinstance(v, int)}
