@@ -1,3 +1,150 @@
-"""To come."""
-def options(parser): pass
-def run(report, chosen): pass
+"""Migrations under load, with sluice killed at the edges of a handover's actions and at random moments."""
+
+import random
+import threading
+import time
+import traceback
+
+from harness.clients import CODECS, Client, Traffic, admin
+from harness.legacy import Legacy
+from harness.processes import Failure
+from harness.report import Workspace
+from harness.sluice import Sluice
+
+# The kinds of `proxy/src/handover/action.rs` that a handover to the kernel meets when nothing else fails.
+KINDS = ("RecordOther", "AskSource", "AskFeed", "AskTarget", "RecordBegun", "Close", "RecordFence", "Fence", "Count",
+         "RecordVerified", "RecordCommit", "Switch", "Publish", "Release", "RecordAfter", "Follow")
+EDGES = tuple(f"{edge}:{kind}" for kind in KINDS for edge in ("before", "after"))
+FAMILIES = ("python", "go", "java4")
+
+
+def options(parser):
+    """Command line."""
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--edges", action="store_true", help="every named edge at least once, whatever --runs says")
+    parser.add_argument("--version", choices=["4", "3"], default="4")
+    parser.add_argument("--seed", type=int, default=1)
+
+
+def run(report, chosen):
+    """The scenario: one Kafka, and a fresh sluice, topics and groups for each run."""
+    report.facts["runs"] = []
+    with Workspace(report) as folder:
+        legacy = Legacy(folder / "kafka", chosen.version)
+        try:
+            for number, place in enumerate(places(chosen)):
+                try:
+                    one(report, folder / f"run{number}", legacy, number, place)
+                except Failure as failure:
+                    report.check(f"run {number} ({place or 'random'}) went to its end", False, failure)
+        finally:
+            legacy.end()
+
+
+def places(chosen):
+    """Where each run is killed: an edge, or `None` for random moments. Both kinds in turn."""
+    chance = random.Random(chosen.seed)
+    edges = list(EDGES)
+    if not chosen.edges:
+        chance.shuffle(edges)
+        return [edges.pop() if number % 2 == 0 and edges else None for number in range(chosen.runs)]
+    return [*edges, *[None] * max(0, chosen.runs - len(edges))]
+
+
+def one(report, folder, legacy, number, place):
+    """One migration."""
+    name, topics = f"run{number}", {f"run{number}-a": 3, f"run{number}-b": 1}
+    folder.mkdir()
+    chance = random.Random(number)
+    sluice = Sluice(folder / "sluice", legacy, [{"name": name, "topics": [f"{name}-*"], "groups": [f"{name}-g*"]}])
+    traffic = Traffic(folder / "h", sluice.bootstrap)
+    try:
+        for topic, partitions in topics.items():
+            admin(folder / "h", legacy.bootstrap, "go", "create-topic", "--topic", topic, "--partitions", partitions)
+        sluice.start(failpoint=place)
+        sluice.supervise()
+        first, second = FAMILIES[number % 3], FAMILIES[(number + 1) % 3]
+        for index, (family, topic) in enumerate(((first, f"{name}-a"), (second, f"{name}-b"))):
+            traffic.write(family, topic, CODECS[(number + index) % 5], "--idempotent", "true")
+        traffic.read(second, f"{name}-a", f"{name}-ga")
+        traffic.read(first, f"{name}-b", f"{name}-gb")
+        traffic.running()
+        killer = None if place else threading.Thread(target=strike, args=(sluice, chance))
+        if killer:
+            killer.start()
+        begun = time.monotonic()
+        for phase in ("mirror", "dual-write", "cutover"):
+            sluice.advance(name, phase, 90)
+        took = time.monotonic() - begun
+        if killer:
+            killer.join()
+        traffic.running(seconds=60)
+        complaints = traffic.end()
+        judge(report, sluice, legacy, traffic, name, topics, place, took, complaints)
+    except Failure as failure:
+        raise Failure(f"{failure}\n{sluice.log_tail()}") from None
+    finally:
+        traffic.abandon()
+        sluice.end()
+
+
+def strike(sluice, chance):
+    """Three kills at random moments of a migration."""
+    for _ in range(3):
+        time.sleep(chance.uniform(0.05, 1.5))
+        try:
+            sluice.kill()
+        except ProcessLookupError:
+            traceback.print_exc()
+
+
+def judge(report, sluice, legacy, traffic, name, topics, place, took, complaints):
+    """Nothing lost, nothing twice, and each unit on exactly one side, in the eyes of all three."""
+    title = f"run of {name} ({place or 'random moments'})"
+    report.check(f"{title}: it died, and groups read everything", sluice.deaths > 0 and not complaints,
+                 f"{sluice.deaths} deaths, {took:.1f} s{f'; {complaints}' if complaints else ''}")
+    cuts = ends_at_commit(sluice.ledger(name))
+    shown = sluice.migration(name)["units"]
+    folder = traffic.folder
+    wrong = [unit["unit"] for unit in shown if unit["primary"] != "kernel" or unit["unexplained"]]
+    for topic, partitions in topics.items():
+        old, new = (ends(folder, bootstrap, topic) for bootstrap in (legacy.bootstrap, sluice.bootstrap))
+        for partition in range(partitions):
+            cut = cuts.get((topic, partition))
+            if cut is None or old[partition] != cut or new[partition] < cut:
+                wrong.append(f"{topic}-{partition}: cut {cut}, legacy ends {old[partition]}, kernel {new[partition]}")
+        for side, bootstrap in (("legacy", legacy.bootstrap), ("kernel", sluice.bootstrap)):
+            audit(folder, bootstrap, topic, side)
+    report.check(f"{title}: every unit is on one side", not wrong, wrong or f"cuts {sorted(cuts.values())}")
+    found = report.judge(title, traffic.histories(), 50)
+    report.facts["runs"].append({
+        "place": place or "random", "deaths": sluice.deaths, "seconds": round(took, 1),
+        "acknowledged": found.get("acknowledged"), "redelivered": found.get("redelivered"),
+        "client_errors": found.get("client_errors"), "failed_sends": found.get("failed"),
+    })
+
+
+def ends_at_commit(entries):
+    """End of each partition at its commit, by (topic, partition)."""
+    found = {}
+    for entry in entries:
+        if entry["kind"] == "committed":
+            for unit in entry["units"]:
+                named = unit["evidence"]["unit"]
+                if isinstance(named, str) and named.rsplit("/", 1)[-1].isdigit():
+                    topic, partition = named.split("/")[-2:]
+                    found[topic, int(partition)] = unit["evidence"]["source_end"]
+    return found
+
+
+def ends(folder, bootstrap, topic):
+    """End offset of each partition of a topic, as a client is told."""
+    answer = admin(folder, bootstrap, "go", "offsets", "--topic", topic)
+    return {each["partition"]: each["latest"] for each in answer["offsets"]}
+
+
+def audit(folder, bootstrap, topic, side):
+    """Reads a whole topic from one side; the judge compares what stands where."""
+    reader = Client(folder, f"audit-{side}-{topic}", "python", "consume", "--bootstrap", bootstrap, "--topic", topic,
+                    "--assign", "--member", f"audit-{side}", "--until-idle", "2000")
+    reader.process.wait(60)

@@ -6,7 +6,7 @@ from harness.clients import CODECS, IDEMPOTENT, Traffic, admin
 from harness.legacy import Legacy
 from harness.report import Workspace, now_ms
 from harness.sluice import Sluice
-from harness.sockets import Watch
+from harness.sockets import Watch, dialled
 
 NAME = "orders"
 TOPICS = {"orders-a": 4, "orders-b": 2}
@@ -39,7 +39,7 @@ def run(report, chosen):
             traffic = Traffic(folder / "h", sluice.bootstrap, chosen.rate)
             begin(traffic, chosen.clients.split(","))
             watch = Watch(traffic.processes)
-            walk(report, sluice, traffic, chosen.dwell)
+            walk(report, sluice, traffic, chosen.dwell, legacy.ports)
             ports = watch.end()
             judge(report, sluice, legacy, traffic, ports)
         finally:
@@ -62,7 +62,7 @@ def begin(traffic, clients):
         traffic.read(client, topics[(index + 1) % len(topics)], f"g-{client}", members)
 
 
-def walk(report, sluice, traffic, dwell):
+def walk(report, sluice, traffic, dwell, legacy_ports):
     """Through every phase, with traffic in each of them."""
     traffic.running(seconds=120)
     settle(traffic)
@@ -73,6 +73,7 @@ def walk(report, sluice, traffic, dwell):
         time.sleep(dwell)
         traffic.running()
         asked = now_ms()
+        report.say(f"to {following}")
         refusals = sluice.advance(NAME, following)
         reached = now_ms()
         spans.append((phase, entered, asked))
@@ -92,6 +93,9 @@ def walk(report, sluice, traffic, dwell):
     time.sleep(dwell)
     traffic.running()
     spans.append((phase, entered, now_ms()))
+    report.facts["legacy_ports_after_retired"] = sorted(dialled([sluice.process.pid]) & legacy_ports)
+    report.check("sluice contacts legacy no more", not report.facts["legacy_ports_after_retired"],
+                 report.facts["legacy_ports_after_retired"] or "")
     for phase, begun, ended in spans:
         acks = traffic.acknowledged_between(begun, ended)
         idle = [name for name, count in acks.items() if count == 0]

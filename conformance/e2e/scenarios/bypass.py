@@ -1,3 +1,0 @@
-"""To come."""
-def options(parser): pass
-def run(report, chosen): pass
