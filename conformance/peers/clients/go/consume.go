@@ -166,6 +166,11 @@ func (c *consuming) take(stop context.Context) (bool, error) {
 	fetches := c.kafka.PollRecords(poll, 500)
 	defer c.kafka.AllowRebalance()
 	for _, failure := range fetches.Errors() {
+		// The library tells of a session that it could not join, and joins again by itself.
+		if joining := (*kgo.ErrGroupSession)(nil); errors.As(failure.Err, &joining) {
+			c.tell("error", f("error", failure.Err.Error()), f("fatal", false))
+			continue
+		}
 		if !errors.Is(failure.Err, context.DeadlineExceeded) && !errors.Is(failure.Err, context.Canceled) {
 			return false, fmt.Errorf("%s-%d: %w", failure.Topic, failure.Partition, failure.Err)
 		}
