@@ -109,6 +109,16 @@ pub trait Message: Wire {
         Ok(message)
     }
 
+    /// Reads a client's request. What follows it in the frame is left unread, as Kafka's broker does:
+    /// librdkafka 2.16 leaves three bytes behind its Metadata request for all topics (versions 9 and up).
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::decode`].
+    fn decode_request(mut reader: Reader, version: i16) -> Result<Self, DecodeError> {
+        Self::decode(&mut reader, version)
+    }
+
     /// Reads a message that takes all of `bytes`.
     ///
     /// # Errors

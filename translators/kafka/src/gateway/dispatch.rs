@@ -66,7 +66,7 @@ impl Incoming {
     }
 
     fn decode<R: Request>(&self) -> Result<R, Violation> {
-        R::decode_rest(self.body()?, self.version()).map_err(protocol)
+        R::decode_request(self.body()?, self.version()).map_err(protocol)
     }
 }
 

@@ -109,31 +109,31 @@ fn read(head: &Head, reader: Reader) -> Result<(Vec<Str>, Refused), DecodeError>
     #[allow(clippy::wildcard_enum_match_arm, reason = "the caller names the APIs that come here")]
     Ok(match head.api {
         ApiKey::CreateTopics => {
-            let request = CreateTopicsRequest::decode_rest(reader, v)?;
+            let request = CreateTopicsRequest::decode_request(reader, v)?;
             let names: Vec<Str> = request.topics.iter().map(|topic| topic.name.detached()).collect();
             let waited = if request.validate_only { Vec::new() } else { names.clone() };
             (waited, Box::new(move |head, code| head.respond(&topics_refused(names, code))))
         }
         ApiKey::CreatePartitions => {
-            let request = CreatePartitionsRequest::decode_rest(reader, v)?;
+            let request = CreatePartitionsRequest::decode_request(reader, v)?;
             let names: Vec<Str> = request.topics.iter().map(|topic| topic.name.detached()).collect();
             let waited = if request.validate_only { Vec::new() } else { names.clone() };
             (waited, Box::new(move |head, code| head.respond(&partitions_refused(names, code))))
         }
         ApiKey::DeleteTopics => {
-            let request = DeleteTopicsRequest::decode_rest(reader, v)?;
+            let request = DeleteTopicsRequest::decode_request(reader, v)?;
             (Vec::new(), Box::new(move |head, code| head.respond(&deletions_refused(&request, code))))
         }
         ApiKey::AlterConfigs => {
-            let request = AlterConfigsRequest::decode_rest(reader, v)?;
+            let request = AlterConfigsRequest::decode_request(reader, v)?;
             (Vec::new(), Box::new(move |head, code| head.respond(&replacements_refused(&request, code))))
         }
         ApiKey::IncrementalAlterConfigs => {
-            let request = IncrementalAlterConfigsRequest::decode_rest(reader, v)?;
+            let request = IncrementalAlterConfigsRequest::decode_request(reader, v)?;
             (Vec::new(), Box::new(move |head, code| head.respond(&alterations_refused(&request, code))))
         }
         _ => {
-            InitProducerIdRequest::decode_rest(reader, v)?;
+            InitProducerIdRequest::decode_request(reader, v)?;
             let refused = |code: ErrorCode| InitProducerIdResponse {
                 error_code: code.code(),
                 producer_epoch: -1,

@@ -119,7 +119,7 @@ pub(super) fn start(
     let sender = Sender { cx, client_host, sent: 0 };
     macro_rules! one_group {
         ($request:ident, $response:ident) => {{
-            let decoded = $request::decode_rest(reader, v)?;
+            let decoded = $request::decode_request(reader, v)?;
             let refused = |code: ErrorCode| $response { error_code: code.code(), ..Default::default() };
             Ok(one(sender, head, &decoded.group_id, request, move |head, code| head.respond(&refused(code))))
         }};
@@ -127,7 +127,7 @@ pub(super) fn start(
     #[allow(clippy::wildcard_enum_match_arm, reason = "the caller sends only APIs that are served")]
     match head.api {
         ApiKey::JoinGroup => {
-            let decoded = JoinGroupRequest::decode_rest(reader, v)?;
+            let decoded = JoinGroupRequest::decode_request(reader, v)?;
             let refused = |code: ErrorCode| JoinGroupResponse {
                 error_code: code.code(),
                 protocol_name: Some(Str::default()),
@@ -140,13 +140,17 @@ pub(super) fn start(
         ApiKey::LeaveGroup => one_group!(LeaveGroupRequest, LeaveGroupResponse),
         ApiKey::OffsetDelete => one_group!(OffsetDeleteRequest, OffsetDeleteResponse),
         ApiKey::OffsetCommit => {
-            Ok(commit(sender, head, OffsetCommitRequest::decode_rest(reader, v)?, request))
+            Ok(commit(sender, head, OffsetCommitRequest::decode_request(reader, v)?, request))
         }
-        ApiKey::OffsetFetch => Ok(fetch(sender, head, OffsetFetchRequest::decode_rest(reader, v)?, request)),
-        ApiKey::DescribeGroups => Ok(describe(sender, head, &DescribeGroupsRequest::decode_rest(reader, v)?)),
-        ApiKey::DeleteGroups => Ok(delete(sender, head, &DeleteGroupsRequest::decode_rest(reader, v)?)),
+        ApiKey::OffsetFetch => {
+            Ok(fetch(sender, head, OffsetFetchRequest::decode_request(reader, v)?, request))
+        }
+        ApiKey::DescribeGroups => {
+            Ok(describe(sender, head, &DescribeGroupsRequest::decode_request(reader, v)?))
+        }
+        ApiKey::DeleteGroups => Ok(delete(sender, head, &DeleteGroupsRequest::decode_request(reader, v)?)),
         ApiKey::ListGroups => {
-            ListGroupsRequest::decode_rest(reader, v)?;
+            ListGroupsRequest::decode_request(reader, v)?;
             Ok(list(sender, head, request))
         }
         other => Err(DecodeError::UnknownApi(other.code())),

@@ -250,13 +250,13 @@ fn start(
     let v = head.version;
     macro_rules! decoded {
         ($start:path) => {
-            Ok($start(cx, head, Message::decode_rest(reader, v)?))
+            Ok($start(cx, head, Message::decode_request(reader, v)?))
         };
     }
     #[allow(clippy::wildcard_enum_match_arm, reason = "`served` names the APIs; each of them is tested")]
     match head.api {
         ApiKey::ApiVersions => {
-            let request = ApiVersionsRequest::decode_rest(reader, v)?;
+            let request = ApiVersionsRequest::decode_request(reader, v)?;
             Ok(api_versions::start(cx, &head, &request))
         }
         ApiKey::Produce => decoded!(produce::start),

@@ -124,7 +124,7 @@ impl KafkaSession {
         }
         if api == ApiKey::ApiVersions
             && let Ok((_, reader)) = frame::read_request_header(request.clone())
-            && let Ok(hello) = ApiVersionsRequest::decode_rest(reader, head.api_version)
+            && let Ok(hello) = ApiVersionsRequest::decode_request(reader, head.api_version)
             && self.events.len() < EVENTS_MAX
         {
             let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());

@@ -124,6 +124,16 @@ fn a_known_tagged_field_fills_its_size_exactly() {
 }
 
 #[test]
+fn what_follows_a_request_is_left_unread_as_librdkafka_needs() {
+    // Metadata 13 for all topics as librdkafka 2.16 sends it: a null list, and a count of four bytes too many.
+    let body = Bytes::from_static(&[0, 0, 0, 0, 1, 0, 0]);
+    let request = MetadataRequest::decode_request(Reader::new(body.clone()), 13).unwrap();
+    assert_eq!(request.topics, None);
+    assert!(!request.allow_auto_topic_creation);
+    assert_eq!(MetadataRequest::decode_exact(body, 13), Err(DecodeError::Trailing { at: 4, remaining: 3 }));
+}
+
+#[test]
 fn a_struct_is_present_or_null_and_nothing_else() {
     // Throttle, error, no message, no member id, epoch, interval; then the assignment.
     let body = |presence: u8| Bytes::from([&[0; 16][..], &[presence, 1, 0, 0]].concat());

@@ -249,18 +249,18 @@ fn kafka(draft: &mut Draft<'_>, message: Bytes) -> Result<Answer, DecodeError> {
     let version = header.request_api_version;
     let api = ApiKey::from_code(header.request_api_key);
     Ok(if api == Some(ApiKey::CreateTopics) {
-        create::topics(draft, &CreateTopicsRequest::decode_rest(reader, version)?, version)
+        create::topics(draft, &CreateTopicsRequest::decode_request(reader, version)?, version)
     } else if api == Some(ApiKey::CreatePartitions) {
-        create::partitions(draft, &CreatePartitionsRequest::decode_rest(reader, version)?, version)
+        create::partitions(draft, &CreatePartitionsRequest::decode_request(reader, version)?, version)
     } else if api == Some(ApiKey::DeleteTopics) {
-        alter::delete_topics(draft, &DeleteTopicsRequest::decode_rest(reader, version)?, version)
+        alter::delete_topics(draft, &DeleteTopicsRequest::decode_request(reader, version)?, version)
     } else if api == Some(ApiKey::IncrementalAlterConfigs) {
-        let request = IncrementalAlterConfigsRequest::decode_rest(reader, version)?;
+        let request = IncrementalAlterConfigsRequest::decode_request(reader, version)?;
         alter::incremental(draft, &request, version)
     } else if api == Some(ApiKey::AlterConfigs) {
-        alter::replace(draft, &AlterConfigsRequest::decode_rest(reader, version)?, version)
+        alter::replace(draft, &AlterConfigsRequest::decode_request(reader, version)?, version)
     } else if api == Some(ApiKey::InitProducerId) {
-        producer_id(draft, &InitProducerIdRequest::decode_rest(reader, version)?, version)
+        producer_id(draft, &InitProducerIdRequest::decode_request(reader, version)?, version)
     } else {
         return Err(DecodeError::UnknownApi(header.request_api_key));
     })

@@ -34,7 +34,7 @@ struct Call {
 
 impl Call {
     fn body<M: Message>(&self) -> Result<M, DecodeError> {
-        M::decode_rest(self.body.clone(), self.caller.version)
+        M::decode_request(self.body.clone(), self.caller.version)
     }
 }
 
