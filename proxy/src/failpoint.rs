@@ -1,4 +1,5 @@
-//! Places where a test can kill the process: the edges of a handover's actions.
+//! Places where a test can kill the process: the edges of a handover's actions, of other entries of the ledger
+//! (`RecordOther`) and of phases being applied (`Apply`).
 //!
 //! `SLUICE_FAILPOINT=before:Fence` ends the process, as `kill -9` would, before the first action of that kind;
 //! `after:RecordCommit:2` after the second one. Unset, nothing is checked but one pointer.

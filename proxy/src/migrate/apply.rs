@@ -10,6 +10,8 @@ use translator_kafka::placement::{CATALOG, CATALOG_SHARD};
 
 use super::runner::Runner;
 use super::units::{self, UnitName};
+use crate::failpoint;
+use crate::handover::action::ActionKind;
 use crate::handover::migration::Order;
 use crate::handover::phase::Phase;
 use crate::ledger::{DivergenceKind, Sample, What};
@@ -25,12 +27,16 @@ impl Runner {
     pub(super) fn execute(&mut self, order: Order) {
         match order {
             Order::Record { id, by, whats } => {
+                failpoint::reached("before", ActionKind::RecordOther);
                 let outcome = self.record(&by, whats);
+                failpoint::reached("after", ActionKind::RecordOther);
                 let now = self.setup.clock.now();
                 self.migrations.handle_done(now, self.ledger.book(), id, outcome);
             }
             Order::Apply { id, phase, units } => {
+                failpoint::reached("before", format_args!("Apply"));
                 let outcome = self.apply(phase, &units);
+                failpoint::reached("after", format_args!("Apply"));
                 let now = self.setup.clock.now();
                 self.migrations.handle_done(now, self.ledger.book(), id, outcome);
             }
