@@ -68,9 +68,11 @@ class Sluice:
                       "accept_single_copy = true"]
         return "\n".join(lines) + "\n"
 
-    def start(self, failpoint=None):
+    def start(self, failpoint=None, supervised=False):
         """Starts the process and waits until clients can connect. `failpoint`: see `proxy/src/failpoint.rs`."""
         self._launch(failpoint)
+        if supervised:
+            self.supervise()
         wait_for("sluice answers", self._answers, 60)
 
     def _launch(self, failpoint=None):

@@ -12,9 +12,11 @@ from harness.report import Workspace
 from harness.sluice import Sluice
 
 # The kinds of `proxy/src/handover/action.rs` that a handover to the kernel meets when nothing else fails.
-KINDS = ("RecordOther", "AskSource", "AskFeed", "AskTarget", "RecordBegun", "Close", "RecordFence", "Fence", "Count",
+KINDS = ("AskSource", "AskFeed", "AskTarget", "RecordBegun", "Close", "RecordFence", "Fence", "Count",
          "RecordVerified", "RecordCommit", "Switch", "Publish", "Release", "RecordAfter", "Follow")
-EDGES = tuple(f"{edge}:{kind}" for kind in KINDS for edge in ("before", "after"))
+# Entries of the ledger outside a handover, and phases being applied, come several times in one migration.
+EARLIER = tuple(f"{kind}:{time}" for kind in ("RecordOther", "Apply") for time in (1, 2, 3, 4))
+EDGES = tuple(f"{edge}:{kind}" for kind in (*KINDS, *EARLIER) for edge in ("before", "after"))
 FAMILIES = ("python", "go", "java4")
 
 
@@ -61,8 +63,7 @@ def one(report, folder, legacy, number, place):
     try:
         for topic, partitions in topics.items():
             admin(folder / "h", legacy.bootstrap, "go", "create-topic", "--topic", topic, "--partitions", partitions)
-        sluice.start(failpoint=place)
-        sluice.supervise()
+        sluice.start(failpoint=place, supervised=True)
         first, second = FAMILIES[number % 3], FAMILIES[(number + 1) % 3]
         for index, (family, topic) in enumerate(((first, f"{name}-a"), (second, f"{name}-b"))):
             traffic.write(family, topic, CODECS[(number + index) % 5], "--idempotent", "true")
@@ -101,7 +102,9 @@ def strike(sluice, chance):
 def judge(report, sluice, legacy, traffic, name, topics, place, took, complaints):
     """Nothing lost, nothing twice, and each unit on exactly one side, in the eyes of all three."""
     title = f"run of {name} ({place or 'random moments'})"
-    report.check(f"{title}: it died, and groups read everything", sluice.deaths > 0 and not complaints,
+    # With nothing on its way when the fence begins, nothing is counted again: that edge is not always met.
+    met = sluice.deaths > 0 or str(place).endswith(":Count")
+    report.check(f"{title}: it died, and groups read everything", met and not complaints,
                  f"{sluice.deaths} deaths, {took:.1f} s{f'; {complaints}' if complaints else ''}")
     cuts = ends_at_commit(sluice.ledger(name))
     shown = sluice.migration(name)["units"]

@@ -143,10 +143,11 @@ def killed(report, sluice, folder, clients, kills):
     traffic = Traffic(folder, sluice.bootstrap)
     try:
         admin(folder, sluice.bootstrap, "go", "create-topic", "--topic", "killed", "--partitions", 4)
-        for index, client in enumerate(clients):
+        # kcat ends by itself when its only broker is gone for a moment.
+        for index, client in enumerate(client for client in clients if client != "kcat"):
             more = ["--idempotent", "true"] if client in IDEMPOTENT else []
             traffic.write(client, "killed", CODECS[index % 5], *more)
-            traffic.read(client, "killed", f"killed-{client}", 1 if client == "kcat" else 2)
+            traffic.read(client, "killed", f"killed-{client}", 2)
         traffic.running(seconds=90)
         for _ in range(kills):
             sluice.kill()

@@ -1,0 +1,65 @@
+"""Many handovers one after another under load: how long clients are held, by the ledger and by what they saw."""
+
+from harness.clients import CODECS, Traffic, admin
+from harness.legacy import Legacy
+from harness.report import Workspace, now_ms
+from harness.sluice import Sluice
+
+
+def options(parser):
+    """Command line."""
+    parser.add_argument("--version", choices=["4", "3"], default="4")
+    parser.add_argument("--handovers", type=int, default=100)
+    parser.add_argument("--partitions", type=int, default=4, help="of each topic")
+    parser.add_argument("--writers", type=int, default=4, help="at a time, each to one of the topics about to move")
+
+
+def run(report, chosen):
+    """The scenario: a migration for each topic; writers live over a handful of them."""
+    names = [f"m{number:03d}" for number in range(chosen.handovers)]
+    migrations = [{"name": name, "topics": [f"{name}-t"], "groups": []} for name in names]
+    pauses, fences, aborted, histories = [], [], [], 0
+    with Workspace(report) as folder:
+        legacy = Legacy(folder / "kafka", chosen.version)
+        sluice = Sluice(folder / "sluice", legacy, migrations)
+        try:
+            (folder / "a").mkdir()
+            for name in names:
+                admin(folder / "a", legacy.bootstrap, "go", "create-topic", "--topic", f"{name}-t", "--partitions",
+                      chosen.partitions)
+            sluice.start()
+            for first in range(0, len(names), chosen.writers):
+                batch = names[first:first + chosen.writers]
+                traffic = Traffic(folder / f"h{first:03d}", sluice.bootstrap)
+                try:
+                    for index, name in enumerate(batch):
+                        traffic.write("python", f"{name}-t", CODECS[index % 5], "--idempotent", "true")
+                        traffic.read("python", f"{name}-t", f"stays-{name}")
+                    traffic.running()
+                    for name in batch:
+                        sluice.advance(name, "dual-write")
+                        asked = now_ms()
+                        sluice.advance(name, "cutover")
+                        traffic.running(acks=5)
+                        pauses.append(traffic.longest_pause_ms(asked - 500, now_ms()))
+                        entries = sluice.ledger(name)
+                        fences += [entry["fence_ms"] for entry in entries if entry["kind"] == "released"]
+                        aborted += [entry["reason"] for entry in entries if entry["kind"] == "aborted"]
+                    complaints = traffic.end()
+                finally:
+                    traffic.abandon()
+                if complaints:
+                    report.check(f"batch {first}: read to its end", False, complaints)
+                histories += report.judge(f"topics {batch[0]} to {batch[-1]}", traffic.histories(), 50).get("acknowledged", 0)
+        finally:
+            sluice.end()
+            legacy.end()
+    report.facts.update(handovers=len(fences), acknowledged=histories, aborted=aborted, fence_ms=spread(fences),
+                        longest_pause_ms=spread(pauses))
+    report.check("every migration had its handover", len(fences) >= chosen.handovers, report.facts)
+
+
+def spread(values):
+    """Median, 99th percentile and the most."""
+    ordered = sorted(values)
+    return {f"p{percent}": ordered[min(len(ordered) - 1, len(ordered) * percent // 100)] for percent in (50, 99, 100)} if ordered else {}
