@@ -65,11 +65,19 @@ pub struct KernelKafka {
     pub advertise: Option<HostPort>,
     /// `[kernel.kafka.tls]`
     pub tls: Option<ClientTls>,
+    /// `offsets_topic`: write groups to `__consumer_offsets` too, as Kafka does, for tools and for another Sluice
+    /// that is to move them. Needs `shards = 1`. The log is not compacted.
+    pub offsets_topic: bool,
 }
 
 impl Default for KernelKafka {
     fn default() -> Self {
-        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9092)), advertise: None, tls: None }
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9092)),
+            advertise: None,
+            tls: None,
+            offsets_topic: false,
+        }
     }
 }
 
@@ -124,6 +132,7 @@ fn read_kafka(mut section: Section<'_, '_>) -> KernelKafka {
     }
     kafka.advertise = section.parsed("advertise", HostPort::parse);
     kafka.tls = section.table("tls").and_then(cluster::read_client_tls);
+    kafka.offsets_topic = section.flag("offsets_topic").unwrap_or_default();
     section.finish();
     kafka
 }

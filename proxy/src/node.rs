@@ -14,8 +14,12 @@ use kernel_engine::store::{self, ShardStore};
 use kernel_model::coordinator::{Coordinator, CoordinatorKind};
 use kernel_model::{KernelError, Now, OwnerEpoch, ShardId};
 use translator_kafka::catalog::{Catalog, CatalogHandle};
+use translator_kafka::codec::messages::create_topics_request::CreatableTopic;
+use translator_kafka::codec::messages::{CreateTopicsRequest, CreateTopicsResponse};
+use translator_kafka::codec::{Message, frame};
 use translator_kafka::coordinator::catalog::{CatalogCoordinator, CatalogSettings};
 use translator_kafka::coordinator::group::{self, GroupCoordinator};
+use translator_kafka::errors::ErrorCode;
 use translator_kafka::limits::Limits;
 use translator_kafka::placement::{CATALOG, CATALOG_SHARD, GROUPS};
 use translator_kafka::server::{ClusterView, ServerSettings};
@@ -39,6 +43,9 @@ pub enum NodeError {
     /// A shard does not start.
     #[error(transparent)]
     Shards(#[from] HostError),
+    /// `__consumer_offsets` cannot be written.
+    #[error("`offsets_topic`: {0}")]
+    OffsetsTopic(String),
     /// There is no randomness for ids.
     #[error("the operating system gives no random bytes")]
     Random,
@@ -88,7 +95,40 @@ impl Node {
             topics_elsewhere: !config.clusters.is_empty(),
             limits: kafka_limits(&config.limits),
         });
-        Ok(Self { hosts, folder, kernel, settings, seed: Arc::new(AtomicU64::new(random()?)) })
+        let node = Self { hosts, folder, kernel, settings, seed: Arc::new(AtomicU64::new(random()?)) };
+        node.create_offsets_topic().await?;
+        Ok(node)
+    }
+
+    /// Creates `__consumer_offsets` where it is wanted and missing.
+    async fn create_offsets_topic(&self) -> Result<(), NodeError> {
+        const VERSION: i16 = 7;
+        if self.kernel.kafka.as_ref().is_none_or(|kafka| !kafka.offsets_topic) {
+            return Ok(());
+        }
+        if self.kernel.shards != 1 {
+            return Err(NodeError::OffsetsTopic("it needs `shards = 1` in [kernel]".to_owned()));
+        }
+        let topic = CreatableTopic {
+            name: group::OFFSETS_TOPIC.into(),
+            num_partitions: 1,
+            replication_factor: 1,
+            ..Default::default()
+        };
+        let wanted = CreateTopicsRequest { topics: vec![topic], timeout_ms: 10_000, ..Default::default() };
+        let failed = |error: &dyn std::fmt::Display| NodeError::OffsetsTopic(error.to_string());
+        let whole = frame::request_frame(VERSION, 0, None, &wanted).map_err(|error| failed(&error))?;
+        let message = whole.slice(4..);
+        let request = kernel_model::Request::Coordinate { kind: CATALOG, message };
+        let answered = self.shards().ask(CATALOG_SHARD, request).await.map_err(|error| failed(&error))?;
+        let kernel_model::Reply::Coordinated(body) = answered else { return Ok(()) };
+        let answer = CreateTopicsResponse::decode_exact(body, VERSION).map_err(|error| failed(&error))?;
+        let fault = answer
+            .topics
+            .iter()
+            .map(|topic| topic.error_code)
+            .find(|code| *code != 0 && *code != ErrorCode::TopicAlreadyExists.code());
+        fault.map_or(Ok(()), |code| Err(NodeError::OffsetsTopic(format!("error {code}"))))
     }
 
     /// The way to its shards.
@@ -192,7 +232,11 @@ impl Blueprint {
             coordinators.push((CATALOG, Box::new(CatalogCoordinator::new(settings, self.catalog.clone()))));
         }
         let [first, second] = self.group_seed;
-        let groups = GroupCoordinator::new(group::Limits::default(), [first ^ u64::from(id.0), second]);
+        let seed = [first ^ u64::from(id.0), second];
+        let mut groups = GroupCoordinator::new(group::Limits::default(), seed);
+        if self.kernel.kafka.as_ref().is_some_and(|kafka| kafka.offsets_topic) {
+            groups = groups.with_journal(self.catalog.clone());
+        }
         coordinators.push((GROUPS, Box::new(groups)));
         coordinators
     }

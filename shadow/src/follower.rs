@@ -161,6 +161,11 @@ impl Follower {
         self.log
     }
 
+    /// Legacy's first offset, for a copy that holds nothing yet.
+    pub(crate) fn begins_at(&mut self, start: u64) {
+        self.start = start;
+    }
+
     /// Its log is known; its ends are asked for next.
     pub(crate) fn locate(&mut self, log: LogId) {
         self.log = Some(log);
@@ -186,8 +191,9 @@ impl Follower {
             return;
         }
         self.confirmed = info.durable_end.0;
-        self.next = info.durable_end.0;
-        self.start = info.start.0;
+        let is_empty = info.end.0 == 0;
+        self.next = if is_empty { self.start } else { info.durable_end.0 };
+        self.start = if is_empty { self.start } else { info.start.0 };
         self.last_epoch = if info.durable_end > info.start { info.epoch.0 } else { -1 };
         self.epoch = self.epoch.max(info.epoch.0);
         self.retry_at = None;
@@ -354,11 +360,10 @@ impl Follower {
         } else if end < self.next {
             self.stop(StopReason::Truncated { end: latest, confirmed: self.confirmed });
         } else if first > self.next {
-            // Legacy's own retention has overtaken the copy: both sides begin where legacy begins now.
-            let from = self.next;
+            // Legacy's own retention has overtaken the copy: both sides begin where legacy begins now. The next
+            // fetch says so to the kernel, together with the batch in which that offset lies.
             self.next = first;
             self.high_watermark = self.high_watermark.max(first);
-            self.hand_over(from, Vec::new(), first);
         }
     }
 

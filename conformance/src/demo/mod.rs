@@ -1,6 +1,6 @@
 //! A whole migration with live traffic, and an account at its end.
 //!
-//! Producers and consumer groups run in their own processes and say what they saw ([`line`]); the account judges it
+//! Producers and consumer groups run in their own processes and say what they saw ([`mod@line`]); the account judges it
 //! value by value ([`account`]). The proxy under test and the stand-in for legacy are processes, too. This module
 //! starts everything, walks through the phases by the admin API and shows progress; it opens no door of its own into
 //! the proxy.

@@ -563,8 +563,8 @@ fn deletions(past: &[Line]) -> BTreeMap<(String, i32), i64> {
 
 fn legacy_config(folder: &Path, admin: u16, port: u16) -> String {
     format!(
-        "[kernel]\npath = {:?}\nnode_id = 7\nsync = \"page-cache\"\n\n[kernel.kafka]\nlisten = \
-         \"127.0.0.1:{port}\"\n\n[admin]\nlisten = \"127.0.0.1:{admin}\"\n\n[log]\nlevel = \"warn\"\n",
+        "[kernel]\npath = {:?}\nnode_id = 7\nshards = 1\nsync = \"page-cache\"\n\n[kernel.kafka]\nlisten = \
+         \"127.0.0.1:{port}\"\noffsets_topic = true\n\n[admin]\nlisten = \"127.0.0.1:{admin}\"\n\n[log]\nlevel = \"warn\"\n",
         folder.join("legacy-data").display().to_string(),
     )
 }

@@ -117,6 +117,14 @@ fn unsupported(
             all.push(Unsupported { feature, who, from_phase: Phase::Cutover });
         }
     }
+    if !migration.groups.is_empty() && !status.offsets.caught_up {
+        let feature = "groups are not followed".to_owned();
+        let who = status.offsets.error.clone().unwrap_or_else(|| {
+            "__consumer_offsets has not been read to its end (or there is none: no group ever committed)"
+                .to_owned()
+        });
+        all.push(Unsupported { feature, who, from_phase: Phase::Cutover });
+    }
     for (group, reason) in &status.offsets.unsupported {
         if cluster.scope.group_owner(group) == Some(migration.name.as_str()) {
             let (feature, who) = (reason.clone(), group.clone());

@@ -207,10 +207,10 @@ impl Feed {
     fn create_topic(&mut self, name: &str, configs: BTreeMap<String, String>) {
         let Some(setup) = self.setups.get_mut(name) else { return };
         setup.created = true;
-        let partitions = setup.legacy.partitions.iter().map(|(partition, (_, epoch))| MirrorPartition {
-            start: setup.starts.get(partition).copied().unwrap_or(0),
-            epoch: *epoch,
-        });
+        // Legacy may begin inside a batch, which the copy holds whole: where its log begins is known with the
+        // first batch, not before.
+        let partitions =
+            setup.legacy.partitions.values().map(|(_, epoch)| MirrorPartition { start: 0, epoch: *epoch });
         let message = CatalogMessage::MirrorTopic {
             name: name.to_owned(),
             id: setup.legacy.id.0,
@@ -228,7 +228,9 @@ impl Feed {
                 for (partition, (leader, epoch)) in setup.legacy.partitions {
                     let key = (topic.to_owned(), partition);
                     let mode = self.modes.get(&key).copied();
+                    let start = setup.starts.get(&partition).copied().unwrap_or(0);
                     let follower = self.followers.entry(key).or_insert_with(|| Follower::new(leader, epoch));
+                    follower.begins_at(start);
                     if let Some(Mode::Watch(cut)) = mode {
                         follower.watch(cut);
                     }

@@ -8,6 +8,7 @@ use kernel_model::commit::{Commit, Op};
 use kernel_model::coordinator::{CommitId, MessageId, Output};
 use kernel_model::time::Now;
 
+use super::journal::Journal;
 use super::limits::Limits;
 use super::member::{Caller, Member};
 use super::record::OffsetsRecord;
@@ -30,12 +31,18 @@ pub(super) struct Desk {
     pending: BTreeMap<CommitId, Pending>,
     last_commit: CommitId,
     ids: MemberIds,
+    journal: Option<Journal>,
 }
 
 impl Desk {
     pub(super) fn new(seed: [u64; 2]) -> Self {
         let (pending, outputs) = (BTreeMap::new(), VecDeque::new());
-        Self { outputs, pending, last_commit: CommitId(0), ids: MemberIds { seed, given: 0 } }
+        Self { outputs, pending, last_commit: CommitId(0), ids: MemberIds { seed, given: 0 }, journal: None }
+    }
+
+    /// Every commit is written to `__consumer_offsets` too.
+    pub(super) fn keep_journal(&mut self, journal: Journal) {
+        self.journal = Some(journal);
     }
 
     /// Answers a client. A response that its version cannot express becomes an empty answer, at
@@ -54,7 +61,10 @@ impl Desk {
     }
 
     /// Hands a commit over; `pending` says what follows once it is durable or refused.
-    pub(super) fn commit(&mut self, ops: Vec<Op>, pending: Pending) -> CommitId {
+    pub(super) fn commit(&mut self, mut ops: Vec<Op>, pending: Pending) -> CommitId {
+        if let Some(journal) = &self.journal {
+            journal.extend(&mut ops);
+        }
         self.last_commit = CommitId(self.last_commit.0 + 1);
         self.pending.insert(self.last_commit, pending);
         self.outputs.push_back(Output::Commit { id: self.last_commit, commit: Commit::of(ops) });

@@ -35,6 +35,7 @@ mod expiry;
 mod fetch;
 mod follow;
 mod join;
+mod journal;
 mod limits;
 mod member;
 mod membership;
@@ -69,6 +70,7 @@ use self::stored::StoredKey;
 use crate::codec::Str;
 use crate::codec::messages::OffsetFetchRequest;
 
+pub use self::journal::OFFSETS_TOPIC;
 pub use self::limits::Limits;
 pub use self::member::Protocol;
 pub use self::packing::PackedError;
@@ -113,6 +115,14 @@ impl GroupCoordinator {
             progress: BTreeMap::new(),
             is_damaged: false,
         }
+    }
+
+    /// Writes `__consumer_offsets` too, once the catalog has it: a topic with one partition in this
+    /// coordinator's shard.
+    #[must_use]
+    pub fn with_journal(mut self, catalog: crate::catalog::CatalogHandle) -> Self {
+        self.desk.keep_journal(journal::Journal(catalog));
+        self
     }
 
     /// Lets `act` change a group, then sees to its alarm and whether anything is left of it.
