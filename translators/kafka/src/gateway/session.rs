@@ -91,7 +91,7 @@ pub struct GatewaySession {
     pub(super) upstream: Upstream,
     pub(super) fetch_sessions: FetchSessions,
     pub(super) authenticated: bool,
-    /// SASL mechanism that the client asked for.
+    /// SASL mechanism that legacy agreed to.
     pub(super) mechanism: Option<String>,
     /// Writes with acks=0 that no barrier has followed yet.
     pub(super) unanswered: Vec<Passed>,
@@ -293,7 +293,8 @@ impl GatewaySession {
                 self.transmit.push_back(part);
             }
         }
-        if self.close_after_answers && self.slots.len() == 0 {
+        // What legacy was sent with it has to have arrived: the barrier's answer says so.
+        if self.close_after_answers && self.slots.len() == 0 && !self.upstream.owes() {
             return Err(Violation::Closed);
         }
         Ok(())
