@@ -27,7 +27,7 @@ use crate::codec::messages::{
     DescribeProducersRequest, FetchRequest, FetchResponse, FindCoordinatorRequest, HeartbeatRequest,
     InitProducerIdRequest, JoinGroupRequest, LeaveGroupRequest, ListOffsetsRequest, OffsetCommitRequest,
     OffsetDeleteRequest, OffsetFetchRequest, OffsetForLeaderEpochRequest, ProduceRequest, ProduceResponse,
-    SaslAuthenticateResponse, SaslHandshakeRequest, SyncGroupRequest,
+    SaslAuthenticateResponse, SaslHandshakeRequest, SaslHandshakeResponse, SyncGroupRequest,
 };
 use crate::codec::{ApiKey, Reader, Request, Response, Str};
 use crate::errors::ErrorCode;
@@ -106,11 +106,9 @@ impl GatewaySession {
         }
     }
 
-    /// Before the client is authenticated only the handshake passes to what legacy does not guard.
+    /// Before the client is authenticated only the handshake passes. On legacy's own nodes too: what has moved
+    /// is answered, and taken (acks=0), without asking legacy.
     fn admit(&self, api: ApiKey) -> Result<(), Violation> {
-        if matches!(self.role, Role::Legacy(_)) && !self.legacy_gone && !self.shared.routes.is_retired() {
-            return Ok(());
-        }
         let handshake = matches!(api, ApiKey::ApiVersions | ApiKey::SaslHandshake | ApiKey::SaslAuthenticate);
         if self.authenticated || handshake {
             return Ok(());
@@ -180,7 +178,8 @@ impl GatewaySession {
         let routes = self.shared.routes.table();
         let elsewhere = served.take(&mut |owner| !lookup(&routes, owner).is_some_and(|unit| unit.is_moved()));
         drop(routes);
-        if elsewhere.is_empty() {
+        // Both are empty for the group without a name, which is legacy's.
+        if elsewhere.is_empty() && !served.is_empty() {
             return self.serve(now, &request);
         }
         let refused = self.refuse(&elsewhere, request.version(), ErrorCode::NotCoordinator);
@@ -302,6 +301,9 @@ impl GatewaySession {
         if moved.is_empty() {
             return self.forward_produce(request, passed, Then::Forward, true);
         }
+        if !self.is_known() {
+            return Err(Violation::Closed);
+        }
         let moved = encode(&request.head, moved)?;
         let slot = self.slots.open();
         self.server.submit(now, slot.into(), moved.slice(4..))?;
@@ -399,7 +401,8 @@ impl GatewaySession {
             }
             ApiKey::SaslHandshake => {
                 let asked: SaslHandshakeRequest = request.decode()?;
-                self.mechanism = Some(asked.mechanism.as_str().to_owned());
+                let mechanism = asked.mechanism.as_str().to_owned();
+                return self.forward(request, Vec::new(), Then::Mechanism(mechanism));
             }
             ApiKey::SaslAuthenticate => return self.forward(request, Vec::new(), Then::Authenticate),
             ApiKey::ConsumerGroupHeartbeat => self.unsupported("consumer group protocol (KIP-848)"),
@@ -504,6 +507,7 @@ impl GatewaySession {
         };
         let answer = match then {
             Then::Forward => whole,
+            Then::Mechanism(asked) => self.mechanism_agreed(version, asked, whole)?,
             Then::Authenticate => self.authenticated_by(version, whole)?,
             Then::Rewrite(asked) => self.rewritten(api, version, &asked, whole)?,
             Then::Merge(merge) => {
@@ -527,6 +531,20 @@ impl GatewaySession {
         rewriter.rewrite(api, version, asked, whole).map_err(internal)
     }
 
+    /// Whether we, and not only legacy, can tell that the client is who it says.
+    fn is_known(&self) -> bool {
+        let judged = |mechanism| matches!(mechanism, "PLAIN" | "OAUTHBEARER") || is_scram(mechanism);
+        !self.shared.sasl || (self.authenticated && self.mechanism.as_deref().is_some_and(judged))
+    }
+
+    /// The mechanism counts from legacy's answer on, not from the request: an answer to a round of the one
+    /// before may still be on its way, and would be judged by the rules of another.
+    fn mechanism_agreed(&mut self, version: i16, asked: String, whole: Bytes) -> Result<Bytes, Violation> {
+        let (_, answer) = rewrite::decode::<SaslHandshakeResponse>(&whole, version).map_err(internal)?;
+        self.mechanism = (answer.error_code == 0).then_some(asked);
+        Ok(whole)
+    }
+
     fn authenticated_by(&mut self, version: i16, whole: Bytes) -> Result<Bytes, Violation> {
         let (_, answer) = rewrite::decode::<SaslAuthenticateResponse>(&whole, version).map_err(internal)?;
         let accepted = answer.error_code == 0;
@@ -536,7 +554,7 @@ impl GatewaySession {
             && match self.mechanism.as_deref() {
                 Some("PLAIN") => true,
                 Some("OAUTHBEARER") => answer.auth_bytes.is_empty(),
-                Some(scram) if scram.starts_with("SCRAM-") => answer.auth_bytes.starts_with(b"v="),
+                Some(scram) if is_scram(scram) => answer.auth_bytes.starts_with(b"v="),
                 // Rounds of other mechanisms cannot be told apart: legacy guards its own nodes, the kernel's
                 // stays closed.
                 Some(_) | None => matches!(self.role, Role::Legacy(_)),
@@ -607,6 +625,10 @@ impl GatewaySession {
         }
         Ok(())
     }
+}
+
+fn is_scram(mechanism: &str) -> bool {
+    mechanism.starts_with("SCRAM-")
 }
 
 /// Whether the kernel can answer in legacy's place without having acted twice.

@@ -48,6 +48,8 @@ pub(super) enum Then {
     Produce(Vec<AheadBatch>, Option<Merge>),
     /// Note the fetch session, after merging.
     Fetch(FetchPlan, Option<Merge>),
+    /// Note the SASL mechanism that the client asked for, if legacy agrees.
+    Mechanism(String),
     /// Note whether the client is authenticated.
     Authenticate,
 }
