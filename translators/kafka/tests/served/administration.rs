@@ -1,6 +1,6 @@
 //! Metadata and administration.
 
-use session::{Event, Session};
+use session::Event;
 use translator_kafka::codec::messages::create_partitions_request::CreatePartitionsTopic;
 use translator_kafka::codec::messages::create_topics_request::CreatableTopic;
 use translator_kafka::codec::messages::describe_configs_request::DescribeConfigsResource;
@@ -46,7 +46,7 @@ fn api_versions_name_what_is_served_and_produce_from_0() {
             assert_eq!(range(hidden), None, "API {hidden}");
         }
     }
-    let events: Vec<Event> = std::iter::from_fn(|| client.session.poll_event()).collect();
+    let events = &client.events;
     assert!(events.contains(&Event::Client {
         id: "test".into(),
         software: Some("lib".into()),

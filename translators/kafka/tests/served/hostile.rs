@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use session::{Session, Violation};
+use session::Violation;
 use translator_kafka::codec::frame;
 use translator_kafka::codec::messages::fetch_request::{FetchPartition, FetchTopic};
 use translator_kafka::codec::messages::{

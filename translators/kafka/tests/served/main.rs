@@ -10,6 +10,7 @@
 
 mod administration;
 mod fetch;
+mod gateway;
 mod group_routing;
 mod groups;
 mod hostile;

@@ -9,7 +9,7 @@ use kernel_engine::{RequestKey, Shard};
 use kernel_model::batch::{BatchSpec, Codec, NewRecord, VerifiedBatch};
 use kernel_model::reply::Chunk;
 use kernel_model::{Coordinator, CoordinatorKind, KernelError, Now, Reply, Request, ShardId};
-use session::{Answer, RequestId, Session, Violation};
+use session::{Answer, Event, LegacyAction, RequestId, Session, UnitId, Violation};
 use translator_kafka::catalog::CatalogHandle;
 use translator_kafka::codec::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use translator_kafka::codec::messages::metadata_request::MetadataRequestTopic;
@@ -87,7 +87,7 @@ impl Node {
     pub(crate) fn client(&self) -> Client {
         let host = "192.0.2.1";
         let session = KafkaSession::new(self.now, self.settings.clone(), self.cluster.clone(), host, 5);
-        Client { session, input: BytesMut::new(), output: BytesMut::new(), correlation: 0, ended: None }
+        Client::of(Box::new(session))
     }
 
     /// Lets time pass.
@@ -141,8 +141,15 @@ impl Node {
                     self.shards[usize::from(shard.0)].handle_request(self.now, key, request);
                 }
                 session::Request::Cancel(_) => self.shards.iter_mut().for_each(|shard| shard.cancel(key)),
-                session::Request::Hold(_) => panic!("a node of its own holds nothing"),
+                session::Request::Hold(unit) => client.holds.push((id, unit)),
             }
+        }
+        while let Some(action) = client.session.poll_legacy() {
+            moved = true;
+            client.legacy.push(action);
+        }
+        while let Some(event) = client.session.poll_event() {
+            client.events.push(event);
         }
         while let Some(bytes) = client.session.poll_transmit() {
             moved = true;
@@ -194,15 +201,33 @@ fn in_memory(mut reply: Reply) -> Reply {
 }
 
 pub(crate) struct Client {
-    pub(crate) session: KafkaSession,
+    pub(crate) session: Box<dyn Session>,
     pub(crate) input: BytesMut,
     pub(crate) output: BytesMut,
+    /// What it asked to be held (a session in front of a legacy cluster only).
+    pub(crate) holds: Vec<(RequestId, UnitId)>,
+    /// What it wants of its connection to legacy.
+    pub(crate) legacy: Vec<LegacyAction>,
+    pub(crate) events: Vec<Event>,
     correlation: i32,
     /// Why the session ended.
     pub(crate) ended: Option<Violation>,
 }
 
 impl Client {
+    pub(crate) fn of(session: Box<dyn Session>) -> Self {
+        Self {
+            session,
+            input: BytesMut::new(),
+            output: BytesMut::new(),
+            holds: Vec::new(),
+            legacy: Vec::new(),
+            events: Vec::new(),
+            correlation: 0,
+            ended: None,
+        }
+    }
+
     fn feed(&mut self, now: Now) {
         if self.ended.is_none() && self.session.wants_input() && !self.input.is_empty() {
             let outcome = self.session.handle_input(now, &mut self.input);
@@ -214,7 +239,7 @@ impl Client {
         }
     }
 
-    fn note(&mut self, outcome: Result<(), Violation>) {
+    pub(crate) fn note(&mut self, outcome: Result<(), Violation>) {
         if let Err(violation) = outcome {
             self.ended.get_or_insert(violation);
         }

@@ -1,0 +1,142 @@
+//! Until legacy has let a client in, the kernel serves it nothing.
+
+use bytes::Bytes;
+use session::{LegacyNode, Violation};
+use translator_kafka::codec::messages::{
+    ListOffsetsRequest, SaslAuthenticateRequest, SaslAuthenticateResponse, SaslHandshakeRequest,
+    SaslHandshakeResponse,
+};
+use translator_kafka::errors::ErrorCode;
+use translator_kafka::gateway::{GatewayLimits, Role};
+
+use super::bench::{ANYWHERE, AT_LEGACY, World};
+use crate::node::Client;
+
+const SERVER_FIRST: &[u8] = b"r=abc,s=c2FsdA==,i=4096";
+
+fn world() -> World {
+    World::with(true, GatewayLimits::default())
+}
+
+fn hello(world: &mut World, client: &mut Client, mechanism: &str) {
+    let request = SaslHandshakeRequest { mechanism: mechanism.into() };
+    world.through(client, 1, &request, &SaslHandshakeResponse::default());
+}
+
+fn round(world: &mut World, client: &mut Client, error_code: i16, auth_bytes: &'static [u8]) {
+    let answer = SaslAuthenticateResponse {
+        error_code,
+        auth_bytes: Bytes::from_static(auth_bytes),
+        ..Default::default()
+    };
+    let request = SaslAuthenticateRequest { auth_bytes: Bytes::from_static(b"x"), ..Default::default() };
+    world.through(client, 2, &request, &answer);
+}
+
+fn is_served(world: &mut World, client: &mut Client) -> bool {
+    client.write(1, &ListOffsetsRequest::default());
+    assert!(world.sent(client).is_empty());
+    let served = client.read::<ListOffsetsRequest>(1).is_some();
+    assert_eq!(served, client.ended.is_none());
+    if !served {
+        assert!(matches!(client.ended, Some(Violation::Protocol(_))), "{:?}", client.ended);
+    }
+    served
+}
+
+#[test]
+fn a_client_is_served_once_its_mechanism_says_that_it_has_succeeded() {
+    let refused = ErrorCode::SaslAuthenticationFailed.code();
+    let table: [(&str, &[(i16, &'static [u8])], bool); 9] = [
+        ("PLAIN", &[], false),
+        ("PLAIN", &[(0, b"")], true),
+        ("PLAIN", &[(refused, b"")], false),
+        ("SCRAM-SHA-256", &[(0, SERVER_FIRST)], false),
+        ("SCRAM-SHA-256", &[(0, SERVER_FIRST), (0, b"v=cHJvb2Y=")], true),
+        ("SCRAM-SHA-512", &[(0, SERVER_FIRST), (0, b"e=invalid-proof")], false),
+        ("OAUTHBEARER", &[(0, b"")], true),
+        ("OAUTHBEARER", &[(0, b"{\"status\":\"invalid_token\"}")], false),
+        ("GSSAPI", &[(0, b""), (0, b"")], false),
+    ];
+    for (mechanism, rounds, served) in table {
+        let mut world = world();
+        let mut client = world.open(Role::Kernel);
+        hello(&mut world, &mut client, mechanism);
+        for (error, bytes) in rounds {
+            round(&mut world, &mut client, *error, bytes);
+        }
+        assert_eq!(is_served(&mut world, &mut client), served, "{mechanism} {rounds:?}");
+    }
+}
+
+#[test]
+fn a_mechanism_counts_only_once_legacy_has_agreed_to_it() {
+    // SCRAM's first round, with a handshake for PLAIN sent before its answer came: that answer is no success.
+    let mut world = world();
+    let mut client = world.open(Role::Kernel);
+    hello(&mut world, &mut client, "SCRAM-SHA-256");
+    client.write(2, &SaslAuthenticateRequest::default());
+    client.write(1, &SaslHandshakeRequest { mechanism: "PLAIN".into() });
+    let sent = world.sent(&mut client);
+    let first =
+        SaslAuthenticateResponse { auth_bytes: Bytes::from_static(SERVER_FIRST), ..Default::default() };
+    world.legacy_answers::<SaslAuthenticateRequest>(&mut client, &sent[0], &first);
+    assert!(client.read::<SaslAuthenticateRequest>(2).is_some());
+    assert!(!is_served(&mut world, &mut client));
+
+    let mut client = world.open(Role::Kernel);
+    let refused = SaslHandshakeResponse {
+        error_code: ErrorCode::UnsupportedSaslMechanism.code(),
+        ..Default::default()
+    };
+    world.through(&mut client, 1, &SaslHandshakeRequest { mechanism: "PLAIN".into() }, &refused);
+    round(&mut world, &mut client, 0, b"");
+    assert!(!is_served(&mut world, &mut client), "legacy did not agree to PLAIN");
+}
+
+#[test]
+fn nothing_is_taken_or_told_on_legacys_nodes_either() {
+    for role in [AT_LEGACY, ANYWHERE, Role::Legacy(LegacyNode::Id(2))] {
+        for acks in [0, -1] {
+            let mut world = world();
+            world.move_part(1);
+            let mut client = world.open(role);
+            client.write(10, &world.produce(10, acks, &[1], "intruder"));
+            assert!(world.sent(&mut client).is_empty());
+            assert_eq!(world.kernel_end(1), 0, "the kernel has no other guard than legacy's");
+            assert!(client.output.is_empty());
+            assert!(matches!(client.ended, Some(Violation::Protocol(_))), "{:?}", client.ended);
+        }
+    }
+}
+
+#[test]
+fn a_silent_produce_is_taken_only_from_a_client_whose_mechanism_can_be_judged() {
+    for (mechanism, taken) in [("GSSAPI", 0), ("PLAIN", 1)] {
+        let mut world = world();
+        world.move_part(1);
+        let mut client = world.open(AT_LEGACY);
+        hello(&mut world, &mut client, mechanism);
+        round(&mut world, &mut client, 0, b"");
+        client.write(9, &world.produce(9, 0, &[1], "v"));
+        assert!(world.sent(&mut client).is_empty());
+        world.node.turn(&mut [&mut client]);
+        assert_eq!(world.kernel_end(1), taken, "{mechanism}");
+        assert_eq!(client.ended, Some(Violation::Closed));
+    }
+}
+
+#[test]
+fn frames_are_small_until_the_client_is_authenticated() {
+    let mut world = world();
+    let mut client = world.open(AT_LEGACY);
+    client.input.extend_from_slice(&(512 * 1024 + 1_i32).to_be_bytes());
+    world.node.turn(&mut [&mut client]);
+    assert!(matches!(client.ended, Some(Violation::Limit(_))));
+    let mut client = world.open(AT_LEGACY);
+    hello(&mut world, &mut client, "PLAIN");
+    round(&mut world, &mut client, 0, b"");
+    client.input.extend_from_slice(&(512 * 1024 + 1_i32).to_be_bytes());
+    world.node.turn(&mut [&mut client]);
+    assert_eq!(client.ended, None);
+}
