@@ -220,7 +220,9 @@ impl Rewriter<'_> {
 
     fn api_versions(&self, version: i16, asked: &Asked, whole: Bytes) -> Result<Bytes, RewriteError> {
         let unknown = matches!(asked, Asked::UnknownApiVersions);
-        let version = if unknown { 0 } else { version };
+        // A broker older than the client answers in the oldest form that it does not know the client's, and
+        // the client asks again: 3.9 knows version 4, clients of 4.4 begin with 5.
+        let version = if unknown || refuses_version(&whole) { 0 } else { version };
         change(whole, version, |answer: &mut ApiVersionsResponse| {
             versions::restrict(answer, self.at_kernel_node);
             if unknown {
@@ -269,6 +271,13 @@ macro_rules! has_endpoints {
     };
 }
 has_endpoints!(ProduceResponse, FetchResponse, ShareFetchResponse, ShareAcknowledgeResponse);
+
+/// Whether an answer to ApiVersions (size prefix included) says that its version is unknown.
+fn refuses_version(whole: &Bytes) -> bool {
+    const ERROR_AT: usize = 8;
+    let code = whole.get(ERROR_AT..).and_then(|rest| rest.first_chunk()).copied().map(i16::from_be_bytes);
+    code == Some(ErrorCode::UnsupportedVersion.code())
+}
 
 /// Decodes a response frame (size prefix included).
 pub(super) fn decode<R: Response>(whole: &Bytes, version: i16) -> Result<(i32, R), DecodeError> {
