@@ -177,6 +177,16 @@ fn every_example_loads() {
     assert!(loaded >= 3);
 }
 
+/// What the README shows is what a reader types first.
+#[test]
+fn the_configuration_in_the_readme_loads() {
+    let readme = include_str!("../../README.md");
+    let shown = readme.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let config = parse(shown).unwrap_or_else(|problems| panic!("{}", render("README.md", &problems)));
+    assert_eq!((config.clusters.len(), config.migrations.len()), (1, 1));
+    assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+}
+
 #[test]
 fn a_file_that_cannot_be_read_is_a_problem() {
     let problems = load(Path::new("/no/such/file.toml")).unwrap_err();
