@@ -320,6 +320,8 @@ pub struct Feed {
     configs_due: Duration,
     followers: BTreeMap<(String, i32), Follower>,
     modes: BTreeMap<(String, i32), Mode>,
+    /// Partitions that are not fetched until then: their leader refused, and would again at once.
+    refused: BTreeMap<(String, i32), Duration>,
     reported_stops: BTreeSet<(String, i32)>,
     offsets: OffsetsFollower,
     progress: BTreeMap<u16, Vec<(i32, i64)>>,
@@ -354,6 +356,7 @@ impl Feed {
             configs_due: now.elapsed,
             followers: BTreeMap::new(),
             modes: BTreeMap::new(),
+            refused: BTreeMap::new(),
             reported_stops: BTreeSet::new(),
             offsets: OffsetsFollower::default(),
             progress: BTreeMap::new(),
@@ -726,7 +729,7 @@ impl Feed {
         let links = self.connections.values().filter_map(|connection| connection.link.deadline()).min();
         let located = self.followers.values().filter_map(Follower::retry_at).min();
         let metadata = (!self.metadata_asked).then_some(self.metadata_due);
-        let resting = self.resting.values().copied().min();
+        let resting = self.resting.values().chain(self.refused.values()).copied().min();
         [links, located, metadata, resting].into_iter().flatten().min()
     }
 

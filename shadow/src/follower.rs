@@ -116,6 +116,8 @@ pub(crate) struct Follower {
     high_watermark: u64,
     start: u64,
     told: (u64, u64),
+    /// Legacy has nothing between here and the next fetch: its log begins later now.
+    skipped_from: Option<u64>,
     last_epoch: i32,
     epoch: i32,
     unanswered_bytes: usize,
@@ -137,6 +139,7 @@ impl Follower {
             high_watermark: 0,
             start: 0,
             told: (0, 0),
+            skipped_from: None,
             last_epoch: -1,
             epoch,
             unanswered_bytes: 0,
@@ -197,6 +200,7 @@ impl Follower {
         self.last_epoch = if info.durable_end > info.start { info.epoch.0 } else { -1 };
         self.epoch = self.epoch.max(info.epoch.0);
         self.retry_at = None;
+        self.skipped_from = None;
         self.state = FollowerState::Following;
     }
 
@@ -311,6 +315,7 @@ impl Follower {
             self.next = last.header().end_offset().0;
         }
         self.next = self.next.max(start);
+        let from = self.skipped_from.take().map_or(from, |skipped| skipped.min(from));
         let bytes = batches.iter().map(|batch| batch.bytes().len()).sum();
         self.unanswered_bytes += bytes;
         let request = Request::Mirror {

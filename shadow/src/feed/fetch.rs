@@ -15,9 +15,13 @@ use crate::offsets::OFFSETS_TOPIC;
 
 /// Longest wait of a fetch for news.
 const FETCH_WAIT: Duration = Duration::from_millis(250);
+/// How long a partition rests that its leader refused.
+const REFUSED: Duration = Duration::from_millis(100);
 /// Most bytes of one answer, and of one partition in it.
 const FETCH_BYTES_MAX: i32 = 32 << 20;
 const PARTITION_BYTES_MAX: i32 = 4 << 20;
+/// From this version on a fetch names the epoch of the last record held.
+const DIVERGENCE_SINCE: i16 = 12;
 /// From this version on topics go by id.
 const BY_ID_SINCE: i16 = 13;
 
@@ -51,6 +55,7 @@ impl Feed {
 
     /// Begins a fetch at each leader that has none under way.
     pub(super) fn fetch(&mut self, now: Now) {
+        self.refused.retain(|_, until| *until > now.elapsed);
         let idle: Vec<i32> = self
             .connections
             .iter()
@@ -62,12 +67,11 @@ impl Feed {
             if wanted.is_empty() {
                 continue;
             }
-            let by_id = self
+            let version = self
                 .connections
                 .get(&LinkId::Node(node))
-                .and_then(|connection| connection.link.version_of(ApiKey::Fetch).ok())
-                .is_some_and(|version| version >= BY_ID_SINCE);
-            let request = fetch_request(&wanted, by_id);
+                .and_then(|connection| connection.link.version_of(ApiKey::Fetch).ok());
+            let request = fetch_request(&wanted, version.unwrap_or_default());
             let fetched = wanted.into_iter().map(|(fetched, _)| fetched).collect();
             if self.call(now, LinkId::Node(node), ApiKey::Fetch, &request, Tag::Fetch(fetched))
                 && let Some(connection) = self.connections.get_mut(&LinkId::Node(node))
@@ -83,7 +87,9 @@ impl Feed {
             let view = self.view.as_ref();
             view.and_then(|view| view.topics.get(topic)).map(|topic| topic.id).unwrap_or_default()
         };
+        let rests = |topic: &str, partition: i32| self.refused.contains_key(&(topic.to_owned(), partition));
         let partitions = self.followers.iter().filter(|(_, follower)| follower.leader == node);
+        let partitions = partitions.filter(|((topic, partition), _)| !rests(topic, *partition));
         let partitions = partitions.filter_map(|((topic, partition), follower)| {
             let (from, epoch) = follower.fetch_position()?;
             let (topic, topic_id) = (topic.clone(), id_of(topic));
@@ -92,7 +98,8 @@ impl Feed {
             Some((fetched, epoch))
         });
         let offsets_id = id_of(OFFSETS_TOPIC);
-        let offsets = self.offsets.wanted(node).map(|(partition, from)| {
+        let offsets = self.offsets.wanted(node).filter(|(partition, _)| !rests(OFFSETS_TOPIC, *partition));
+        let offsets = offsets.map(|(partition, from)| {
             let topic = OFFSETS_TOPIC.to_owned();
             (Fetched { topic, topic_id: offsets_id, partition, from, epoch: -1 }, -1)
         });
@@ -101,6 +108,9 @@ impl Feed {
 
     pub(super) fn see_fetch(&mut self, now: Now, id: LinkId, fetched: &[Fetched], answer: &FetchResponse) {
         if answer.error_code != 0 {
+            let all =
+                fetched.iter().map(|each| ((each.topic.clone(), each.partition), now.deadline(REFUSED)));
+            self.refused.extend(all);
             self.refresh(now);
             return;
         }
@@ -158,6 +168,9 @@ impl Feed {
     }
 
     fn follow_up(&mut self, now: Now, id: LinkId, each: &Fetched, outcome: Outcome) {
+        if matches!(outcome, Outcome::Refresh | Outcome::AskEnds) {
+            self.refused.insert((each.topic.clone(), each.partition), now.deadline(REFUSED));
+        }
         match outcome {
             Outcome::Fine => {}
             Outcome::Refresh => self.refresh(now),
@@ -203,7 +216,8 @@ impl Feed {
     }
 }
 
-fn fetch_request(wanted: &[(Fetched, i32)], by_id: bool) -> FetchRequest {
+fn fetch_request(wanted: &[(Fetched, i32)], version: i16) -> FetchRequest {
+    let by_id = version >= BY_ID_SINCE;
     let mut topics: BTreeMap<&str, FetchTopic> = BTreeMap::new();
     for (fetched, epoch) in wanted {
         let topic = topics.entry(&fetched.topic).or_insert_with(|| FetchTopic {
@@ -216,7 +230,8 @@ fn fetch_request(wanted: &[(Fetched, i32)], by_id: bool) -> FetchRequest {
             // A leader of another epoch refuses: what it answers is known to come from this one.
             current_leader_epoch: fetched.epoch,
             fetch_offset: i64::try_from(fetched.from).unwrap_or(i64::MAX),
-            last_fetched_epoch: *epoch,
+            // An older broker cannot be told; it is asked all the same.
+            last_fetched_epoch: if version >= DIVERGENCE_SINCE { *epoch } else { -1 },
             log_start_offset: -1,
             partition_max_bytes: PARTITION_BYTES_MAX,
             ..Default::default()
