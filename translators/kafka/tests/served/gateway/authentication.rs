@@ -13,7 +13,7 @@ use super::bench::{ANYWHERE, AT_LEGACY, World};
 use crate::node::Client;
 
 /// Legacy's answers: error and bytes of each.
-type Rounds = &'static [(i16, &'static [u8])];
+type Rounds<'a> = &'a [(i16, &'static [u8])];
 
 const SERVER_FIRST: &[u8] = b"r=abc,s=c2FsdA==,i=4096";
 
@@ -50,7 +50,7 @@ fn is_served(world: &mut World, client: &mut Client) -> bool {
 #[test]
 fn a_client_is_served_once_its_mechanism_says_that_it_has_succeeded() {
     let refused = ErrorCode::SaslAuthenticationFailed.code();
-    let table: [(&str, Rounds, bool); 9] = [
+    let table: [(&str, Rounds<'_>, bool); 9] = [
         ("PLAIN", &[], false),
         ("PLAIN", &[(0, b"")], true),
         ("PLAIN", &[(refused, b"")], false),
