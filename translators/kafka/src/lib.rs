@@ -1,7 +1,7 @@
 //! Kafka to and from the kernel: the codec, sessions that serve clients, coordinators that shards host.
 //!
 //! Owns Kafka's rules and its wire. Opens no socket, reads no clock, and sees neither another translator nor
-//! the engine's inside: requests to shards leave a session as [`session::Request`]s.
+//! the engine's inside: requests to shards leave a session as [`::session::Request`]s.
 
 pub mod catalog;
 pub mod codec;
