@@ -671,6 +671,7 @@ impl Feed {
         let mirrored = &self.config.mirrored;
         self.followers.retain(|(topic, _), _| mirrored(topic));
         self.setups.retain(|topic, _| mirrored(topic));
+        self.offsets.rewind();
         self.metadata_due = Duration::ZERO;
     }
 

@@ -104,6 +104,15 @@ impl OffsetsFollower {
         }
     }
 
+    /// More groups are to be followed than before: what was passed over for them is read again. Applying is
+    /// idempotent.
+    pub(crate) fn rewind(&mut self) {
+        for reader in self.readers.values_mut().filter(|reader| reader.located) {
+            reader.next = 0;
+            reader.applied = 0;
+        }
+    }
+
     /// Partitions to fetch from `node`, with their offsets.
     pub(crate) fn wanted(&self, node: i32) -> impl Iterator<Item = (i32, u64)> + '_ {
         let ready = move |reader: &Reader| reader.leader == node && reader.located && reader.unanswered == 0;
