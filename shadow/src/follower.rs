@@ -329,6 +329,11 @@ impl Follower {
         self.request = Some((request, bytes));
     }
 
+    /// Bytes that the kernel still owes an answer for.
+    pub(crate) fn unanswered_bytes(&self) -> usize {
+        self.unanswered_bytes
+    }
+
     /// The request that `fetched` made, with its size in bytes.
     pub(crate) fn take_request(&mut self) -> Option<(Request, usize)> {
         self.request.take()

@@ -167,7 +167,14 @@ pub async fn start(setup: Setup, missed: Missed) -> Result<Arc<MigrationControl>
         lease_due: Duration::ZERO,
         fallen_back: BTreeMap::new(),
     };
-    tokio::spawn(runner.run(reported, answered, asking, missed));
+    let fatal = runner.setup.around.fatal.clone();
+    let running = tokio::spawn(runner.run(reported, answered, asking, missed));
+    tokio::spawn(async move {
+        if let Err(error) = running.await {
+            // Without the runner nobody releases a fence: writes that it holds would wait for ever.
+            let _gone = fatal.send(format!("the migrations have failed: {error}"));
+        }
+    });
     Ok(control)
 }
 

@@ -10,13 +10,16 @@ use translator_kafka::codec::{ApiKey, Request, Str, Uuid};
 
 use super::topics::{EARLIEST, LATEST, list_offsets};
 use super::{Fact, Feed, Fetched, LinkId, Pending, Tag};
-use crate::follower::Outcome;
+use crate::follower::{Follower, Outcome};
 use crate::offsets::OFFSETS_TOPIC;
 
 /// Longest wait of a fetch for news.
 const FETCH_WAIT: Duration = Duration::from_millis(250);
 /// How long a partition rests that its leader refused.
 const REFUSED: Duration = Duration::from_millis(100);
+/// Bytes, over all partitions, that the kernel may owe an answer for before fetching stops. What fetches under way
+/// bring comes on top: [`FETCH_BYTES_MAX`] for each broker.
+const UNANSWERED_BYTES_MAX: usize = 64 << 20;
 /// Most bytes of one answer, and of one partition in it.
 const FETCH_BYTES_MAX: i32 = 32 << 20;
 const PARTITION_BYTES_MAX: i32 = 4 << 20;
@@ -55,6 +58,11 @@ impl Feed {
 
     /// Begins a fetch at each leader that has none under way.
     pub(super) fn fetch(&mut self, now: Now) {
+        // However many partitions there are, a kernel that stalls must not make the feed hold all of legacy.
+        let unanswered: usize = self.followers.values().map(Follower::unanswered_bytes).sum();
+        if unanswered >= UNANSWERED_BYTES_MAX {
+            return;
+        }
         self.refused.retain(|_, until| *until > now.elapsed);
         let idle: Vec<i32> = self
             .connections
