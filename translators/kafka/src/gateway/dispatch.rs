@@ -12,7 +12,7 @@ use kernel_model::Now;
 use session::{Entry, Event, LegacyNode, Progress, Violation};
 
 use super::apis::{Handling, handling};
-use super::fetch::{FetchPlan, is_incremental, session_not_found};
+use super::fetch::{FetchPlan, is_incremental, session_not_found, withhold};
 use super::nodes::NodeTable;
 use super::owner::{Leader, Owned, Owner};
 use super::produce::{AheadBatch, batches_ahead};
@@ -570,10 +570,16 @@ impl GatewaySession {
         whole: Bytes,
     ) -> Result<Bytes, Violation> {
         const SESSIONS_SINCE: i16 = 7;
+        let (correlation, mut answer) =
+            rewrite::decode::<FetchResponse>(&whole, version).map_err(internal)?;
         if version >= SESSIONS_SINCE {
-            let (_, answer) = rewrite::decode::<FetchResponse>(&whole, version).map_err(internal)?;
             self.fetch_sessions.note(plan, &answer);
         }
+        let whole = if withhold(&mut answer, &self.shared.routes.table()) {
+            frame::response_frame(version, correlation, &answer).map_err(internal)?
+        } else {
+            whole
+        };
         let answer = self.rewritten(ApiKey::Fetch, version, &Asked::Plain, whole)?;
         merge.map_or(Ok(answer.clone()), |merge| merge(answer).map_err(internal))
     }

@@ -5,6 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::Bytes;
+use session::Side;
+
 use super::route::{RouteTable, TopicRef};
 use crate::codec::messages::{FetchRequest, FetchResponse};
 use crate::codec::{Str, Uuid};
@@ -60,6 +63,33 @@ pub(super) fn is_incremental(request: &FetchRequest) -> bool {
 /// The answer that makes a client fetch in full.
 pub(super) fn session_not_found() -> FetchResponse {
     FetchResponse { error_code: ErrorCode::FetchSessionIdNotFound.code(), ..Default::default() }
+}
+
+/// Takes out of legacy's answer what belongs to partitions that it may no longer speak for, and says whether there was
+/// any.
+///
+/// A fetch that waited at legacy is answered after the fence. From the fence on a writer that does not pass here may
+/// put other records at the offsets that the kernel is about to fill; a consumer that read those would skip the
+/// kernel's. While a unit is held its consumers see nothing new; once it has moved they are sent to its leader.
+pub(super) fn withhold(answer: &mut FetchResponse, routes: &RouteTable) -> bool {
+    let mut any = false;
+    for topic in &mut answer.responses {
+        for partition in &mut topic.partitions {
+            let named = TopicRef::of(&topic.topic, topic.topic_id);
+            let unit = routes.partition(named, partition.partition_index);
+            let side = unit.map_or(Side::Legacy, |unit| unit.gate.side());
+            if side == Side::Legacy || partition.error_code != 0 {
+                continue;
+            }
+            any = true;
+            partition.records = Some(Bytes::new());
+            partition.aborted_transactions = None;
+            if side == Side::Kernel {
+                partition.error_code = ErrorCode::NotLeaderOrFollower.code();
+            }
+        }
+    }
+    any
 }
 
 /// The fetch sessions that this connection has with legacy.
