@@ -119,7 +119,7 @@ class Sluice:
 
     def log_tail(self, lines=15):
         """The end of what it wrote."""
-        return "\n".join(self._log.read_text(errors="replace").splitlines()[-lines:])
+        return "\n".join(self._log.read_text(errors="replace").splitlines()[-lines:]) if self._log.exists() else "(never started)"
 
     def log_lines(self, word):
         """Lines of its log that contain `word`."""

@@ -25,7 +25,7 @@ def run(report, chosen):
         traffic = Traffic(folder / "h", sluice.bootstrap)
         bypass = None
         try:
-            admin(folder / "h", legacy.bootstrap, "go", "create-topic", "--topic", TOPIC, "--partitions", 1)
+            admin(folder / "h", legacy.bootstrap, "python", "create-topic", "--topic", TOPIC, "--partitions", 1)
             sluice.start()
             traffic.write("python", TOPIC)
             traffic.read("python", TOPIC, f"{NAME}-g")

@@ -25,7 +25,7 @@ def run(report, chosen):
         try:
             (folder / "a").mkdir()
             for name in names:
-                admin(folder / "a", legacy.bootstrap, "go", "create-topic", "--topic", f"{name}-t", "--partitions",
+                admin(folder / "a", legacy.bootstrap, "python", "create-topic", "--topic", f"{name}-t", "--partitions",
                       chosen.partitions)
             sluice.start()
             for first in range(0, len(names), chosen.writers):

@@ -5,7 +5,7 @@ import threading
 import time
 import traceback
 
-from harness.clients import CODECS, Client, Traffic, admin
+from harness.clients import CODECS, IDEMPOTENT, Client, Traffic, admin
 from harness.legacy import Legacy
 from harness.processes import Failure
 from harness.report import Workspace
@@ -17,7 +17,6 @@ KINDS = ("AskSource", "AskFeed", "AskTarget", "RecordBegun", "Close", "RecordFen
 # Entries of the ledger outside a handover, and phases being applied, come several times in one migration.
 EARLIER = tuple(f"{kind}:{time}" for kind in ("RecordOther", "Apply") for time in (1, 2, 3, 4))
 EDGES = tuple(f"{edge}:{kind}" for kind in (*KINDS, *EARLIER) for edge in ("before", "after"))
-FAMILIES = ("python", "go", "java4")
 
 
 def options(parser):
@@ -26,6 +25,7 @@ def options(parser):
     parser.add_argument("--edges", action="store_true", help="every named edge at least once, whatever --runs says")
     parser.add_argument("--version", choices=["4", "3"], default="4")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--clients", default="python,go,java4,node,java3", help="two of them in turn in each run")
 
 
 def run(report, chosen):
@@ -36,7 +36,7 @@ def run(report, chosen):
         try:
             for number, place in enumerate(places(chosen)):
                 try:
-                    one(report, folder / f"run{number}", legacy, number, place)
+                    one(report, folder / f"run{number}", legacy, number, place, chosen.clients.split(","))
                 except Failure as failure:
                     report.check(f"run {number} ({place or 'random'}) went to its end", False, failure)
         finally:
@@ -53,7 +53,7 @@ def places(chosen):
     return [*edges, *[None] * max(0, chosen.runs - len(edges))]
 
 
-def one(report, folder, legacy, number, place):
+def one(report, folder, legacy, number, place, clients):
     """One migration."""
     name, topics = f"run{number}", {f"run{number}-a": 3, f"run{number}-b": 1}
     folder.mkdir()
@@ -62,11 +62,11 @@ def one(report, folder, legacy, number, place):
     traffic = Traffic(folder / "h", sluice.bootstrap)
     try:
         for topic, partitions in topics.items():
-            admin(folder / "h", legacy.bootstrap, "go", "create-topic", "--topic", topic, "--partitions", partitions)
+            admin(folder / "h", legacy.bootstrap, "python", "create-topic", "--topic", topic, "--partitions", partitions)
         sluice.start(failpoint=place, supervised=True)
-        first, second = FAMILIES[number % 3], FAMILIES[(number + 1) % 3]
+        first, second = clients[number % len(clients)], clients[(number + 1) % len(clients)]
         for index, (family, topic) in enumerate(((first, f"{name}-a"), (second, f"{name}-b"))):
-            traffic.write(family, topic, CODECS[(number + index) % 5], "--idempotent", "true")
+            traffic.write(family, topic, CODECS[(number + index) % 5], "--idempotent", str(family in IDEMPOTENT).lower())
         traffic.read(second, f"{name}-a", f"{name}-ga")
         traffic.read(first, f"{name}-b", f"{name}-gb")
         traffic.running()
@@ -142,7 +142,7 @@ def ends_at_commit(entries):
 
 def ends(folder, bootstrap, topic):
     """End offset of each partition of a topic, as a client is told."""
-    answer = admin(folder, bootstrap, "go", "offsets", "--topic", topic)
+    answer = admin(folder, bootstrap, "python", "offsets", "--topic", topic)
     return {each["partition"]: each["latest"] for each in answer["offsets"]}
 
 

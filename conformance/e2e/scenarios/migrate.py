@@ -31,7 +31,7 @@ def run(report, chosen):
             report.say(f"Kafka {chosen.version}.x with {chosen.nodes} node(s) runs")
             (folder / "h").mkdir()
             for topic, partitions in TOPICS.items():
-                admin(folder / "h", legacy.bootstrap, "go", "create-topic", "--topic", topic, "--partitions", partitions,
+                admin(folder / "h", legacy.bootstrap, "python", "create-topic", "--topic", topic, "--partitions", partitions,
                       "--replication", chosen.nodes)
             migration = {"name": NAME, "topics": ["orders-*"], "groups": ["g-*"]}
             sluice = Sluice(folder / "sluice", legacy, [migration])

@@ -38,7 +38,7 @@ def every_codec(report, sluice, folder, clients):
     """Each client writes with each codec; a group of each client reads what all of them wrote."""
     folder.mkdir()
     topic, bootstrap = "codecs", sluice.bootstrap
-    admin(folder, bootstrap, "go", "create-topic", "--topic", topic, "--partitions", 3)
+    admin(folder, bootstrap, "python", "create-topic", "--topic", topic, "--partitions", 3)
     for client in clients:
         for index, codec in enumerate(CODECS):
             code, lines = once(
@@ -62,7 +62,7 @@ def every_acks(report, sluice, folder, clients):
     """acks 0, 1 and all, idempotent and not, read back without a group."""
     folder.mkdir()
     bootstrap = sluice.bootstrap
-    admin(folder, bootstrap, "go", "create-topic", "--topic", "acks", "--partitions", 2)
+    admin(folder, bootstrap, "python", "create-topic", "--topic", "acks", "--partitions", 2)
     for client in clients:
         settings = [("0", "false"), ("1", "false"), ("all", "false")] + [("all", "true")] * (client in IDEMPOTENT)
         for number, (acks, idempotent) in enumerate(settings):
@@ -73,7 +73,7 @@ def every_acks(report, sluice, folder, clients):
             )
             report.check(f"{client} writes with acks {acks}{', idempotent' * (idempotent == 'true')}", code == 0,
                          complaints(lines))
-    written = sum(each["latest"] for each in admin(folder, bootstrap, "go", "offsets", "--topic", "acks")["offsets"])
+    written = sum(each["latest"] for each in admin(folder, bootstrap, "python", "offsets", "--topic", "acks")["offsets"])
     for client in clients:
         if client == "kcat":
             continue  # it reads one partition or all of them without saying which it has finished
@@ -142,7 +142,7 @@ def killed(report, sluice, folder, clients, kills):
     """Writers and groups run on while the kernel is killed and started again at once."""
     traffic = Traffic(folder, sluice.bootstrap)
     try:
-        admin(folder, sluice.bootstrap, "go", "create-topic", "--topic", "killed", "--partitions", 4)
+        admin(folder, sluice.bootstrap, "python", "create-topic", "--topic", "killed", "--partitions", 4)
         # kcat ends by itself when its only broker is gone for a moment.
         for index, client in enumerate(client for client in clients if client != "kcat"):
             more = ["--idempotent", "true"] if client in IDEMPOTENT else []
