@@ -11,6 +11,7 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use session::LegacyNode;
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio_rustls::{TlsConnector, TlsStream};
 
 use crate::driver::Socket;
@@ -21,6 +22,7 @@ pub struct LegacyCluster {
     nodes: RwLock<BTreeMap<i32, HostPort>>,
     tls: Option<TlsConnector>,
     turn: AtomicUsize,
+    retired: watch::Sender<bool>,
 }
 
 impl LegacyCluster {
@@ -32,7 +34,19 @@ impl LegacyCluster {
             nodes: RwLock::default(),
             tls: tls.map(TlsConnector::from),
             turn: AtomicUsize::new(0),
+            retired: watch::Sender::new(false),
         }
+    }
+
+    /// The cluster is contacted no more: nobody connects to it from now on, and every connection to it is told.
+    pub fn retire(&self) {
+        self.retired.send_replace(true);
+    }
+
+    /// Turns true when the cluster is retired.
+    #[must_use]
+    pub fn retirement(&self) -> watch::Receiver<bool> {
+        self.retired.subscribe()
     }
 
     /// Replaces what is known of the brokers: their own numbers and addresses.
@@ -52,6 +66,9 @@ impl LegacyCluster {
     ///
     /// Why not, in words for the log; for "any" node, why the last one could not be reached.
     pub async fn connect(self: Arc<Self>, node: LegacyNode, within: Duration) -> Result<Socket, String> {
+        if *self.retired.borrow() {
+            return Err("the cluster is retired".to_owned());
+        }
         let attempts = async {
             let mut why = "no address is known".to_owned();
             for address in self.addresses(node) {

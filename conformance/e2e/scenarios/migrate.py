@@ -90,19 +90,26 @@ def walk(report, sluice, traffic, dwell, legacy_ports):
         report.facts[f"to_{following}_ms"] = reached - asked
         report.facts.setdefault("refusals", {})[following] = refusals
         entered, phase = reached, following
+    check_left(report, sluice, legacy_ports)
     time.sleep(dwell)
     traffic.running()
     spans.append((phase, entered, now_ms()))
-    report.facts["legacy_ports_after_retired"] = sorted(dialled([sluice.process.pid]) & legacy_ports)
-    # A connection that stays silent after `retired` keeps its connection to legacy until it says something or ends:
-    # an open defect, so it is said and written down, and does not fail the run.
-    if report.facts["legacy_ports_after_retired"]:
-        report.say(f"KNOWN DEFECT: silent connections still hold legacy: {report.facts['legacy_ports_after_retired']}")
+    left = dialled([sluice.process.pid]) & legacy_ports
+    report.check("no connection to legacy is made again", not left, sorted(left) if left else "")
     for phase, begun, ended in spans:
         acks = traffic.acknowledged_between(begun, ended)
         idle = [name for name, count in acks.items() if count == 0]
         report.check(f"{phase}: every writer was acknowledged", not idle, idle or sum(acks.values()))
         report.facts.setdefault("acknowledged", {})[phase] = sum(acks.values())
+
+
+def check_left(report, sluice, legacy_ports, seconds=10):
+    """Retired: every connection to legacy is closed, those of clients that say nothing too."""
+    begun = time.monotonic()
+    while (held := dialled([sluice.process.pid]) & legacy_ports) and time.monotonic() < begun + seconds:
+        time.sleep(0.1)
+    took = round((time.monotonic() - begun) * 1000)
+    report.check("no connection to legacy after retired", not held, sorted(held) if held else f"after {took} ms")
 
 
 def settle(traffic, quiet_s=6):

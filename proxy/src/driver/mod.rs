@@ -155,8 +155,20 @@ enum Wake {
     Room,
     Time,
     Stop,
+    /// Legacy is contacted no more.
+    Retired,
     /// The budget ran out; there is more to do at once.
     More,
+}
+
+/// Waits until a cluster is retired: for ever where there is none, or that is known.
+async fn retired(retirement: &mut Option<watch::Receiver<bool>>) {
+    if let Some(retirement) = retirement
+        && retirement.wait_for(|retired| *retired).await.is_ok()
+    {
+        return;
+    }
+    std::future::pending().await
 }
 
 struct Driver<'a> {
@@ -166,6 +178,8 @@ struct Driver<'a> {
     /// Input is left that a paused session has not looked at.
     unseen: bool,
     outward: Outward,
+    /// Turns true when the cluster is retired; `None` without a cluster, and once it is known.
+    retirement: Option<watch::Receiver<bool>>,
     requests: Requests,
     closing: Closing,
     timer: Timer,
@@ -185,6 +199,7 @@ impl<'a> Driver<'a> {
             session,
             client: Wire::new(connection.socket),
             unseen: false,
+            retirement: connection.legacy.as_ref().map(|legacy| legacy.retirement()),
             outward: Outward::new(connection.legacy, around.limits.connect),
             requests: Requests::new(around.limits.requests_in_flight_max),
             closing: Closing::default(),
@@ -271,7 +286,7 @@ impl<'a> Driver<'a> {
         let deadline = self.deadline();
         let alive = !self.closing.is_gone();
         let stopping = self.closing.is_stopping();
-        let Self { client, outward, requests, timer, around, .. } = self;
+        let Self { client, outward, retirement, requests, timer, around, .. } = self;
         let (answer, room) = requests.waits(&around.shards);
         tokio::select! {
             biased;
@@ -282,6 +297,7 @@ impl<'a> Driver<'a> {
             () = poll_fn(|cx| timer.poll(cx, deadline)) => Wake::Time,
             // Whoever can stop the process holds the other end; without it nothing will.
             Ok(()) = stop.changed(), if !stopping => Wake::Stop,
+            () = retired(retirement) => Wake::Retired,
             () = tokio::task::yield_now(), if more => Wake::More,
         }
     }
@@ -317,6 +333,7 @@ impl<'a> Driver<'a> {
             Wake::Room => self.requests.retry(self.around),
             Wake::Time => self.handle_time(now),
             Wake::Stop => self.closing.stop(*self.around.stop.borrow()),
+            Wake::Retired => self.leave_legacy(now),
             Wake::More => {}
         }
     }
@@ -382,6 +399,12 @@ impl<'a> Driver<'a> {
             OutwardEvent::Wrote => return,
             OutwardEvent::Closed(why) => self.session.handle_legacy(now, LegacyEvent::Closed(&why)),
         };
+        self.judge_legacy(now, outcome);
+    }
+
+    fn leave_legacy(&mut self, now: Now) {
+        self.retirement = None;
+        let outcome = self.session.handle_legacy(now, LegacyEvent::Retired);
         self.judge_legacy(now, outcome);
     }
 

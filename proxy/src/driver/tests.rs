@@ -109,6 +109,7 @@ impl Session for Scripted {
             LegacyEvent::Connected => {}
             LegacyEvent::Bytes(bytes) => self.out.push_back(bytes.split().freeze()),
             LegacyEvent::Closed(_) => self.out.push_back(frame(b"closed")),
+            LegacyEvent::Retired => self.legacy.push_back(LegacyAction::Close),
         }
         Ok(Progress::default())
     }
@@ -159,6 +160,7 @@ struct Bench {
     client: TcpStream,
     driver: JoinHandle<Ending>,
     shard: mpsc::Receiver<ShardMessage>,
+    legacy: Option<Arc<LegacyCluster>>,
     holds: Arc<HoldRegistry>,
     stop: watch::Sender<Option<Duration>>,
     clock: Clock,
@@ -198,12 +200,13 @@ async fn bench_with(limits: DriverLimits, legacy: Option<SocketAddr>) -> Bench {
     });
     let session = Scripted::default();
     let largest_input = Arc::clone(&session.largest_input);
-    let connection = Connection { id: ConnectionId(1), peer, socket: Socket::Plain(socket), legacy };
+    let behind = legacy.clone();
+    let connection = Connection { id: ConnectionId(1), peer, socket: Socket::Plain(socket), legacy: behind };
     let driver = drive(Box::new(session), connection, around);
     // An idle connection is little more than this.
     assert!(size_of_val(&driver) < 4096, "{} bytes", size_of_val(&driver));
     let driver = tokio::spawn(driver);
-    Bench { client, driver, shard, holds, stop, clock, largest_input }
+    Bench { client, driver, shard, legacy, holds, stop, clock, largest_input }
 }
 
 async fn bench() -> Bench {
@@ -417,6 +420,23 @@ async fn bytes_go_to_legacy_and_back_and_a_last_write_is_not_lost() {
     drop(legacy);
     assert_eq!(read_frame(&mut bench.client).await, b"three");
     assert_eq!(within(bench.driver).await.unwrap(), Ending::ClientClosed);
+}
+
+#[tokio::test]
+async fn a_silent_connection_to_a_retired_legacy_is_closed_and_none_is_made_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut bench = bench_with(LIMITS, Some(listener.local_addr().unwrap())).await;
+    bench.client.write_all(&frame(b"l one")).await.unwrap();
+    let (mut legacy, _) = within(listener.accept()).await.unwrap();
+    assert_eq!(read_frame(&mut legacy).await, b"l one");
+    let cluster = bench.legacy.unwrap();
+    cluster.retire();
+    assert_eq!(within(legacy.read(&mut [0; 8])).await.unwrap(), 0);
+    // The client keeps its own.
+    bench.client.write_all(&frame(b"e")).await.unwrap();
+    assert_eq!(read_frame(&mut bench.client).await, b"e");
+    let again = cluster.connect(LegacyNode::Any, LIMITS.connect).await;
+    assert!(again.is_err_and(|why| why.contains("retired")));
 }
 
 #[tokio::test]

@@ -141,7 +141,9 @@ impl Runner {
                 let mut phases = units.map(|(unit, _)| book.phase(unit)).peekable();
                 phases.peek().is_some() && phases.all(|phase| phase == Phase::Retired)
             };
-            if cluster.shared.routes.is_retired() || !cluster.migrations.iter().all(retired) {
+            let mut migrations = cluster.migrations.iter().peekable();
+            let all = migrations.peek().is_some() && migrations.all(retired);
+            if cluster.shared.routes.is_retired() || !all {
                 continue;
             }
             tracing::info!(cluster = cluster.config.name, "retired: legacy is no longer contacted");
@@ -149,6 +151,8 @@ impl Runner {
             view.nodes.retain(|node| node.id == kernel_id);
             cluster.shared.view.store(std::sync::Arc::new(view));
             cluster.shared.routes.retire();
+            // In this order: what is told by the second finds the first.
+            cluster.legacy.retire();
             cluster.feed.order(now, FeedOrder::Stop);
         }
     }

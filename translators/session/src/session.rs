@@ -105,6 +105,9 @@ pub enum LegacyEvent<'a> {
     Bytes(&'a mut BytesMut),
     /// It is gone, or could not be established: why.
     Closed(&'a str),
+    /// Legacy is contacted no more, whether a connection stands or not: the session closes it as soon as nothing
+    /// is owed on it.
+    Retired,
 }
 
 /// What a session wants done on its connection to legacy.

@@ -5,6 +5,7 @@
     reason = "`apis` looks at every API; here the ones that differ are named"
 )]
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -95,9 +96,7 @@ impl GatewaySession {
         }
         self.admit(request.api)?;
         if self.shared.routes.is_retired() || self.legacy_gone {
-            if !self.upstream.owes() {
-                self.upstream.close();
-            }
+            self.leave_retired();
             return self.serve(now, &request);
         }
         match self.role {
@@ -479,9 +478,29 @@ impl GatewaySession {
             let taken = take_whole(input, self.shared.limits.frame_bytes_max).map_err(Violation::Legacy)?;
             match taken {
                 Taken::Frame(whole) => self.take_answer(now, whole)?,
-                Taken::Incomplete(wanted) => return Ok(Progress { paused: false, wanted }),
+                Taken::Incomplete(wanted) => {
+                    self.leave_retired();
+                    return Ok(Progress { paused: false, wanted });
+                }
             }
         }
+    }
+
+    /// Closes the connection to a retired legacy once nothing is owed on it. The client notices nothing.
+    pub(super) fn leave_retired(&mut self) {
+        if self.shared.routes.is_retired() && !self.upstream.owes() {
+            self.upstream.close();
+        }
+    }
+
+    /// A retired legacy that owes answers for too long counts as gone.
+    pub(super) fn give_up_legacy(&mut self, now: Now) -> Result<(), Violation> {
+        let late = self.last_answers_by.is_some_and(|by| by <= now.elapsed);
+        if !late || !self.upstream.owes() {
+            return Ok(());
+        }
+        let owed = self.upstream.close();
+        self.go_on_without(now, owed, "it is retired, and did not answer what it owed")
     }
 
     fn take_answer(&mut self, now: Now, whole: Bytes) -> Result<(), Violation> {
@@ -615,6 +634,13 @@ impl GatewaySession {
     /// kernel's node what has moved goes on, and the kernel answers what was under way as far as it can.
     pub(super) fn legacy_closed(&mut self, now: Now, reason: &str) -> Result<(), Violation> {
         let owed = self.upstream.closed();
+        self.go_on_without(now, owed, reason)
+    }
+
+    fn go_on_without(&mut self, now: Now, owed: VecDeque<Expected>, reason: &str) -> Result<(), Violation> {
+        if owed.is_empty() && self.shared.routes.is_retired() {
+            return Ok(());
+        }
         let may_fall_back = match self.role {
             Role::Kernel => true,
             Role::Legacy(node) => node == LegacyNode::Any && self.shared.routes.any_moved(),

@@ -37,6 +37,8 @@ pub struct GatewayLimits {
     pub idle: Duration,
     /// How long an answer waits for the kernel in dual-write.
     pub dual_write: Duration,
+    /// How long a retired legacy has for what it still owes.
+    pub last_answers: Duration,
 }
 
 impl Default for GatewayLimits {
@@ -49,6 +51,7 @@ impl Default for GatewayLimits {
             handshake: Duration::from_secs(10),
             idle: Duration::from_secs(600),
             dual_write: Duration::from_secs(1),
+            last_answers: Duration::from_secs(10),
         }
     }
 }
@@ -98,6 +101,8 @@ pub struct GatewaySession {
     pub(super) barrier_sent: bool,
     /// Nothing can be relayed: the kernel answers what it can.
     pub(super) legacy_gone: bool,
+    /// Legacy is retired: what it owes is waited for until then.
+    pub(super) last_answers_by: Option<Duration>,
     /// What to do with an answer of the server before it leaves.
     pub(super) finish: BTreeMap<SlotId, Merge>,
     held: Option<Held>,
@@ -151,6 +156,7 @@ impl GatewaySession {
             unanswered: Vec::new(),
             barrier_sent: false,
             legacy_gone: false,
+            last_answers_by: None,
             finish: BTreeMap::new(),
             held: None,
             ahead: BTreeMap::new(),
@@ -352,6 +358,11 @@ impl Session for GatewaySession {
                 self.legacy_closed(now, reason)?;
                 Progress::default()
             }
+            LegacyEvent::Retired => {
+                self.last_answers_by = Some(now.deadline(self.shared.limits.last_answers));
+                self.leave_retired();
+                Progress::default()
+            }
         };
         self.settle()?;
         Ok(progress)
@@ -363,6 +374,7 @@ impl Session for GatewaySession {
         }
         self.server.handle_timeout(now);
         self.release_late(now);
+        self.give_up_legacy(now)?;
         self.settle()?;
         if !self.greeted && now.elapsed >= self.quiet_since + self.shared.limits.handshake {
             return Err(Violation::TimedOut("no request came"));
@@ -397,7 +409,9 @@ impl Session for GatewaySession {
         }
         let ahead = self.ahead.values().map(|ahead| ahead.deadline).min();
         let silence = if self.greeted { self.shared.limits.idle } else { self.shared.limits.handshake };
-        [Some(self.quiet_since + silence), ahead, self.server.poll_timeout()].into_iter().flatten().min()
+        let last_answers = self.last_answers_by.filter(|_| self.upstream.owes());
+        let own = self.server.poll_timeout();
+        [Some(self.quiet_since + silence), ahead, last_answers, own].into_iter().flatten().min()
     }
 
     fn wants_input(&self) -> bool {

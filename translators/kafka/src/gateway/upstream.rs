@@ -141,13 +141,14 @@ impl Upstream {
         !self.expected.is_empty()
     }
 
-    /// Closes the connection from this side.
-    pub(super) fn close(&mut self) {
+    /// Closes the connection from this side. Returns what was owed.
+    pub(super) fn close(&mut self) -> VecDeque<Expected> {
         let was_used = matches!(self.state, State::Connecting | State::Open);
-        self.closed();
+        let owed = self.closed();
         if was_used {
             self.actions.push_back(LegacyAction::Close);
         }
+        owed
     }
 
     /// The answer owed longest.

@@ -10,3 +10,4 @@ mod groups;
 mod hostile;
 mod kernel_node;
 mod moved;
+mod retired;
