@@ -4,6 +4,7 @@
 //! The handover and the ledger read no clock and own no socket, so that the simulation can run them.
 
 pub mod admin;
+pub mod announce;
 #[cfg(test)]
 mod architecture;
 pub mod cli;
@@ -22,6 +23,7 @@ pub mod legacy;
 pub mod listener;
 pub mod migrate;
 pub mod node;
+pub mod room;
 pub mod run;
 pub mod shards;
 pub mod telemetry;

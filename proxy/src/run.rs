@@ -4,17 +4,19 @@
 //! is pending. Nothing acknowledged depends on it: a kill loses only what was not.
 
 use std::io::Write;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use config::{Config, Store};
+use config::Config;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::admin::{self, Admin};
+use crate::announce::{self, Bound};
 use crate::clock::Clock;
 use crate::control::{Control, NoMigrations};
 use crate::driver::{DriverLimits, Surroundings};
@@ -24,7 +26,7 @@ use crate::inventory::Inventory;
 use crate::listener::{self, Listeners, Listening};
 use crate::migrate::{self, Watcher};
 use crate::node::Node;
-use crate::{telemetry, tls};
+use crate::{room, telemetry, tls};
 
 /// Threads on which stored bytes are read.
 const BLOCKING_THREADS_MAX: usize = 32;
@@ -36,9 +38,6 @@ const BLOCKING_THREADS_MAX: usize = 32;
 /// Whatever keeps it from starting, and faults of the admin API.
 pub fn run(config: &Config, json: bool) -> Result<()> {
     telemetry::start_logging(&config.log);
-    for warning in &config.warnings {
-        tracing::warn!("{warning}");
-    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS_MAX)
@@ -77,6 +76,7 @@ pub struct Process {
     admin: JoinHandle<std::io::Result<()>>,
     stop_admin: oneshot::Sender<()>,
     serves: Value,
+    bound: Bound,
 }
 
 impl Process {
@@ -108,13 +108,15 @@ impl Process {
             stop: stopped.clone(),
         });
         let mut listeners = Listeners::new(around, &config.limits);
-        let serves = serve_stand_alone(config, &node, &mut listeners)?;
+        let kafka = serve_stand_alone(config, &node, &mut listeners)?;
         let listeners = Arc::new(Mutex::new(listeners));
-        let serves = with_admin(serves, &admin_listener)?;
+        let bound = Bound { admin: admin_listener.local_addr()?, kafka };
+        let serves = announce::serves(config, bound);
         let (fatal, failed) = mpsc::unbounded_channel();
         let surroundings =
             migrate::Surroundings { holds, listeners: Arc::clone(&listeners), fatal, stop: stopped };
-        let control = control(config, clock, &node, &inventory, surroundings, missed).await?;
+        let seen = Seen { inventory: &inventory, health: &health };
+        let control = control(config, clock, &node, seen, surroundings, missed).await?;
         let admin = Admin {
             control,
             inventory,
@@ -130,7 +132,7 @@ impl Process {
         };
         let admin = tokio::spawn(admin::serve(admin_listener, Arc::new(admin), until));
         health.set_ready(true);
-        Ok(Self { clock, health, node, listeners, fatal: failed, stop, admin, stop_admin, serves })
+        Ok(Self { clock, health, node, listeners, fatal: failed, stop, admin, stop_admin, serves, bound })
     }
 
     /// What is served, and where: `[{"what", "address", ..}]`.
@@ -140,11 +142,14 @@ impl Process {
     }
 
     fn announce(&self, config: &Config, json: bool) -> Result<()> {
+        let room = self.node.folder().and_then(|folder| room::measure(folder.path()).ok());
         let mut out = std::io::stdout().lock();
         if json {
-            writeln!(out, "{}", json!({ "serves": self.serves }))?;
+            let warnings = announce::warnings(config, room);
+            warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+            writeln!(out, "{}", json!({ "serves": self.serves, "warnings": warnings }))?;
         } else {
-            write_announcement(&mut out, config, &self.serves)?;
+            out.write_all(announce::text(config, self.bound, room).as_bytes())?;
         }
         Ok(out.flush()?)
     }
@@ -168,12 +173,18 @@ impl Process {
     }
 }
 
+/// What is known of clients and of the process.
+struct Seen<'a> {
+    inventory: &'a Arc<Inventory>,
+    health: &'a Arc<Health>,
+}
+
 /// What operators talk to: the migrations, where there is a cluster to migrate.
 async fn control(
     config: &Config,
     clock: Clock,
     node: &Node,
-    inventory: &Arc<Inventory>,
+    seen: Seen<'_>,
     around: migrate::Surroundings,
     missed: migrate::Missed,
 ) -> Result<Arc<dyn Control>> {
@@ -183,34 +194,29 @@ async fn control(
     let Some(folder) = node.folder() else {
         bail!("migrations need a kernel that keeps what it is given: set `store = \"local\"` in [kernel]");
     };
+    config.clusters.iter().for_each(|cluster| seen.health.expect_cluster(&cluster.name));
     let setup = migrate::Setup {
         config: Arc::new(config.clone()),
         clock,
         shards: node.shards(),
         catalog: node.kafka().catalog.clone(),
         server: node.kafka(),
-        inventory: Arc::clone(inventory),
+        inventory: Arc::clone(seen.inventory),
+        health: Arc::clone(seen.health),
         folder: folder.path().to_owned(),
         around,
     };
     Ok(migrate::start(setup, missed).await?)
 }
 
-fn serve_stand_alone(config: &Config, node: &Node, listeners: &mut Listeners) -> Result<Vec<Value>> {
-    let Some(kafka) = &config.kernel.kafka else { return Ok(Vec::new()) };
+fn serve_stand_alone(config: &Config, node: &Node, listeners: &mut Listeners) -> Result<Option<SocketAddr>> {
+    let Some(kafka) = &config.kernel.kafka else { return Ok(None) };
     let tls = kafka.tls.as_ref().map(tls::server).transpose()?;
     // Sessions tell clients the port, so it must be known before the first one is made.
     let bound = listener::bind(kafka.listen).with_context(|| format!("Kafka at {}", kafka.listen))?;
     let open = node.stand_alone_sessions(bound.address()?, kafka.advertise.as_ref());
     let listening = Listening { listen: kafka.listen, tls, legacy: None, open };
-    let address = listeners.add_bound("kernel", bound, listening)?;
-    Ok(vec![json!({ "what": "kafka", "address": address.to_string(), "cluster": null })])
-}
-
-fn with_admin(mut serves: Vec<Value>, admin: &TcpListener) -> Result<Value> {
-    let address = admin.local_addr()?.to_string();
-    serves.push(json!({ "what": "admin", "address": address }));
-    Ok(Value::Array(serves))
+    Ok(Some(listeners.add_bound("kernel", bound, listening)?))
 }
 
 fn token(config: &Config) -> Result<Option<config::Secret>> {
@@ -219,28 +225,6 @@ fn token(config: &Config) -> Result<Option<config::Secret>> {
     let token = text.trim();
     anyhow::ensure!(token.len() >= 16, "{}: a token has at least 16 characters", file.display());
     Ok(Some(config::Secret::new(token.to_owned())))
-}
-
-fn write_announcement(out: &mut impl Write, config: &Config, serves: &Value) -> std::io::Result<()> {
-    writeln!(out, "sluice {} is running", env!("CARGO_PKG_VERSION"))?;
-    for one in serves.as_array().into_iter().flatten() {
-        let text = |key: &str| one.get(key).and_then(Value::as_str).unwrap_or_default();
-        writeln!(out, "  {:<8} {}", text("what"), text("address"))?;
-    }
-    let data = match (config.kernel.store, config.kernel.sync) {
-        (Store::Memory, _) => "in memory: nothing survives a restart".to_owned(),
-        (Store::Local, config::Sync::Fsync) => {
-            format!("{}: acknowledged means on disk", config.kernel.path.display())
-        }
-        (Store::Local, config::Sync::PageCache) => {
-            format!(
-                "{}: acknowledged survives a crash of sluice, not of the machine",
-                config.kernel.path.display()
-            )
-        }
-    };
-    writeln!(out, "  {:<8} {data}", "data")?;
-    writeln!(out, "Ctrl-C stops it; `sluice status` shows what it does")
 }
 
 /// Completes with the name of the first signal that asks to stop. A second one ends the process at once.

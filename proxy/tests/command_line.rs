@@ -171,3 +171,65 @@ fn wait(child: &mut Child) -> Option<i32> {
     }
     panic!("it does not stop")
 }
+
+/// Ports for a listener, one broker and the kernel's node, free a moment ago.
+fn free_ports() -> [u16; 3] {
+    let bound: Vec<_> = (0..3).map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    std::array::from_fn(|at| bound[at].local_addr().unwrap().port())
+}
+
+fn in_front_of_nobody(data: &std::path::Path) -> String {
+    let [listen, broker, kernel] = free_ports();
+    let path = data.to_str().unwrap();
+    format!(
+        "[kernel]\npath = {path:?}\n[admin]\nlisten = \"127.0.0.1:0\"\n[[cluster]]\nname = \"events\"\n\
+         protocol = \"kafka\"\nlegacy = [\"127.0.0.1:1\"]\nlisten = \"127.0.0.1:{listen}\"\n\
+         ports = \"{broker}-{broker}\"\nkernel_listen = \"127.0.0.1:{kernel}\"\n\
+         [[migration]]\nname = \"orders\"\ncluster = \"events\"\ntopics = [\"orders\"]\n"
+    )
+}
+
+#[test]
+fn a_cluster_that_is_not_reached_is_named_with_the_reason_and_the_process_runs_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = run(&in_front_of_nobody(&folder.path().join("data")));
+    let mut seen = String::new();
+    for _ in 0..600 {
+        seen = readyz(&running.admin);
+        if seen.contains("127.0.0.1:1: ") {
+            break;
+        }
+        pause();
+    }
+    assert!(seen.starts_with("HTTP/1.1 503") && seen.contains("\"name\":\"events\""), "{seen}");
+    assert!(seen.contains("legacy is not reached: 127.0.0.1:1: "), "{seen}");
+    assert_eq!(status(&["--admin", &running.admin, "status"]), 0);
+}
+
+#[test]
+fn a_port_that_is_taken_ends_the_start_and_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = in_front_of_nobody(&folder.path().join("data"));
+    let taken =
+        config.lines().find_map(|line| line.strip_prefix("kernel_listen = ")).unwrap().trim_matches('"');
+    let _holder = std::net::TcpListener::bind(taken).unwrap();
+    let mut running = run_with(&config, Stdio::piped());
+    assert_eq!(wait(&mut running.child), Some(1));
+    let mut log = String::new();
+    std::io::Read::read_to_string(&mut running.child.stderr.take().unwrap(), &mut log).unwrap();
+    assert!(log.contains("cluster events") && log.contains(taken), "{log}");
+}
+
+fn readyz(admin: &str) -> String {
+    let mut stream = std::net::TcpStream::connect(admin).unwrap();
+    let head = format!("GET /readyz HTTP/1.1\r\nHost: {admin}\r\nConnection: close\r\n\r\n");
+    std::io::Write::write_all(&mut stream, head.as_bytes()).unwrap();
+    let mut answer = String::new();
+    std::io::Read::read_to_string(&mut stream, &mut answer).unwrap();
+    answer
+}
+
+#[allow(clippy::disallowed_methods, reason = "another process is waited for")]
+fn pause() {
+    std::thread::sleep(Duration::from_millis(50));
+}

@@ -744,8 +744,14 @@ impl Feed {
                 .map(|(key, follower)| (key.clone(), follower.status(now)))
                 .collect(),
             offsets: self.offsets.status(),
-            connected: self.connections.get(&LinkId::Bootstrap).is_some_and(|each| each.link.is_ready()),
+            connected: self.is_connected(),
         }
+    }
+
+    /// Whether legacy can be reached.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.connections.get(&LinkId::Bootstrap).is_some_and(|each| each.link.is_ready())
     }
 
     /// How far legacy's log of a group's offsets has been followed and stored.

@@ -2,7 +2,8 @@
 //!
 //! | method and path | answer |
 //! |---|---|
-//! | `GET /healthz`, `GET /readyz` | 200 or 503, for whoever restarts processes; no token |
+//! | `GET /healthz` | 200 or 503, for whoever restarts processes; no token |
+//! | `GET /readyz` | 200 or 503, for whoever sends clients here: which cluster waits for what; no token |
 //! | `GET /metrics` | Prometheus text |
 //! | `GET /v1/status`, `/v1/migrations`, `/v1/clients` | JSON |
 //! | `GET /v1/migrations/{name}/ledger` | JSON |
@@ -92,17 +93,18 @@ pub fn router(admin: Arc<Admin>, address: SocketAddr) -> Router {
         .with_state(admin)
 }
 
-fn verdict(good: bool) -> (StatusCode, Json<Value>) {
-    let status = if good { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(json!({ "ok": good })))
+fn verdict(good: bool) -> StatusCode {
+    if good { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
 }
 
 async fn healthz(State(admin): Shared) -> impl IntoResponse {
-    verdict(admin.health.is_healthy())
+    let good = admin.health.is_healthy();
+    (verdict(good), Json(json!({ "ok": good })))
 }
 
 async fn readyz(State(admin): Shared) -> impl IntoResponse {
-    verdict(admin.health.is_ready())
+    let shown = admin.health.readiness();
+    (verdict(shown.get("ok").and_then(Value::as_bool).unwrap_or_default()), Json(shown))
 }
 
 async fn metrics(State(admin): Shared) -> impl IntoResponse {

@@ -137,6 +137,15 @@ async fn a_fault_is_seen_by_whoever_restarts_processes() {
     assert_eq!(bench.send("GET /readyz HTTP/1.1", "").await.0, 503);
     bench.health.set_ready(true);
     assert_eq!(bench.send("GET /readyz HTTP/1.1", "").await.0, 200);
+    bench.health.set_cluster("events", Some("legacy is not reached: refused".to_owned()));
+    let (status, body) = bench.send("GET /readyz HTTP/1.1", "").await;
+    assert_eq!(status, 503);
+    let body: Value = serde_json::from_str(&body).unwrap();
+    let waits = json!([{ "name": "events", "ready": false, "reason": "legacy is not reached: refused" }]);
+    assert_eq!((&body["started"], &body["clusters"]), (&json!(true), &waits));
+    assert_eq!(bench.send("GET /healthz HTTP/1.1", "").await.0, 200);
+    bench.health.set_cluster("events", None);
+    assert_eq!(bench.send("GET /readyz HTTP/1.1", "").await.0, 200);
     bench.health.fail("shard 0", "disk gone");
     assert_eq!(bench.send("GET /readyz HTTP/1.1", "").await.0, 503);
     assert_eq!(bench.send("GET /healthz HTTP/1.1", "").await.0, 503);

@@ -38,6 +38,10 @@ pub(super) struct ClusterRun {
     pub(super) authorizer: Option<bool>,
     /// The listeners stand: legacy has answered once, or was known from before.
     pub(super) ready: bool,
+    /// Why legacy could not be reached when it was last tried.
+    pub(super) unreached: Option<String>,
+    /// Brokers that clients cannot reach here, and why.
+    pub(super) portless: BTreeMap<i32, String>,
 }
 
 /// Which topics and groups are mirrored now: shared with the feed, which asks for every name it sees.

@@ -212,6 +212,11 @@ impl Runner {
                 "brokers": cluster.shared.nodes.table().legacy.keys().collect::<Vec<_>>(),
                 "kernel_shown": cluster.shared.routes.any_moved(),
                 "retired": cluster.shared.routes.is_retired(),
+                "unreached": cluster.unreached,
+                "portless": cluster.portless.iter().map(|(broker, reason)| {
+                    json!({ "broker": broker, "reason": reason })
+                }).collect::<Vec<_>>(),
+                "legacy": cluster.config.legacy.iter().map(ToString::to_string).collect::<Vec<_>>(),
                 "groups_behind": status.offsets.behind,
                 "groups_error": status.offsets.error,
             })

@@ -8,7 +8,7 @@ use std::time::Duration;
 use config::{Cluster, HostPort, Migration};
 use kernel_model::Now;
 use session::{LegacyNode, Session, Side, UnitId};
-use shadow::{Address, ClusterView, Fact, Feed, FeedConfig};
+use shadow::{Address, ClusterView, Fact, Feed, FeedConfig, LinkId};
 use tokio::sync::mpsc;
 use translator_kafka::codec::Str;
 use translator_kafka::gateway::{
@@ -74,6 +74,8 @@ pub(super) fn open_cluster(
         scope,
         authorizer: None,
         ready: false,
+        unreached: None,
+        portless: BTreeMap::new(),
         migrations,
         config: config.clone(),
     })
@@ -212,7 +214,10 @@ impl Runner {
                     cluster.authorizer = Some(present);
                 }
             }
-            Fact::LinkFailed { link, error } => tracing::warn!(?link, %error, "the link to legacy ended"),
+            Fact::LinkFailed { link, error } => {
+                tracing::warn!(?link, %error, "the link to legacy ended");
+                self.unreached(index, link, error.to_string());
+            }
         }
     }
 
@@ -234,6 +239,7 @@ impl Runner {
             cluster.view = Some(view);
         }
         self.listen_to_brokers().await;
+        self.report_readiness();
         self.discover(index);
     }
 
@@ -277,8 +283,38 @@ impl Runner {
             let Some(cluster) = self.clusters.get(index) else { continue };
             let (name, bootstrap, kernel) =
                 (cluster.config.name.clone(), cluster.config.listen, cluster.config.kernel_listen);
-            self.listen(index, &format!("{name}/kernel"), kernel, Role::Kernel).await;
-            self.listen(index, &format!("{name}/bootstrap"), bootstrap, Role::Legacy(LegacyNode::Any)).await;
+            let kernel = self.listen(index, &format!("{name}/kernel"), kernel, Role::Kernel).await;
+            let role = Role::Legacy(LegacyNode::Any);
+            let bootstrap = self.listen(index, &format!("{name}/bootstrap"), bootstrap, role).await;
+            if let Err(reason) = kernel.and(bootstrap) {
+                // Nothing would ever come in, or follow what moves: better not to run than to seem to.
+                let _gone = self.setup.around.fatal.send(format!("cluster {name}: {reason}"));
+            }
+        }
+    }
+
+    /// A connection to legacy was not made or not kept.
+    pub(super) fn unreached(&mut self, index: usize, link: LinkId, reason: String) {
+        let Some(cluster) = self.clusters.get_mut(index) else { return };
+        // The links to single brokers come and go with them; the first one says whether the cluster is there.
+        if link == LinkId::Bootstrap && cluster.unreached.as_ref() != Some(&reason) {
+            tracing::warn!(cluster = cluster.config.name, reason, "legacy is not reached");
+            cluster.unreached = Some(reason);
+        }
+    }
+
+    /// Tells whoever asks `/readyz` which clusters can serve their clients.
+    pub(super) fn report_readiness(&mut self) {
+        for cluster in &mut self.clusters {
+            if cluster.feed.is_connected() && cluster.unreached.take().is_some() {
+                tracing::info!(cluster = cluster.config.name, "legacy answers");
+            }
+            let waits = !cluster.ready && !cluster.shared.routes.is_retired();
+            let reason = || match &cluster.unreached {
+                Some(reason) => format!("legacy is not reached: {reason}"),
+                None => "legacy has not answered yet".to_owned(),
+            };
+            self.setup.health.set_cluster(&cluster.config.name, waits.then(reason));
         }
     }
 
@@ -296,17 +332,41 @@ impl Runner {
                 .map(|(id, port)| (*id, *port))
                 .collect();
             let address = cluster.config.listen.ip();
+            let range = cluster.config.ports;
+            let mut portless: BTreeMap<i32, String> = present
+                .iter()
+                .filter(|id| !ports.contains_key(*id))
+                .map(|id| (*id, format!("no port of {}-{} is left: widen `ports`", range.first, range.last)))
+                .collect();
             for (id, port) in missing {
                 let at = SocketAddr::new(address, port);
                 let role = Role::Legacy(LegacyNode::Id(id));
-                if self.listen(index, &format!("{name}/{id}"), at, role).await
-                    && let Some(cluster) = self.clusters.get_mut(index)
-                {
-                    cluster.listening.insert(id);
+                let listens = self.listen(index, &format!("{name}/{id}"), at, role).await;
+                match (listens, self.clusters.get_mut(index)) {
+                    (Ok(()), Some(cluster)) => {
+                        cluster.listening.insert(id);
+                    }
+                    (Ok(()), None) => {}
+                    (Err(reason), _) => {
+                        portless.insert(id, reason);
+                    }
                 }
             }
+            self.note_portless(index, portless);
             self.publish_nodes(index, &ports);
         }
+    }
+
+    /// Brokers that clients cannot reach; said once, and in the status.
+    fn note_portless(&mut self, index: usize, portless: BTreeMap<i32, String>) {
+        let Some(cluster) = self.clusters.get_mut(index) else { return };
+        for (broker, reason) in &portless {
+            if cluster.portless.get(broker) != Some(reason) {
+                let name = &cluster.config.name;
+                tracing::error!(cluster = name, broker, reason, "clients cannot reach a legacy broker");
+            }
+        }
+        cluster.portless = portless;
     }
 
     /// Only brokers whose port listens are named to clients.
@@ -326,24 +386,14 @@ impl Runner {
         }
     }
 
-    async fn listen(&mut self, index: usize, name: &str, at: SocketAddr, role: Role) -> bool {
-        let Some(cluster) = self.clusters.get(index) else { return false };
-        let tls = match cluster.config.tls.as_ref().map(crate::tls::server).transpose() {
-            Ok(tls) => tls,
-            Err(error) => {
-                tracing::error!(%error, name, "TLS cannot be set up");
-                return false;
-            }
-        };
+    async fn listen(&mut self, index: usize, name: &str, at: SocketAddr, role: Role) -> Result<(), String> {
+        let Some(cluster) = self.clusters.get(index) else { return Ok(()) };
+        let tls = cluster.config.tls.as_ref().map(crate::tls::server).transpose();
+        let tls = tls.map_err(|error| format!("TLS cannot be set up: {error}"))?;
         let open = open_session(role, Arc::clone(&cluster.shared), &self.setup);
         let listening = Listening { listen: at, tls, legacy: Some(Arc::clone(&cluster.legacy)), open };
-        match self.setup.around.listeners.lock().await.add(name, listening) {
-            Ok(_) => true,
-            Err(error) => {
-                tracing::error!(%error, name, %at, "cannot listen: is the port taken?");
-                false
-            }
-        }
+        let listens = self.setup.around.listeners.lock().await.add(name, listening);
+        listens.map(|_| ()).map_err(|error| format!("cannot listen at {at}: {error}"))
     }
 
     fn unit_stopped(&mut self, index: usize, topic: &str, partition: i32, reason: &str) {

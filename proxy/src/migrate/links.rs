@@ -32,6 +32,8 @@ pub(super) enum LinkReport {
     Bytes(Bytes),
     /// It is gone.
     Closed,
+    /// It could not be made: why.
+    Failed(String),
 }
 
 /// A report with its connection. `life` tells connections of one link apart that followed one another.
@@ -151,9 +153,17 @@ impl Whose {
 
 async fn run(whose: Whose, legacy: Arc<LegacyCluster>, address: HostPort, writes: mpsc::Receiver<Bytes>) {
     let connecting = tokio::time::timeout(CONNECT, legacy.connect_to(&address)).await;
-    let Ok(Ok(socket)) = connecting else {
-        whose.report(LinkReport::Closed).await;
-        return;
+    let socket = match connecting {
+        Ok(Ok(socket)) => socket,
+        Ok(Err(error)) => {
+            whose.report(LinkReport::Failed(format!("{address}: {error}"))).await;
+            return;
+        }
+        Err(_) => {
+            let reason = format!("{address}: no connection within {} s", CONNECT.as_secs());
+            whose.report(LinkReport::Failed(reason)).await;
+            return;
+        }
     };
     if whose.report(LinkReport::Connected).await {
         let (read, write) = tokio::io::split(socket);

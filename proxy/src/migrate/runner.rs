@@ -21,6 +21,7 @@ use crate::clock::Clock;
 use crate::handover::action::ForwarderId;
 use crate::handover::lease::{Leases, Renewal};
 use crate::handover::migration::{ControlLimits, MigrationSpec, Migrations};
+use crate::health::Health;
 use crate::holds::{Answers, HoldRegistry, ReplyTo};
 use crate::inventory::Inventory;
 use crate::ledger::{Decider, FileStore, Ledger, LedgerError, What};
@@ -50,6 +51,8 @@ pub struct Setup {
     pub server: Arc<ServerSettings>,
     /// Who connects, and what they use.
     pub inventory: Arc<Inventory>,
+    /// What works and what does not.
+    pub health: Arc<Health>,
     /// Folder of the ledger.
     pub folder: PathBuf,
     /// What it shares with the connections.
@@ -283,6 +286,7 @@ impl Runner {
             self.try_dual_write_again(now);
             self.look_at_retired();
             self.listen_to_brokers().await;
+            self.report_readiness();
         }
         let leases = Some(&self.leases).filter(|leases| leases.not_before() <= now.elapsed);
         self.migrations.handle_timeout(now, self.ledger.book(), leases);
@@ -363,8 +367,8 @@ impl Runner {
 
     fn take_report(&mut self, reported: Reported) {
         let now = self.setup.clock.now();
-        let Reported { cluster, link, life, report } = reported;
-        let Some(cluster) = self.clusters.get_mut(cluster) else { return };
+        let Reported { cluster: index, link, life, report } = reported;
+        let Some(cluster) = self.clusters.get_mut(index) else { return };
         if !cluster.links.is_current(link, life) {
             return;
         }
@@ -374,6 +378,11 @@ impl Runner {
             LinkReport::Closed => {
                 cluster.links.forget(link);
                 cluster.feed.handle_link(now, link, LinkEvent::Closed);
+            }
+            LinkReport::Failed(reason) => {
+                cluster.links.forget(link);
+                cluster.feed.handle_link(now, link, LinkEvent::Closed);
+                self.unreached(index, link, reason);
             }
         }
     }

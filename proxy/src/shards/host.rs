@@ -180,6 +180,7 @@ struct Host {
     reported: bool,
     stopping: bool,
     figures: Figures,
+    refusing: Refusing,
 }
 
 /// How often a shard's figures are published.
@@ -212,9 +213,10 @@ impl Figures {
         }
     }
 
-    fn publish(&mut self, now: Now, shard: &Shard) {
+    /// Says whether it was due.
+    fn publish(&mut self, now: Now, shard: &Shard) -> bool {
         if now.elapsed < self.due {
-            return;
+            return false;
         }
         self.due = now.deadline(FIGURES_EVERY);
         let (stats, store) = (shard.stats(), shard.store_stats());
@@ -224,7 +226,16 @@ impl Figures {
         self.live_bytes.set(as_float(store.live_bytes));
         self.disk_bytes.set(as_float(store.disk_bytes));
         self.pending_bytes.set(as_float(store.pending_bytes));
+        true
     }
+}
+
+/// Whether the store refuses for lack of space, as its answers say.
+#[derive(Debug, Default)]
+struct Refusing {
+    full: bool,
+    /// Commits taken when it last refused: one more shows that there is room again.
+    commits: u64,
 }
 
 /// Metrics are floating point; above 2^53 bytes the last digits do not matter.
@@ -244,6 +255,7 @@ impl Host {
         let (answers, answered) = unbounded_channel();
         Self {
             figures: Figures::new(shard.id()),
+            refusing: Refusing::default(),
             shard,
             inbox,
             messages: Vec::with_capacity(TURN_MAX),
@@ -300,7 +312,9 @@ impl Host {
         self.deliver();
         self.reply();
         self.report();
-        self.figures.publish(now, &self.shard);
+        if self.figures.publish(now, &self.shard) {
+            self.report_store();
+        }
     }
 
     fn take_messages(&mut self) {
@@ -325,6 +339,10 @@ impl Host {
 
     fn reply(&mut self) {
         while let Some((key, reply)) = self.shard.poll_reply() {
+            if matches!(reply, Err(KernelError::Full)) {
+                self.refusing = Refusing { full: true, commits: self.shard.stats().commits };
+                self.setting.health.set_full(&self.part, true);
+            }
             if let Some(reply_to) = self.waiting.remove(&key) {
                 reply_to.send(reply.map(Answer::Kernel));
             }
@@ -358,6 +376,18 @@ impl Host {
         if let Some(error) = self.shard.stopped().filter(|_| !self.reported) {
             self.setting.health.fail(&self.part, &error.to_string());
             self.reported = true;
+        }
+    }
+
+    /// What a store that still runs has found.
+    fn report_store(&mut self) {
+        if self.refusing.full && self.shard.stats().commits > self.refusing.commits {
+            self.refusing.full = false;
+            self.setting.health.set_full(&self.part, false);
+        }
+        let damaged = self.shard.store_stats().damaged;
+        if !damaged.is_empty() {
+            self.setting.health.set_damaged(&self.part, &damaged.join(", "));
         }
     }
 
