@@ -743,7 +743,7 @@ impl Feed {
                 .iter()
                 .map(|(key, follower)| (key.clone(), follower.status(now)))
                 .collect(),
-            offsets: self.offsets.status(),
+            offsets: self.offsets.status(now),
             connected: self.is_connected(),
         }
     }

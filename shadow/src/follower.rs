@@ -87,6 +87,8 @@ pub struct FollowerStatus {
     pub high_watermark: u64,
     /// How long the copy has been behind.
     pub behind_for: Duration,
+    /// How long ago its leader last said where it ends; everything here is as of then.
+    pub heard_ago: Duration,
     /// Leader epoch under which it was read last.
     pub epoch: i32,
 }
@@ -122,6 +124,7 @@ pub(crate) struct Follower {
     epoch: i32,
     unanswered_bytes: usize,
     behind_since: Option<Duration>,
+    heard_at: Option<Duration>,
     retry_at: Option<Duration>,
     request: Option<(Request, usize)>,
 }
@@ -144,6 +147,7 @@ impl Follower {
             epoch,
             unanswered_bytes: 0,
             behind_since: None,
+            heard_at: None,
             retry_at: None,
             request: None,
         }
@@ -156,6 +160,7 @@ impl Follower {
             confirmed: self.confirmed,
             high_watermark: self.high_watermark,
             behind_for: self.behind_since.map_or(Duration::ZERO, |since| now.elapsed.saturating_sub(since)),
+            heard_ago: self.heard_at.map_or(Duration::ZERO, |at| now.elapsed.saturating_sub(at)),
             epoch: self.epoch,
         }
     }
@@ -265,6 +270,7 @@ impl Follower {
             return Outcome::Fine;
         }
         self.high_watermark = watermark;
+        self.heard_at = Some(now.elapsed);
         self.note_lag(now);
         let batches = match self.read_batches(from, answer.records.clone().unwrap_or_default()) {
             Ok(batches) => batches,

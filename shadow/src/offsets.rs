@@ -5,10 +5,11 @@
 //! position to go on from, in one commit: after a restart reading resumes there.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use bytes::Bytes;
-use kernel_model::VerifiedBatch;
 use kernel_model::batch::{Records, record_bytes, split};
+use kernel_model::{Now, VerifiedBatch};
 use translator_kafka::codec::Str;
 use translator_kafka::codec::messages::fetch_response::PartitionData;
 use translator_kafka::coordinator::group::transfer::Transfer;
@@ -45,6 +46,8 @@ pub struct OffsetsStatus {
     pub caught_up: bool,
     /// Why it cannot be followed, if it cannot.
     pub error: Option<String>,
+    /// How long ago the partition whose leader has been silent longest was last answered for.
+    pub heard_ago: Duration,
 }
 
 /// One partition of the topic.
@@ -56,6 +59,7 @@ struct Reader {
     high_watermark: Option<u64>,
     /// Answers of shards that are outstanding for everything below `next`.
     unanswered: usize,
+    heard_at: Option<Duration>,
     located: bool,
 }
 
@@ -122,6 +126,7 @@ impl OffsetsFollower {
     /// Takes what the leader answered; the messages are for the shards' coordinators.
     pub(crate) fn fetched(
         &mut self,
+        now: Now,
         partition: i32,
         from: u64,
         answer: &PartitionData,
@@ -146,6 +151,7 @@ impl OffsetsFollower {
         }
         let watermark = u64::try_from(answer.high_watermark).unwrap_or(0);
         reader.high_watermark = Some(watermark);
+        reader.heard_at = Some(now.elapsed);
         let mut rest = answer.records.clone().unwrap_or_default();
         let batches = match split(&mut rest) {
             Ok(batches) => batches,
@@ -258,7 +264,8 @@ impl OffsetsFollower {
         self.readers.get(&partition).map(|reader| reader.leader)
     }
 
-    pub(crate) fn status(&self) -> OffsetsStatus {
+    pub(crate) fn status(&self, now: Now) -> OffsetsStatus {
+        let heard = self.readers.values().filter_map(|reader| reader.heard_at).min();
         let behind = |reader: &Reader| reader.high_watermark.unwrap_or(0).saturating_sub(reader.applied);
         OffsetsStatus {
             groups: self.groups.clone(),
@@ -270,6 +277,7 @@ impl OffsetsFollower {
                     .values()
                     .all(|reader| reader.high_watermark.is_some_and(|watermark| reader.applied >= watermark)),
             error: self.error.clone(),
+            heard_ago: heard.map_or(Duration::ZERO, |at| now.elapsed.saturating_sub(at)),
         }
     }
 }

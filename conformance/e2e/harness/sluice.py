@@ -33,7 +33,7 @@ class Sluice:
     With `supervise()` a process that ends is started again at once, as an init system would.
     """
 
-    def __init__(self, folder, legacy=None, migrations=(), data=None):
+    def __init__(self, folder, legacy=None, migrations=(), data=None, kernel=()):
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.data = data or folder / "data"
@@ -51,12 +51,12 @@ class Sluice:
             self._arguments = ["run", "--listen", self.bootstrap, "--data", self.data, "--admin", self.admin]
         else:
             path = folder / "sluice.toml"
-            path.write_text(self._configuration(legacy, migrations, base))
+            path.write_text(self._configuration(legacy, migrations, base, kernel))
             self._arguments = ["run", "--config", path]
 
-    def _configuration(self, legacy, migrations, base):
+    def _configuration(self, legacy, migrations, base, kernel):
         lines = [
-            "[kernel]", 'store = "local"', f'path = "{self.data}"', "shards = 2", "",
+            "[kernel]", 'store = "local"', f'path = "{self.data}"', "shards = 2", *kernel, "",
             "[admin]", f'listen = "{self.admin}"', "",
             "[[cluster]]", 'name = "events"', 'protocol = "kafka"', f"legacy = {json.dumps(legacy.addresses)}",
             f'listen = "{self.bootstrap}"', f'ports = "{base + 2}-{base + PORTS - 2}"',

@@ -5,7 +5,6 @@ import time
 
 from harness.clients import CODECS, IDEMPOTENT, Traffic, admin
 from harness.legacy import Legacy
-from harness.processes import wait_for
 from harness.report import Workspace, now_ms
 from harness.sluice import Sluice, brief
 
@@ -127,7 +126,7 @@ class Struck:
     def _told(self):
         """What the operator can read of legacy's trouble now."""
         lags = [unit["lag"] for unit in self._sluice.migration(NAME).get("units", []) if unit.get("lag")]
-        return sorted({lag["stopped"] for lag in lags if lag.get("stopped")})
+        return sorted({lag["unheard"] for lag in lags if lag.get("unheard")})
 
     def _at_work(self):
         return {"slow": Slowness, "pause": Pause, "stop": Outage, "kill": Outage}[self._fault](

@@ -16,6 +16,8 @@ pub struct Lag {
     pub seconds: u64,
     /// Why the feed has stopped, if it has.
     pub stopped: Option<String>,
+    /// Legacy has been silent: since when, and why. The numbers are as of then.
+    pub unheard: Option<String>,
 }
 
 /// Somebody uses what the kernel does not serve, or a unit is of a kind that cannot move yet.
@@ -187,12 +189,17 @@ fn lag_small(units: &[UnitId], situation: &Situation, limits: GateLimits) -> Req
     let bad = units.iter().find_map(|unit| match situation.lag.get(unit) {
         None => Some(format!("{unit}: no feed yet")),
         Some(Lag { stopped: Some(reason), .. }) => Some(format!("{unit}: the feed has stopped: {reason}")),
+        Some(Lag { unheard: Some(unheard), .. }) => Some(format!("{unit}: {unheard}")),
         Some(lag) if lag.records > limits.lag_records_max || lag.seconds > limits.lag_seconds_max => {
             Some(format!("{unit}: {} records and {} seconds behind", lag.records, lag.seconds))
         }
         Some(_) => None,
     });
-    requirement("feed-lag", bad, "wait; if it does not fall, legacy or the kernel's disk is too slow")
+    requirement(
+        "feed-lag",
+        bad,
+        "see that legacy can be reached, and wait; a lag that does not fall: legacy or the kernel's disk is too slow",
+    )
 }
 
 fn divergences_explained(situation: &Situation) -> Requirement {
@@ -266,12 +273,17 @@ mod tests {
     #[test]
     fn each_requirement_turns_red_alone_and_names_what_to_do() {
         type Change = fn(&mut Situation);
-        let rows: [(&str, Phase, Change); 11] = [
+        let rows: [(&str, Phase, Change); 12] = [
             ("source-intact", Phase::Mirror, |s| drop(s.stopped.insert(unit(), "truncated".to_owned()))),
             ("kernel-health", Phase::Mirror, |s| s.kernel_trouble = Some("stopped".to_owned())),
             ("disk-room", Phase::Mirror, |s| (s.disk_free_bytes, s.disk_needed_bytes) = (Some(1), 2)),
             ("feed-lag", Phase::DualWrite, |s| s.lag.clear()),
             ("feed-lag", Phase::DualWrite, |s| s.lag.values_mut().for_each(|lag| lag.seconds = 60)),
+            ("feed-lag", Phase::DualWrite, |s| {
+                s.lag
+                    .values_mut()
+                    .for_each(|lag| lag.unheard = Some("legacy was last heard 5 s ago".to_owned()));
+            }),
             ("divergences", Phase::DualWrite, |s| s.unexplained_divergences = 1),
             ("authorisation", Phase::Cutover, |s| s.authorizer_missing_here = None),
             ("authorisation", Phase::Cutover, |s| s.authorizer_missing_here = Some(true)),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use config::{Cluster, Migration, Pattern};
 use parking_lot::RwLock;
 use session::UnitId;
-use shadow::{ClusterView, Feed};
+use shadow::{ClusterView, Feed, LinkId};
 use translator_kafka::gateway::{ClusterShared, Unit};
 
 use super::links::Links;
@@ -28,6 +28,8 @@ pub(super) struct ClusterRun {
     pub(super) migrations: Vec<Migration>,
     pub(super) feed: Feed,
     pub(super) links: Links,
+    /// Connections to legacy that do not work now: what ended them last.
+    pub(super) link_trouble: BTreeMap<LinkId, String>,
     pub(super) legacy: Arc<LegacyCluster>,
     pub(super) shared: Arc<ClusterShared>,
     pub(super) units: BTreeMap<UnitId, Known>,
@@ -38,8 +40,6 @@ pub(super) struct ClusterRun {
     pub(super) authorizer: Option<bool>,
     /// The listeners stand: legacy has answered once, or was known from before.
     pub(super) ready: bool,
-    /// Why legacy could not be reached when it was last tried.
-    pub(super) unreached: Option<String>,
     /// Brokers that clients cannot reach here, and why.
     pub(super) portless: BTreeMap<i32, String>,
 }
@@ -108,6 +108,18 @@ impl ClusterRun {
                 UnitName::Group(_) => None,
             })
             .collect()
+    }
+
+    /// A broker's connection brings something. The first one, of the cluster, counts once the feed says so.
+    pub(super) fn link_works(&mut self, link: LinkId) {
+        if link != LinkId::Bootstrap {
+            self.link_trouble.remove(&link);
+        }
+    }
+
+    /// Why legacy cannot be reached, if it cannot: the first connection that does not work.
+    pub(super) fn trouble(&self) -> Option<&str> {
+        self.link_trouble.values().next().map(String::as_str)
     }
 
     /// Groups among these units.

@@ -68,9 +68,10 @@ impl MigrationControl {
             if idle || late {
                 let last = migration["last"].as_str().unwrap_or("no reason was given");
                 let reason = if late && !idle {
+                    let seconds = within.as_secs();
                     format!(
-                        "{name} has not reached {to} within {} s and goes on; last: {last}",
-                        within.as_secs()
+                        "{name} has not reached {to} within {seconds} s and goes on: {}",
+                        waits_for(&migration)
                     )
                 } else {
                     format!("{name} did not reach {to}: {last}")
@@ -80,6 +81,15 @@ impl MigrationControl {
             tokio::time::sleep(LOOK).await;
         }
     }
+}
+
+/// What a migration on its way waits for, in words.
+fn waits_for(migration: &Value) -> String {
+    let text = |value: &Value| value.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+    let units = migration["units"].as_array().into_iter().flatten();
+    let silent = units.filter_map(|unit| text(&unit["lag"]["unheard"])).next();
+    let known = [text(&migration["doing"]), text(&migration["handover"]["waits_for"]), silent];
+    known.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 fn find<'a>(status: &'a Value, name: &str) -> Option<&'a Value> {
@@ -208,11 +218,11 @@ impl Runner {
             json!({
                 "name": cluster.config.name,
                 "connected": status.connected,
+                "unreached": cluster.trouble(),
                 "ready": cluster.ready,
                 "brokers": cluster.shared.nodes.table().legacy.keys().collect::<Vec<_>>(),
                 "kernel_shown": cluster.shared.routes.any_moved(),
                 "retired": cluster.shared.routes.is_retired(),
-                "unreached": cluster.unreached,
                 "portless": cluster.portless.iter().map(|(broker, reason)| {
                     json!({ "broker": broker, "reason": reason })
                 }).collect::<Vec<_>>(),

@@ -65,6 +65,7 @@ pub(super) fn open_cluster(
     Ok(ClusterRun {
         feed: Feed::new(feed, setup.catalog.clone(), now),
         links: Links::new(index, Arc::clone(&legacy), reports.clone()),
+        link_trouble: BTreeMap::new(),
         legacy,
         shared: Arc::new(shared),
         units: BTreeMap::new(),
@@ -74,7 +75,6 @@ pub(super) fn open_cluster(
         scope,
         authorizer: None,
         ready: false,
-        unreached: None,
         portless: BTreeMap::new(),
         migrations,
         config: config.clone(),
@@ -216,7 +216,7 @@ impl Runner {
             }
             Fact::LinkFailed { link, error } => {
                 tracing::warn!(?link, %error, "the link to legacy ended");
-                self.unreached(index, link, error.to_string());
+                self.link_broke(index, link, error.to_string());
             }
         }
     }
@@ -294,23 +294,23 @@ impl Runner {
     }
 
     /// A connection to legacy was not made or not kept.
-    pub(super) fn unreached(&mut self, index: usize, link: LinkId, reason: String) {
+    pub(super) fn link_broke(&mut self, index: usize, link: LinkId, reason: String) {
         let Some(cluster) = self.clusters.get_mut(index) else { return };
         // The links to single brokers come and go with them; the first one says whether the cluster is there.
-        if link == LinkId::Bootstrap && cluster.unreached.as_ref() != Some(&reason) {
+        if link == LinkId::Bootstrap && cluster.link_trouble.get(&link) != Some(&reason) {
             tracing::warn!(cluster = cluster.config.name, reason, "legacy is not reached");
-            cluster.unreached = Some(reason);
         }
+        cluster.link_trouble.insert(link, reason);
     }
 
     /// Tells whoever asks `/readyz` which clusters can serve their clients.
     pub(super) fn report_readiness(&mut self) {
         for cluster in &mut self.clusters {
-            if cluster.feed.is_connected() && cluster.unreached.take().is_some() {
+            if cluster.feed.is_connected() && cluster.link_trouble.remove(&LinkId::Bootstrap).is_some() {
                 tracing::info!(cluster = cluster.config.name, "legacy answers");
             }
             let waits = !cluster.ready && !cluster.shared.routes.is_retired();
-            let reason = || match &cluster.unreached {
+            let reason = || match cluster.trouble() {
                 Some(reason) => format!("legacy is not reached: {reason}"),
                 None => "legacy has not answered yet".to_owned(),
             };

@@ -30,10 +30,8 @@ pub(super) enum LinkReport {
     Connected,
     /// Bytes came.
     Bytes(Bytes),
-    /// It is gone.
-    Closed,
-    /// It could not be made: why.
-    Failed(String),
+    /// It is gone, or could not be made: why, as far as the system says.
+    Closed(String),
 }
 
 /// A report with its connection. `life` tells connections of one link apart that followed one another.
@@ -153,27 +151,22 @@ impl Whose {
 
 async fn run(whose: Whose, legacy: Arc<LegacyCluster>, address: HostPort, writes: mpsc::Receiver<Bytes>) {
     let connecting = tokio::time::timeout(CONNECT, legacy.connect_to(&address)).await;
-    let socket = match connecting {
-        Ok(Ok(socket)) => socket,
-        Ok(Err(error)) => {
-            whose.report(LinkReport::Failed(format!("{address}: {error}"))).await;
-            return;
-        }
-        Err(_) => {
-            let reason = format!("{address}: no connection within {} s", CONNECT.as_secs());
-            whose.report(LinkReport::Failed(reason)).await;
-            return;
+    let why = match connecting {
+        Err(_) => format!("{address} did not take the connection within {} s", CONNECT.as_secs()),
+        Ok(Err(error)) => format!("{address}: {error}"),
+        Ok(Ok(socket)) => {
+            if whose.report(LinkReport::Connected).await {
+                let (read, write) = tokio::io::split(socket);
+                // Whichever ends first ends the connection.
+                tokio::select! {
+                    () = read_all(&whose, read) => {}
+                    () = write_all(write, writes) => {}
+                }
+            }
+            format!("{address} ended the connection")
         }
     };
-    if whose.report(LinkReport::Connected).await {
-        let (read, write) = tokio::io::split(socket);
-        // Whichever ends first ends the connection.
-        tokio::select! {
-            () = read_all(&whose, read) => {}
-            () = write_all(write, writes) => {}
-        }
-    }
-    whose.report(LinkReport::Closed).await;
+    whose.report(LinkReport::Closed(why)).await;
 }
 
 async fn read_all(whose: &Whose, mut socket: impl AsyncReadExt + Unpin) {

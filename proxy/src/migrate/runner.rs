@@ -374,15 +374,14 @@ impl Runner {
         }
         match report {
             LinkReport::Connected => cluster.feed.handle_link(now, link, LinkEvent::Connected),
-            LinkReport::Bytes(bytes) => feed_bytes(cluster, now, link, &bytes),
-            LinkReport::Closed => {
-                cluster.links.forget(link);
-                cluster.feed.handle_link(now, link, LinkEvent::Closed);
+            LinkReport::Bytes(bytes) => {
+                cluster.link_works(link);
+                feed_bytes(cluster, now, link, &bytes);
             }
-            LinkReport::Failed(reason) => {
+            LinkReport::Closed(why) => {
                 cluster.links.forget(link);
                 cluster.feed.handle_link(now, link, LinkEvent::Closed);
-                self.unreached(index, link, reason);
+                self.link_broke(index, link, why);
             }
         }
     }

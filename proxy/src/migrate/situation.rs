@@ -1,6 +1,7 @@
 //! What gates are told: lag, unsupported use, authorisation, room.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use config::Migration;
 use kernel_model::Now;
@@ -12,6 +13,9 @@ use super::units::UnitName;
 use crate::handover::gate::{Lag, Situation, Unsupported};
 use crate::handover::phase::Phase;
 use crate::inventory::UnsupportedUse;
+
+/// A leader that is fetched from answers four times a second, news or not.
+const UNHEARD: Duration = Duration::from_secs(3);
 
 impl Runner {
     /// Looks at every migration and tells its gate.
@@ -52,7 +56,9 @@ impl Runner {
                 situation.stopped.insert((*unit).clone(), reason.to_owned());
             }
             situation.unexplained_divergences += book.divergences(unit).1;
-            if let Some(lag) = lag(&known.name, status) {
+            // Once legacy is retired nobody follows it any more.
+            let followed = !cluster.shared.routes.is_retired();
+            if let Some(lag) = lag(&known.name, status, cluster.trouble()).filter(|_| followed) {
                 situation.lag.insert((*unit).clone(), lag);
             }
         }
@@ -73,12 +79,21 @@ impl Runner {
     }
 }
 
+/// What is known of legacy is older than a healthy legacy lets it become.
+fn unheard(ago: Duration, trouble: Option<&str>) -> Option<String> {
+    let why = trouble.map(|why| format!(": {why}")).unwrap_or_default();
+    (ago >= UNHEARD).then(|| format!("legacy was last heard {} s ago{why}", ago.as_secs()))
+}
+
 /// How far the kernel is behind for one unit; `None` without a feed.
-fn lag(name: &UnitName, status: &FeedStatus) -> Option<Lag> {
+fn lag(name: &UnitName, status: &FeedStatus, trouble: Option<&str>) -> Option<Lag> {
     match name {
-        UnitName::Group(_) => {
-            Some(Lag { records: status.offsets.behind, seconds: 0, stopped: status.offsets.error.clone() })
-        }
+        UnitName::Group(_) => Some(Lag {
+            records: status.offsets.behind,
+            seconds: 0,
+            stopped: status.offsets.error.clone(),
+            unheard: unheard(status.offsets.heard_ago, trouble),
+        }),
         UnitName::Partition { topic, partition } => {
             let at = status.partitions.get(&(topic.clone(), *partition))?;
             let stopped =
@@ -87,7 +102,8 @@ fn lag(name: &UnitName, status: &FeedStatus) -> Option<Lag> {
             let locating = at.state == FollowerState::Locating;
             // A copy that is only being made has everything before it.
             let records = if locating { u64::MAX } else { records };
-            Some(Lag { records, seconds: at.behind_for.as_secs(), stopped })
+            let unheard = unheard(at.heard_ago, trouble);
+            Some(Lag { records, seconds: at.behind_for.as_secs(), stopped, unheard })
         }
     }
 }

@@ -404,7 +404,7 @@ impl World {
             let behind =
                 self.legacy.partitions[partition].end().saturating_sub(self.feeds[partition].position);
             let stopped = self.feeds[partition].stopped.clone();
-            (partition_unit(partition), Lag { records: behind, seconds: 0, stopped })
+            (partition_unit(partition), Lag { records: behind, stopped, ..Lag::default() })
         });
         let groups = (0..GROUPS).map(|group| (group_unit(group), Lag::default()));
         let situation = Situation {

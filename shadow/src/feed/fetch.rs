@@ -149,6 +149,7 @@ impl Feed {
     ) -> Outcome {
         if each.topic == OFFSETS_TOPIC {
             let (outcome, messages) = self.offsets.fetched(
+                now,
                 each.partition,
                 each.from,
                 answer,

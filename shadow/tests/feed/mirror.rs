@@ -203,3 +203,22 @@ fn ends_are_the_logs_end_and_its_high_watermark() {
     let failed = |fact: &Fact| matches!(fact, Fact::EndsFailed { token: Token(5), .. });
     assert_eq!(world.facts.iter().filter(|fact| failed(fact)).count(), 1);
 }
+
+#[test]
+fn the_status_tells_how_long_a_leader_has_been_silent() {
+    let (legacy, _) = gapped();
+    let mut world = World::new(legacy);
+    world.pass(5000);
+    assert!(
+        world.status(0).heard_ago.as_millis() <= 500,
+        "nothing new is an answer too: {:?}",
+        world.status(0)
+    );
+    world.legacy.down = true;
+    world.break_links();
+    world.pass(5000);
+    assert!(world.status(0).heard_ago.as_millis() >= 5000, "{:?}", world.status(0));
+    world.legacy.down = false;
+    world.pass(3000);
+    assert!(world.status(0).heard_ago.as_millis() <= 500, "{:?}", world.status(0));
+}
