@@ -131,7 +131,9 @@ impl Walk<'_> {
         }
         let bootstrap = format!("127.0.0.1:{listen}");
         let places = Places { bootstrap, topics, groups };
-        let config = proxy_config(self.stage.folder(), &places, &legacy, *admin, (*first, *last), *kernel);
+        let moves = moves(options, &places);
+        let ports = (*first, *last);
+        let config = proxy_config(self.stage.folder(), &places, &moves, &legacy, *admin, ports, *kernel);
         self.stage.serve("sluice", &config, *admin).await?;
         let steering = Steering::new(format!("127.0.0.1:{admin}"), MIGRATION);
         self.shown = steering.watch();
@@ -139,6 +141,8 @@ impl Walk<'_> {
             "sluice: clients connect to {}, admin API at 127.0.0.1:{admin}",
             places.bootstrap
         ));
+        let (topics, groups) = (moves.0.join(", "), moves.1.join(", "));
+        self.screen.tell(&format!("moves: topics {topics}; groups {groups}"));
         self.begin("observe");
         self.start_clients(&places, options).await?;
         let (ends, verified) = self.walk(&steering, options).await?;
@@ -569,9 +573,18 @@ fn legacy_config(folder: &Path, admin: u16, port: u16) -> String {
     )
 }
 
+/// Patterns of the topics and groups that move. On a real cluster other clients may take part: what is named
+/// after the demo's own moves with it.
+fn moves(options: &Options, places: &Places) -> (Vec<String>, Vec<String>) {
+    let more = if options.legacy.is_some() { "*" } else { "" };
+    let patterns = |names: &[String]| names.iter().map(|name| format!("{name}{more}")).collect();
+    (patterns(&places.topics), patterns(&places.groups))
+}
+
 fn proxy_config(
     folder: &Path,
     places: &Places,
+    moves: &(Vec<String>, Vec<String>),
     legacy: &str,
     admin: u16,
     ports: (u16, u16),
@@ -587,7 +600,7 @@ fn proxy_config(
         places.bootstrap,
         ports.0,
         ports.1,
-        places.topics,
-        places.groups,
+        moves.0,
+        moves.1,
     )
 }
