@@ -17,8 +17,8 @@ def options(parser):
 def run(report, chosen):
     """The scenario: a migration for each topic; writers live over a handful of them."""
     names = [f"m{number:03d}" for number in range(chosen.handovers)]
-    migrations = [{"name": name, "topics": [f"{name}-t"], "groups": []} for name in names]
-    pauses, fences, aborted, histories = [], [], [], 0
+    migrations = [{"name": name, "topics": [f"{name}-t"], "groups": [f"{name}-g"]} for name in names]
+    pauses, fences, aborted, histories = [], {"partitions": [], "groups": []}, [], 0
     with Workspace(report) as folder:
         legacy = Legacy(folder / "kafka", chosen.version)
         sluice = Sluice(folder / "sluice", legacy, migrations)
@@ -34,7 +34,7 @@ def run(report, chosen):
                 try:
                     for index, name in enumerate(batch):
                         traffic.write("python", f"{name}-t", CODECS[index % 5], "--idempotent", "true")
-                        traffic.read("python", f"{name}-t", f"stays-{name}")
+                        traffic.read("python", f"{name}-t", f"{name}-g")
                     traffic.running()
                     for name in batch:
                         sluice.advance(name, "dual-write")
@@ -43,7 +43,8 @@ def run(report, chosen):
                         traffic.running(acks=5)
                         pauses.append(traffic.longest_pause_ms(asked - 500, now_ms()))
                         entries = sluice.ledger(name)
-                        fences += [entry["fence_ms"] for entry in entries if entry["kind"] == "released"]
+                        for kind, length in lengths(entries):
+                            fences[kind].append(length)
                         aborted += [entry["reason"] for entry in entries if entry["kind"] == "aborted"]
                     complaints = traffic.end()
                 finally:
@@ -54,9 +55,20 @@ def run(report, chosen):
         finally:
             sluice.end()
             legacy.end()
-    report.facts.update(handovers=len(fences), acknowledged=histories, aborted=aborted, fence_ms=spread(fences),
-                        longest_pause_ms=spread(pauses))
-    report.check("every migration had its handover", len(fences) >= chosen.handovers, report.facts)
+    report.facts.update(acknowledged=histories, aborted=aborted, longest_pause_ms=spread(pauses),
+                        handovers={kind: len(each) for kind, each in fences.items()},
+                        fence_ms={kind: spread(each) for kind, each in fences.items()})
+    enough = all(len(each) >= chosen.handovers for each in fences.values())
+    report.check("every migration had its handovers, of partitions and of its group", enough, report.facts)
+
+
+def lengths(entries):
+    """What each handover moved, and for how long it held clients, in milliseconds."""
+    groups = {entry["handover"] for entry in entries if entry["kind"] == "committed"
+              if any("/group:" in str(unit["evidence"]["unit"]) for unit in entry["units"])}
+    for entry in entries:
+        if entry["kind"] == "released":
+            yield "groups" if entry["handover"] in groups else "partitions", entry["fence_ms"]
 
 
 def spread(values):
