@@ -20,7 +20,7 @@ use super::compare::{Round, Verdict};
 use super::forwarders::Forwarders;
 use super::limits::HandoverLimits;
 use crate::ledger::{
-    CommittedUnit, Decider, DivergenceKind, Evidence, HandoverId, Primary, Sample, Step, What,
+    CommittedUnit, Decider, DivergenceKind, Evidence, Explanation, HandoverId, Primary, Sample, Step, What,
 };
 
 /// What a handover shall do.
@@ -681,7 +681,7 @@ fn bypass_entry(unit: &UnitId, from: u64, to: u64) -> What {
         unit: unit.clone(),
         divergence: DivergenceKind::BypassDuringFence,
         sample: Sample::new(from, &detail, &[]),
-        explained_by: Some("mirrored-before-commit".to_owned()),
+        explained_by: Some(Explanation::MirroredBeforeCommit),
     }
 }
 

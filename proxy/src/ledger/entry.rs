@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use session::UnitId;
 
+use super::explained::Explanation;
 use crate::handover::phase::Phase;
 
 /// One durable statement.
@@ -346,8 +347,12 @@ pub enum What {
         /// Where and what.
         sample: Sample,
         /// Entry of the table that explains it, if one does.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        explained_by: Option<String>,
+        #[serde(
+            default,
+            skip_serializing_if = "Option::is_none",
+            deserialize_with = "super::explained::known"
+        )]
+        explained_by: Option<Explanation>,
     },
     /// A unit takes part in nothing more until an operator has looked.
     UnitStopped {

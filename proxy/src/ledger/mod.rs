@@ -17,6 +17,7 @@
 
 mod book;
 mod entry;
+mod explained;
 mod frame;
 mod store;
 
@@ -25,6 +26,7 @@ pub use entry::{
     CommittedUnit, Decider, Digest, DivergenceKind, Entry, Evidence, ForwarderNote, HandoverId, Primary,
     Sample, Step, What,
 };
+pub use explained::Explanation;
 pub use frame::FORMAT_VERSION;
 pub use store::{FileStore, LedgerStore, MemoryStore};
 

@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::control::{Advance, Answering, Control, Refusal, Rollback};
 use crate::handover::command::{Command, Refused};
 use crate::handover::phase::Phase;
+use crate::ledger::Explanation;
 
 /// How often a waiting order looks whether its phase is reached.
 const LOOK: Duration = Duration::from_millis(20);
@@ -90,6 +91,25 @@ fn waits_for(migration: &Value) -> String {
     let silent = units.filter_map(|unit| text(&unit["lag"]["unheard"])).next();
     let known = [text(&migration["doing"]), text(&migration["handover"]["waits_for"]), silent];
     known.into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
+/// Adds the reason in words to a divergence that the table explains.
+fn explain(entry: &mut Value) {
+    let explained = entry["explained_by"].as_str().and_then(Explanation::of);
+    if let (Some(explained), Some(entry)) = (explained, entry.as_object_mut()) {
+        entry.insert("explanation".to_owned(), Value::from(explained.reason()));
+    }
+}
+
+/// How often each entry of the table explains a divergence of these ledger entries.
+fn explained(entries: &Value) -> Vec<Value> {
+    let entries = entries.as_array().map(Vec::as_slice).unwrap_or_default();
+    let counted = Explanation::ALL.into_iter().map(|each| {
+        let count = entries.iter().filter(|entry| entry["explained_by"] == each.key()).count();
+        (each, count)
+    });
+    let used = counted.filter(|(_, count)| *count > 0);
+    used.map(|(each, count)| json!({ "key": each.key(), "count": count, "reason": each.reason() })).collect()
 }
 
 fn find<'a>(status: &'a Value, name: &str) -> Option<&'a Value> {
@@ -186,6 +206,7 @@ impl Control for MigrationControl {
                 "migration": name,
                 "verified": unexplained == 0,
                 "unexplained_divergences": unexplained,
+                "explained": explained(&entries),
                 "committed": committed,
                 "note": "ends, hashes and producer state compared at each handover; an independent re-read of both \
                          sides is not built yet",
@@ -246,12 +267,13 @@ impl Runner {
         let mut handovers = std::collections::BTreeSet::new();
         let mut mine = Vec::new();
         for entry in entries {
-            let value = serde_json::to_value(&entry).unwrap_or_default();
+            let mut value = serde_json::to_value(&entry).unwrap_or_default();
             let named = value["migration"] == name
                 || value["unit"].as_str().is_some_and(|unit| units.iter().any(|each| each == unit));
             if named && let Some(handover) = value["handover"].as_u64() {
                 handovers.insert(handover);
             }
+            explain(&mut value);
             if named || value["handover"].as_u64().is_some_and(|handover| handovers.contains(&handover)) {
                 mine.push(value);
             }
