@@ -16,6 +16,7 @@ use config::{Config, Problem, Secret, Severity};
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
+use crate::clock::Clock;
 use crate::demo::{self, Demo};
 use crate::run;
 use http::{Api, Refused};
@@ -242,7 +243,7 @@ fn fail(error: &anyhow::Error, json: bool) -> ExitCode {
     // Where not even standard error takes a line, the exit status still says it.
     let _unheard = match refused {
         Some(refused) if json => writeln!(err, "{}", refused.body),
-        Some(refused) => write!(err, "error: {refused}\n{}", show::detail(&refused.body)),
+        Some(refused) => err.write_all(show::refused(&refused.to_string(), &refused.body).as_bytes()),
         None if json => writeln!(err, "{}", json!({ "error": format!("{error:#}") })),
         None => writeln!(err, "error: {error:#}"),
     };
@@ -373,9 +374,23 @@ async fn ask(api: &Api, question: &Ask, json: bool) -> Result<bool> {
     if json {
         writeln!(out, "{answer}")?;
     } else {
-        write!(out, "{}", show::text(&answer))?;
+        write!(out, "{}", shown(question, &answer))?;
     }
     Ok(holds(question, &answer))
+}
+
+/// An answer for people.
+fn shown(question: &Ask, answer: &Value) -> String {
+    match question {
+        Ask::Status => show::status(answer),
+        Ask::Migrations => show::migrations(answer),
+        Ask::Clients => show::clients(answer, Clock::start().now().wall_ms),
+        Ask::Ledger { .. } => show::ledger(answer),
+        Ask::Verify { .. } => show::verified(answer),
+        Ask::Advance(AdvanceArgs { migration, .. }) | Ask::Rollback(RollbackArgs { migration, .. }) => {
+            show::ordered(migration, answer)
+        }
+    }
 }
 
 fn holds(question: &Ask, answer: &Value) -> bool {

@@ -108,7 +108,7 @@ pub enum Order {
 /// The control of all migrations of one process.
 #[derive(Debug)]
 pub struct Migrations {
-    limits: ControlLimits,
+    pub(super) limits: ControlLimits,
     pub(super) works: BTreeMap<String, Work>,
     pub(super) handovers: BTreeMap<HandoverId, Handover>,
     orders: VecDeque<Order>,

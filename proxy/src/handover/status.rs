@@ -26,7 +26,7 @@ pub struct MigrationStatus {
     pub doing: String,
     /// How its last attempt ended.
     pub last: Option<String>,
-    /// The gate as it was last asked.
+    /// The gate before the next phase, as it stands now; `None` on the way back and at the end.
     pub gate: Option<GateReport>,
     /// The handover that runs.
     pub handover: Option<HandoverStatus>,
@@ -107,11 +107,20 @@ impl Migrations {
             wanted: work.path.back().copied(),
             doing: work.doing.to_string(),
             last: work.last_end.clone(),
-            gate: work.last_gate.clone(),
+            gate: self.next_gate(book, work),
             handover: self.handover_status(now, name),
             way_back: way_back(&units),
             units,
         }
+    }
+
+    /// What is shown of a gate must be true now, not when somebody last asked.
+    fn next_gate(&self, book: &Book, work: &Work) -> Option<GateReport> {
+        if work.backward && !work.path.is_empty() {
+            return None;
+        }
+        let next = work.path.front().copied().or_else(|| phase_of(book, &work.spec.name).next())?;
+        Some(work.gate_now(next, self.limits.gate))
     }
 
     fn handover_status(&self, now: Now, name: &str) -> Option<HandoverStatus> {

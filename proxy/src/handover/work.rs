@@ -95,12 +95,17 @@ impl Work {
     }
 
     pub(super) fn ask_gate(&mut self, phase: Phase, limits: GateLimits) -> GateReport {
+        let report = self.gate_now(phase, limits);
+        self.last_gate = Some(report.clone());
+        report
+    }
+
+    /// As [`Work::ask_gate`], for showing.
+    pub(super) fn gate_now(&self, phase: Phase, limits: GateLimits) -> GateReport {
         let units: Vec<UnitId> = self.kinds.keys().cloned().collect();
         // Nothing known yet: every requirement that needs facts is red.
         let unknown = Situation::default();
-        let report = gate::check(phase, &units, self.situation.as_ref().unwrap_or(&unknown), limits);
-        self.last_gate = Some(report.clone());
-        report
+        gate::check(phase, &units, self.situation.as_ref().unwrap_or(&unknown), limits)
     }
 
     /// The next units to move: logs before groups, at most `units_max`, in order of name.
