@@ -239,6 +239,7 @@ impl Observer for Inventory {
                 {
                     client.unsupported.insert((feature, unit));
                 }
+                metrics::counter!("sluice_unsupported_uses_total", "feature" => feature).increment(1);
             }
             Event::Acknowledged { records, .. } => self.acknowledged.increment(records.into()),
             Event::DualWriteMissed { .. } => {
@@ -248,7 +249,15 @@ impl Observer for Inventory {
         }
     }
 
-    fn closed(&self, id: ConnectionId, _: &Ending) {
+    fn closed(&self, id: ConnectionId, ending: &Ending) {
+        let why = match ending {
+            Ending::ClientClosed => "client",
+            Ending::Violation(_) => "violation",
+            Ending::Broken(_) => "broken",
+            Ending::Stalled => "stalled",
+            Ending::Stopped => "stopped",
+        };
+        metrics::counter!("sluice_connections_ended_total", "why" => why).increment(1);
         let now_ms = self.clock.now().wall_ms;
         let mut state = self.state.lock();
         if let Some(client) = state.client(id) {

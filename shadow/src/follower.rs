@@ -91,6 +91,8 @@ pub struct FollowerStatus {
     pub heard_ago: Duration,
     /// Leader epoch under which it was read last.
     pub epoch: i32,
+    /// Bytes that are still to be copied, by the average of what has come; 0 before anything has.
+    pub bytes_to_come: u64,
 }
 
 /// What the follower wants done.
@@ -123,6 +125,8 @@ pub(crate) struct Follower {
     last_epoch: i32,
     epoch: i32,
     unanswered_bytes: usize,
+    /// Bytes of batches that have come, and the offsets that they covered.
+    came: (u64, u64),
     behind_since: Option<Duration>,
     heard_at: Option<Duration>,
     retry_at: Option<Duration>,
@@ -146,6 +150,7 @@ impl Follower {
             last_epoch: -1,
             epoch,
             unanswered_bytes: 0,
+            came: (0, 0),
             behind_since: None,
             heard_at: None,
             retry_at: None,
@@ -162,7 +167,15 @@ impl Follower {
             behind_for: self.behind_since.map_or(Duration::ZERO, |since| now.elapsed.saturating_sub(since)),
             heard_ago: self.heard_at.map_or(Duration::ZERO, |at| now.elapsed.saturating_sub(at)),
             epoch: self.epoch,
+            bytes_to_come: self.bytes_to_come(),
         }
+    }
+
+    fn bytes_to_come(&self) -> u64 {
+        let behind = self.high_watermark.saturating_sub(self.confirmed);
+        let (bytes, offsets) = self.came;
+        let bytes = u128::from(behind) * u128::from(bytes);
+        u64::try_from(bytes.checked_div(u128::from(offsets)).unwrap_or(0)).unwrap_or(u64::MAX)
     }
 
     pub(crate) fn log(&self) -> Option<LogId> {
@@ -324,6 +337,11 @@ impl Follower {
         let from = self.skipped_from.take().map_or(from, |skipped| skipped.min(from));
         let bytes = batches.iter().map(|batch| batch.bytes().len()).sum();
         self.unanswered_bytes += bytes;
+        let came = u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.came.0 = self.came.0.saturating_add(came);
+        if !batches.is_empty() {
+            self.came.1 = self.came.1.saturating_add(self.next.saturating_sub(from));
+        }
         let request = Request::Mirror {
             log,
             batches,

@@ -146,12 +146,13 @@ fn answer(outcome: Result<Value, Refusal>) -> Response {
         Ok(value) => return Json(value).into_response(),
         Err(refusal) => refusal,
     };
-    let (status, detail) = match &refusal {
-        Refusal::Unknown(_) => (StatusCode::NOT_FOUND, Value::Null),
-        Refusal::Invalid(_) => (StatusCode::BAD_REQUEST, Value::Null),
-        Refusal::Blocked { detail, .. } => (StatusCode::CONFLICT, detail.clone()),
-        Refusal::Failed(_) => (StatusCode::INTERNAL_SERVER_ERROR, Value::Null),
+    let (why, status, detail) = match &refusal {
+        Refusal::Unknown(_) => ("unknown", StatusCode::NOT_FOUND, Value::Null),
+        Refusal::Invalid(_) => ("invalid", StatusCode::BAD_REQUEST, Value::Null),
+        Refusal::Blocked { detail, .. } => ("blocked", StatusCode::CONFLICT, detail.clone()),
+        Refusal::Failed(_) => ("failed", StatusCode::INTERNAL_SERVER_ERROR, Value::Null),
     };
+    metrics::counter!("sluice_orders_refused_total", "why" => why).increment(1);
     refused(status, &refusal.to_string(), detail)
 }
 

@@ -6,6 +6,7 @@ use serde::Serialize;
 use session::UnitId;
 
 use super::phase::Phase;
+use crate::announce::bytes;
 
 /// How far the kernel is behind legacy for one unit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
@@ -54,8 +55,12 @@ pub struct Situation {
     pub kernel_trouble: Option<String>,
     /// Free bytes on the kernel's disk (`None`: the store is in memory).
     pub disk_free_bytes: Option<u64>,
-    /// Bytes that the units still need: what is not mirrored yet, and a margin.
+    /// Bytes that the units still need: what is not mirrored yet, as far as it is known.
     pub disk_needed_bytes: u64,
+    /// Bytes that must stay free beside that.
+    pub disk_reserve_bytes: u64,
+    /// Shards of the kernel that refuse writes for lack of space.
+    pub disk_full: Vec<String>,
     /// Units that clients still reach on legacy (before `retired`).
     pub served_by_legacy: Vec<UnitId>,
 }
@@ -173,16 +178,28 @@ fn kernel_healthy(situation: &Situation) -> Requirement {
     requirement(
         "kernel-health",
         situation.kernel_trouble.clone(),
-        "see the kernel's status; a restart opens it again",
+        "read the log, repair the disk if it says so, then restart: nothing acknowledged is lost. While legacy is \
+         primary, clients are not touched",
     )
 }
 
 fn disk_room(situation: &Situation) -> Requirement {
-    let missing = situation
-        .disk_free_bytes
-        .filter(|free| *free < situation.disk_needed_bytes)
-        .map(|free| format!("{free} bytes free, {} needed", situation.disk_needed_bytes));
-    requirement("disk-room", missing, "free or add disk space under the kernel's path")
+    let (still, reserve) = (situation.disk_needed_bytes, situation.disk_reserve_bytes);
+    let short = situation.disk_free_bytes.filter(|free| *free < still.saturating_add(reserve)).map(|free| {
+        format!(
+            "{} free under the kernel's path; {} still to be mirrored and {} in reserve do not fit",
+            bytes(free),
+            bytes(still),
+            bytes(reserve)
+        )
+    });
+    let full = (!situation.disk_full.is_empty())
+        .then(|| format!("{}: the store refuses writes, its disk is full", situation.disk_full.join(", ")));
+    requirement(
+        "disk-room",
+        full.or(short),
+        "free or add disk space under the kernel's path; it goes on by itself",
+    )
 }
 
 fn lag_small(units: &[UnitId], situation: &Situation, limits: GateLimits) -> Requirement {
@@ -273,10 +290,12 @@ mod tests {
     #[test]
     fn each_requirement_turns_red_alone_and_names_what_to_do() {
         type Change = fn(&mut Situation);
-        let rows: [(&str, Phase, Change); 12] = [
+        let rows: [(&str, Phase, Change); 14] = [
             ("source-intact", Phase::Mirror, |s| drop(s.stopped.insert(unit(), "truncated".to_owned()))),
             ("kernel-health", Phase::Mirror, |s| s.kernel_trouble = Some("stopped".to_owned())),
             ("disk-room", Phase::Mirror, |s| (s.disk_free_bytes, s.disk_needed_bytes) = (Some(1), 2)),
+            ("disk-room", Phase::Cutover, |s| (s.disk_free_bytes, s.disk_reserve_bytes) = (Some(1), 2)),
+            ("disk-room", Phase::Mirror, |s| s.disk_full.push("shard 0".to_owned())),
             ("feed-lag", Phase::DualWrite, |s| s.lag.clear()),
             ("feed-lag", Phase::DualWrite, |s| s.lag.values_mut().for_each(|lag| lag.seconds = 60)),
             ("feed-lag", Phase::DualWrite, |s| {
@@ -299,6 +318,21 @@ mod tests {
             let missing = check(to, &[unit()], &situation, GateLimits::default()).missing();
             assert!(missing[0].starts_with(name) && missing[0].len() > name.len() + 10);
         }
+    }
+
+    #[test]
+    fn what_is_still_to_come_and_the_reserve_must_fit_together() {
+        let room = |free: u64| {
+            red(Phase::Mirror, move |s| {
+                (s.disk_free_bytes, s.disk_needed_bytes, s.disk_reserve_bytes) = (Some(free), 60, 40);
+            })
+        };
+        assert_eq!((room(99), room(100)), (vec!["disk-room"], vec![]));
+        // Sizes of a damaged source must not wrap around into room.
+        let wrapped = |s: &mut Situation| {
+            (s.disk_free_bytes, s.disk_needed_bytes, s.disk_reserve_bytes) = (Some(9), u64::MAX, 40);
+        };
+        assert_eq!(red(Phase::Mirror, wrapped), ["disk-room"]);
     }
 
     #[test]

@@ -14,12 +14,10 @@ use crate::failpoint;
 use crate::handover::action::ActionKind;
 use crate::handover::migration::Order;
 use crate::handover::phase::Phase;
-use crate::ledger::{DivergenceKind, Sample, What};
+use crate::ledger::{DivergenceKind, Explanation, Sample, What};
 
 /// How long a unit that missed its deadline is only mirrored.
 const DUAL_WRITE_REST: Duration = Duration::from_secs(5);
-/// Entry of the table of explained differences: nothing differs, the answer only went out without the kernel.
-const SLOW_KERNEL: &str = "dual-write-missed";
 /// The configuration value under which a topic stores what its producers sent.
 const AS_PRODUCED: &str = "producer";
 
@@ -83,12 +81,13 @@ impl Runner {
         known.unit.set_dual_write(false);
         let now = self.setup.clock.now();
         self.fallen_back.insert(unit.clone(), now.deadline(DUAL_WRITE_REST));
+        metrics::counter!("sluice_dual_write_fallbacks_total").increment(1);
         tracing::warn!(%unit, reason, "dual-write falls back to mirror for a while");
         self.record_fact(What::Diverged {
             unit: unit.clone(),
             divergence: DivergenceKind::DualWriteMissed,
             sample: Sample::new(0, reason, &[]),
-            explained_by: Some(SLOW_KERNEL.to_owned()),
+            explained_by: Some(Explanation::DualWriteMissed),
         });
     }
 

@@ -40,6 +40,8 @@ pub(super) struct ClusterRun {
     pub(super) authorizer: Option<bool>,
     /// The listeners stand: legacy has answered once, or was known from before.
     pub(super) ready: bool,
+    /// Bytes that its feed has read.
+    pub(super) fed: metrics::Counter,
     /// Brokers that clients cannot reach here, and why.
     pub(super) portless: BTreeMap<i32, String>,
 }

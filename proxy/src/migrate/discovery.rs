@@ -23,7 +23,7 @@ use super::runner::{MigrateError, Runner, Setup};
 use super::units::{self, UnitName};
 use crate::handover::action::UnitKind;
 use crate::handover::recovery;
-use crate::ledger::{Decider, DivergenceKind, Primary, Sample, What};
+use crate::ledger::{Decider, DivergenceKind, Explanation, Primary, Sample, What};
 use crate::legacy::LegacyCluster;
 use crate::listener::{BrokerPorts, Listening, OpenSession};
 
@@ -75,6 +75,7 @@ pub(super) fn open_cluster(
         scope,
         authorizer: None,
         ready: false,
+        fed: metrics::counter!("sluice_feed_bytes_total", "cluster" => config.name.clone()),
         portless: BTreeMap::new(),
         migrations,
         config: config.clone(),
@@ -425,9 +426,7 @@ impl Runner {
     fn group_bypassed(&mut self, index: usize, group: &str) {
         let Some(cluster) = self.clusters.get(index) else { return };
         let unit = units::group_unit(&cluster.config.name, group);
-        // Members that died with legacy leave their coordinator a tombstone or an empty generation: expected,
-        // and without effect on anybody.
-        let explained_by = Some("group-left-behind".to_owned());
+        let explained_by = Some(Explanation::GroupLeftBehind);
         let sample = Sample::new(0, "legacy's coordinator wrote to a group that the kernel serves", &[]);
         let (_, known) = self.ledger.book().divergences(&unit);
         if known == 0 && self.ledger.book().divergences(&unit).0 == 0 {

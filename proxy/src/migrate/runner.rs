@@ -15,6 +15,7 @@ use translator_kafka::server::ServerSettings;
 
 use super::cluster::ClusterRun;
 use super::control::{Asked, MigrationControl};
+use super::figures::{self, Published};
 use super::job::{Job, Want};
 use super::links::{LinkReport, Reported};
 use crate::clock::Clock;
@@ -26,6 +27,7 @@ use crate::holds::{Answers, HoldRegistry, ReplyTo};
 use crate::inventory::Inventory;
 use crate::ledger::{Decider, FileStore, Ledger, LedgerError, What};
 use crate::listener::Listeners;
+use crate::room::Room;
 use crate::shards::{ShardMessage, Shards, new_asker};
 
 /// This process forwards, and runs the handovers.
@@ -114,6 +116,12 @@ pub(super) struct Runner {
     pub(super) lease_due: Duration,
     /// Units that fell back from dual-write to mirror, and when they try again.
     pub(super) fallen_back: BTreeMap<UnitId, Duration>,
+    /// Room on the kernel's disk, and when it is measured again.
+    pub(super) room: Option<Room>,
+    pub(super) room_due: Duration,
+    /// What all feeds together still have to bring, as far as it is known.
+    pub(super) bytes_to_come: u64,
+    pub(super) published: Published,
 }
 
 /// Opens the ledger and begins. The control is ready at once; listeners follow as legacy answers.
@@ -169,6 +177,10 @@ pub async fn start(setup: Setup, missed: Missed) -> Result<Arc<MigrationControl>
         tick_due: Duration::ZERO,
         lease_due: Duration::ZERO,
         fallen_back: BTreeMap::new(),
+        room: None,
+        room_due: Duration::ZERO,
+        bytes_to_come: 0,
+        published: Published::default(),
     };
     let fatal = runner.setup.around.fatal.clone();
     let running = tokio::spawn(runner.run(reported, answered, asking, missed));
@@ -287,6 +299,7 @@ impl Runner {
             self.look_at_retired();
             self.listen_to_brokers().await;
             self.report_readiness();
+            self.publish_figures(now);
         }
         let leases = Some(&self.leases).filter(|leases| leases.not_before() <= now.elapsed);
         self.migrations.handle_timeout(now, self.ledger.book(), leases);
@@ -404,13 +417,16 @@ impl Runner {
     pub(super) fn record(&mut self, by: &Decider, whats: Vec<What>) -> Result<(), String> {
         let wall_ms = self.setup.clock.now().wall_ms;
         let ledger = &mut self.ledger;
+        let told = whats.clone();
         tokio::task::block_in_place(|| ledger.append(wall_ms, by, whats))
-            .map(|_| ())
-            .map_err(|error| error.to_string())
+            .map_err(|error| error.to_string())?;
+        told.iter().for_each(figures::recorded);
+        Ok(())
     }
 }
 
 fn feed_bytes(cluster: &mut ClusterRun, now: kernel_model::Now, link: LinkId, bytes: &[u8]) {
+    cluster.fed.increment(bytes.len() as u64);
     let mut input = cluster.links.take_input(link, bytes);
     cluster.feed.handle_link(now, link, LinkEvent::Bytes(&mut input));
     cluster.links.keep_input(link, input);

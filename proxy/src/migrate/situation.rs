@@ -13,6 +13,10 @@ use super::units::UnitName;
 use crate::handover::gate::{Lag, Situation, Unsupported};
 use crate::handover::phase::Phase;
 use crate::inventory::UnsupportedUse;
+use crate::room;
+
+/// How often the room on the disk is measured.
+const ROOM_EVERY: Duration = Duration::from_secs(2);
 
 /// A leader that is fetched from answers four times a second, news or not.
 const UNHEARD: Duration = Duration::from_secs(3);
@@ -21,6 +25,11 @@ impl Runner {
     /// Looks at every migration and tells its gate.
     pub(super) fn look_at_situations(&mut self, now: Now) {
         let uses = self.setup.inventory.unsupported();
+        self.look_at_room(now);
+        self.bytes_to_come = self.clusters.iter().fold(0, |sum: u64, cluster| {
+            let partitions = cluster.feed.status(now).partitions;
+            partitions.values().fold(sum, |sum, each| sum.saturating_add(each.bytes_to_come))
+        });
         for index in 0..self.clusters.len() {
             self.discover(index);
             let Some(cluster) = self.clusters.get(index) else { continue };
@@ -33,6 +42,18 @@ impl Runner {
             for (name, situation) in situations {
                 self.migrations.handle_situation(now, self.ledger.book(), &name, situation);
             }
+        }
+    }
+
+    /// Measures the kernel's disk: a system call, and a folder whose disk does not answer is no reason to stop.
+    fn look_at_room(&mut self, now: Now) {
+        if self.room_due > now.elapsed {
+            return;
+        }
+        self.room_due = now.deadline(ROOM_EVERY);
+        match tokio::task::block_in_place(|| room::measure(&self.setup.folder)) {
+            Ok(room) => self.room = Some(room),
+            Err(error) => tracing::warn!(%error, "the room on the kernel's disk cannot be measured"),
         }
     }
 
@@ -49,6 +70,11 @@ impl Runner {
         let mut situation = Situation {
             authorizer_missing_here: cluster.authorizer,
             accept_single_copy: migration.accept_single_copy,
+            kernel_trouble: self.setup.health.kernel_trouble(),
+            disk_full: self.setup.health.full(),
+            disk_free_bytes: self.room.map(|room| room.free_bytes),
+            disk_reserve_bytes: room::reserve_bytes(&self.setup.config),
+            disk_needed_bytes: self.bytes_to_come,
             ..Situation::default()
         };
         for (unit, known) in &mine {

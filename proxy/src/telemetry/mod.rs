@@ -3,9 +3,13 @@
 //! Nothing secret can get there by accident: credentials are held in types that show as `***`, payloads are
 //! never formatted.
 
+mod figures;
+
 use config::{Log, LogFormat, LogLevel};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing::level_filters::LevelFilter;
+
+pub use figures::{FIGURES, Figure, Kind};
 
 use crate::driver::Traffic;
 
@@ -30,6 +34,7 @@ pub fn start_metrics() -> PrometheusHandle {
     let recorder = PrometheusBuilder::new().build_recorder();
     let handle = recorder.handle();
     let _already_started = metrics::set_global_recorder(recorder);
+    figures::describe();
     handle
 }
 

@@ -222,3 +222,15 @@ fn the_status_tells_how_long_a_leader_has_been_silent() {
     world.pass(3000);
     assert!(world.status(0).heard_ago.as_millis() <= 500, "{:?}", world.status(0));
 }
+
+#[test]
+fn what_is_still_to_come_is_estimated_from_what_has_come() {
+    let (legacy, all) = gapped();
+    let mut world = World::new(legacy);
+    world.pass(3000);
+    assert_eq!(world.status(0).bytes_to_come, 0);
+    // Ten offsets have come; legacy says that it has twenty more, and shows none of them.
+    world.legacy.part("t", 0).watermark = 30;
+    world.pass(500);
+    assert_eq!(world.status(0).bytes_to_come, u64::try_from(all.len()).unwrap() * 20 / 10);
+}

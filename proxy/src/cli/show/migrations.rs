@@ -129,6 +129,8 @@ pub(in crate::cli) struct TotalLag {
     followed: usize,
     copying: usize,
     worst: String,
+    /// Legacy has been silent: since when, and why.
+    unheard: Option<String>,
 }
 
 impl TotalLag {
@@ -142,6 +144,7 @@ impl TotalLag {
             let worst = if self.records > 0 { format!(" (most: {})", self.worst) } else { String::new() };
             parts.push(format!("{}, {} s{worst}", count(self.records, "record"), self.seconds));
         }
+        parts.extend(self.unheard.clone());
         if parts.is_empty() { "nothing is followed".to_owned() } else { parts.join("; ") }
     }
 }
@@ -153,6 +156,9 @@ pub(in crate::cli) fn lag(units: &[Value]) -> TotalLag {
     for unit in units {
         let Some(lag) = unit.get("lag").filter(|lag| !lag.is_null()) else { continue };
         let records = number(lag, "records");
+        if let Some(unheard) = lag.get("unheard").and_then(Value::as_str) {
+            total.unheard.get_or_insert_with(|| safe(unheard));
+        }
         if is_copying(lag) {
             total.copying += 1;
             continue;

@@ -64,6 +64,12 @@ fn a_green_gate_names_the_next_command_and_a_running_step_does_not() {
     let mut migration = orders();
     migration["gate"]["requirements"] = json!([requirement("units", "", "")]);
     migration["units"] = json!([]);
+    let silent = json!({ "records": 3, "seconds": 4, "unheard": "legacy was last heard 5 s ago: refused" });
+    migration["units"] = json!([unit("events/orders/0", silent)]);
+    let shown = migrations(&json!([migration]));
+    let line = "lag       3 records, 4 s (most: events/orders/0); legacy was last heard 5 s ago: refused";
+    assert!(shown.contains(line), "{shown}");
+    migration["units"] = json!([]);
     let idle = migrations(&json!([migration]));
     assert!(idle.contains("gate to dual-write: green"), "{idle}");
     assert!(idle.contains("next: sluice advance orders dual-write --wait"), "{idle}");
