@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use crate::cluster::{ClientTls, Cluster, Sasl};
+use crate::cluster::{ClientTls, Cluster, LinkPassword, Sasl};
 use crate::migration::Migration;
 use crate::pattern::Pattern;
 use crate::reader::Report;
@@ -42,6 +42,26 @@ fn check_cluster(cluster: &Cluster, key: &str, report: &Report<'_>) {
     } else if cluster.sasl == Sasl::Relay {
         let message = "credentials travel to legacy without TLS".to_owned();
         report.warn(&format!("{key}.sasl"), message, Some("set [cluster.legacy_tls]".to_owned()));
+    }
+    check_link(cluster, key, report);
+}
+
+fn check_link(cluster: &Cluster, key: &str, report: &Report<'_>) {
+    let Some(link) = &cluster.link else {
+        if cluster.sasl == Sasl::Relay {
+            let message =
+                "legacy asks clients who they are, and the proxy's own connections have no answer".to_owned();
+            let help = "set [cluster.link] with a user of its own, or nothing can be mirrored".to_owned();
+            report.warn(&format!("{key}.sasl"), message, Some(help));
+        }
+        return;
+    };
+    if let LinkPassword::File(file) = &link.password {
+        readable(&format!("{key}.link.password_file"), file, report);
+    }
+    if cluster.legacy_tls.is_none() {
+        let message = "the password travels to legacy without TLS".to_owned();
+        report.warn(&format!("{key}.link"), message, Some("set [cluster.legacy_tls]".to_owned()));
     }
 }
 

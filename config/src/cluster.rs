@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::reader::Section;
+use crate::secret::Secret;
 
 /// `[[cluster]]`
 #[derive(Debug, Clone)]
@@ -29,6 +30,36 @@ pub struct Cluster {
     pub tls: Option<ClientTls>,
     /// `sasl`: what happens to clients' credentials.
     pub sasl: Sasl,
+    /// `[cluster.link]`: who the proxy's own connections to legacy are, where legacy asks.
+    pub link: Option<Link>,
+}
+
+/// Who the proxy's own connections to legacy are: those that mirror, and those that ask where legacy ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// `user`
+    pub user: String,
+    /// `password` or `password_file`
+    pub password: LinkPassword,
+    /// `mechanism`
+    pub mechanism: Mechanism,
+}
+
+/// Where a password comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LinkPassword {
+    /// It stands in the configuration.
+    Here(Secret),
+    /// In a file of its own; read when the process starts, white space at its ends does not count.
+    File(PathBuf),
+}
+
+/// How a link shows who it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mechanism {
+    /// RFC 4616: the password itself. Use it with `[cluster.legacy_tls]`.
+    #[default]
+    Plain,
 }
 
 /// What a cluster speaks.
@@ -184,6 +215,7 @@ pub(crate) fn read(mut section: Section<'_, '_>) -> Option<Cluster> {
     let tls = section.table("tls").and_then(read_client_tls);
     let legacy_tls = section.table("legacy_tls").and_then(read_legacy_tls);
     let sasl = section.choice("sasl", &[("none", Sasl::None), ("relay", Sasl::Relay)]).unwrap_or_default();
+    let link = section.table("link").and_then(read_link);
     section.finish();
     let listen = listen?;
     let ports = ports.unwrap_or_else(|| PortRange::after(listen.port()));
@@ -199,7 +231,37 @@ pub(crate) fn read(mut section: Section<'_, '_>) -> Option<Cluster> {
         advertise,
         tls,
         sasl,
+        link,
     })
+}
+
+fn read_link(mut section: Section<'_, '_>) -> Option<Link> {
+    let _must_be_there = section.required("user");
+    let user = section.parsed("user", credential);
+    let here = section.parsed("password", credential).map(|text| LinkPassword::Here(Secret::new(text)));
+    let file = section.string("password_file").map(|path| LinkPassword::File(path.into()));
+    let names = [("PLAIN", Some(Mechanism::Plain)), ("SCRAM-SHA-256", None), ("SCRAM-SHA-512", None)];
+    let mechanism = section.choice("mechanism", &names);
+    if mechanism == Some(None) {
+        section.error("mechanism", "is not built yet; \"PLAIN\" is".to_owned());
+    }
+    match (section.has("password"), section.has("password_file")) {
+        (true, true) => {
+            section.error("password_file", "`password` and `password_file` exclude each other".to_owned())
+        }
+        (false, false) => section.lacks("lacks `password_file` or `password`"),
+        (true, false) | (false, true) => {}
+    }
+    section.finish();
+    Some(Link { user: user?, password: here.or(file)?, mechanism: mechanism.flatten().unwrap_or_default() })
+}
+
+/// PLAIN joins its parts with NUL, and nothing else that cannot be printed belongs there.
+fn credential(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.chars().any(char::is_control) {
+        return Err("must not be empty, nor hold control characters".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 fn protocol(section: &mut Section<'_, '_>) -> Option<Protocol> {

@@ -25,7 +25,9 @@ mod secret;
 use std::path::Path;
 
 pub use admin::{Admin, Log, LogFormat, LogLevel};
-pub use cluster::{ClientTls, Cluster, HostPort, LegacyTls, PortRange, Protocol, Sasl};
+pub use cluster::{
+    ClientTls, Cluster, HostPort, LegacyTls, Link, LinkPassword, Mechanism, PortRange, Protocol, Sasl,
+};
 pub use kernel::{Kernel, KernelKafka, Store, Sync};
 pub use limits::Limits;
 pub use migration::{Migration, MigrationLimits};

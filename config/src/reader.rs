@@ -89,12 +89,7 @@ impl<'t> Report<'t> {
             line: before.matches('\n').count() + 1,
             column: before.get(line_start..).unwrap_or_default().chars().count() + 1,
             width: marked.chars().count().max(1),
-            // A secret is not shown, least of all because it is wrong.
-            text: if key.ends_with(".token") {
-                line_text.replace(marked, &"*".repeat(marked.chars().count()))
-            } else {
-                line_text.to_owned()
-            },
+            text: veiled(line_text, key.contains(".link")),
         }
     }
 
@@ -164,6 +159,16 @@ impl<'r, 't> Section<'r, 't> {
         }
         self.report.error(&path, "must be a table".to_owned(), None);
         None
+    }
+
+    /// Whether a key is there, whatever stands behind it.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.table.iter().any(|(name, _)| name.get_ref() == key)
+    }
+
+    /// A problem with the table as a whole.
+    pub(crate) fn lacks(&self, message: &str) {
+        self.report.error(&self.path, message.to_owned(), None);
     }
 
     /// A string.
@@ -296,6 +301,20 @@ impl<'r, 't> Section<'r, 't> {
         let near = self.asked.iter().map(|known| (distance(name, known), *known)).min()?;
         (near.0 <= 2 || near.0 * 3 <= near.1.len()).then_some(near.1)
     }
+}
+
+/// A line as it may be shown. A secret is not, least of all because it is wrong, or because its key is misspelt:
+/// on a line that speaks of one, or that belongs to a table with one, nothing behind the `=` is.
+fn veiled(line: &str, among_secrets: bool) -> String {
+    const WORDS: [&str; 4] = ["pass", "tok", "secret", "link"];
+    let lower = line.to_ascii_lowercase();
+    let Some((key, value)) = line.split_once('=') else { return line.to_owned() };
+    let names_a_file = key.trim_end().ends_with("_file");
+    if names_a_file || !(among_secrets || WORDS.iter().any(|word| lower.contains(word))) {
+        return line.to_owned();
+    }
+    let veil = |c: char| if c.is_whitespace() { c } else { '*' };
+    format!("{key}={}", value.chars().map(veil).collect::<String>())
 }
 
 /// Number of single-character edits between two keys.

@@ -107,6 +107,39 @@ fn problems_of_clusters_and_migrations_are_found_where_they_are() {
     }
 }
 
+#[test]
+fn problems_of_links_are_found_where_they_are() {
+    let rows: &[Row<'_>] = &[
+        ("[cluster.link]\nuser = \"u\"\n", 6, 1, "cluster[0].link", "lacks `password_file` or `password`"),
+        ("[cluster.link]\npassword = \"p\"\n", 6, 1, "cluster[0].link", "lacks the key `user`"),
+        (
+            "[cluster.link]\nuser = \"u\"\npassword_file = \"/no/such\"\n",
+            8,
+            17,
+            "cluster[0].link.password_file",
+            "opened",
+        ),
+        (
+            "[cluster.link]\nuser = \"u\"\npassword = \"p\"\npassword_file = \"/no/such\"\n",
+            9,
+            17,
+            "cluster[0].link.password_file",
+            "exclude",
+        ),
+        (
+            "[cluster.link]\nuser = \"u\"\npassword = \"p\"\nmechanism = \"SCRAM-SHA-256\"\n",
+            9,
+            13,
+            "cluster[0].link.mechanism",
+            "not built yet",
+        ),
+        ("[cluster.link]\nuser = \"a\\u0000b\"\npassword = \"p\"\n", 7, 8, "cluster[0].link.user", "control"),
+    ];
+    for row in rows {
+        assert_row(CLUSTER, row);
+    }
+}
+
 fn assert_row(before: &str, (text, line, column, key, word): &Row<'_>) {
     let problems = parse(&format!("{before}{text}")).expect_err(text);
     let found = problems.iter().any(|problem| {
@@ -157,6 +190,42 @@ fn secrets_are_not_shown() {
     assert!(!format!("{config:?}").contains("0123456789abcdef"));
     let problems = parse("[admin]\ntoken = \"0123456789 bcdef\"\n").unwrap_err();
     assert!(!render("sluice.toml", &problems).contains("0123456789"));
+}
+
+#[test]
+fn a_link_keeps_its_password_to_itself_and_says_that_it_travels_in_the_open() {
+    let secret = "planted-0123456789";
+    let config = parse(&format!("{CLUSTER}[cluster.link]\nuser = \"u\"\npassword = \"{secret}\"\n")).unwrap();
+    let link = config.clusters[0].link.clone().unwrap();
+    assert_eq!(link.password, LinkPassword::Here(Secret::new(secret.to_owned())));
+    assert!(!format!("{config:?}").contains(secret));
+    assert_eq!(config.warnings[0].key, "cluster[0].link");
+    let relay = parse(&format!("{CLUSTER}sasl = \"relay\"\n")).unwrap();
+    assert!(
+        relay.warnings.iter().any(|warning| warning.message.contains("no answer")),
+        "{:?}",
+        relay.warnings
+    );
+}
+
+#[test]
+fn no_mistake_shows_a_secret() {
+    let secret = "planted-0123456789";
+    for rest in [
+        "[cluster.link]\nuser = \"u\"\npasword = \"{}\"\n",
+        "[cluster.link]\nuser = \"u\"\npassword = [\"{}\"]\n",
+        "[cluster.link]\nuser = \"u\"\npassword = \"{}\\u0000\"\n",
+        "[cluster.link]\nuser = \"u\"\npassword = \"{}\n",
+        "link = { user = 1, password = \"{}\" }\n",
+        "lnk = { user = \"u\", password = \"{}\" }\n",
+        "[cluster.link]\nuser = \"u\"\npw = \"{}\"\n",
+        "[admin]\ntokn = \"{}\"\n",
+        "[admin]\ntoken = \"{} \"\n",
+    ] {
+        let problems = parse(&format!("{CLUSTER}{}", rest.replace("{}", secret))).expect_err(rest);
+        let shown = render("sluice.toml", &problems);
+        assert!(!shown.contains("planted") && shown.contains("error"), "{rest}\n{shown}");
+    }
 }
 
 #[test]

@@ -131,6 +131,9 @@ fn describe(out: &mut String, config: &Config, cluster: &Cluster) {
     if cluster.sasl == Sasl::Relay {
         row(out, "sasl", "legacy checks the clients' credentials");
     }
+    if let Some(link) = &cluster.link {
+        row(out, "link", &format!("its own connections to legacy log in as {}", link.user));
+    }
     for migration in config.migrations.iter().filter(|migration| migration.cluster == cluster.name) {
         let topics: Vec<String> = migration.topics.iter().map(ToString::to_string).collect();
         let groups: Vec<String> = migration.groups.iter().map(ToString::to_string).collect();

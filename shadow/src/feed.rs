@@ -40,6 +40,9 @@ const METADATA_INTERVAL: Duration = Duration::from_secs(1);
 const METADATA_INTERVAL_MIN: Duration = Duration::from_millis(100);
 /// How long a broken connection rests.
 const RECONNECT: Duration = Duration::from_millis(250);
+/// How long it rests after legacy has refused its credentials: asking again soon helps nobody, and legacy may lock
+/// a user out who is refused too often.
+const RECONNECT_REFUSED: Duration = Duration::from_secs(10);
 
 /// Where a node listens.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -459,8 +462,12 @@ impl Feed {
 
     fn fail_link(&mut self, now: Now, id: LinkId, error: LinkError) {
         self.actions.push_back((id, LinkAction::Close));
+        let refused = matches!(error, LinkError::Refused(_));
         self.facts.push_back(Fact::LinkFailed { link: id, error });
         self.drop_link(now, id);
+        if refused {
+            self.resting.insert(id, now.deadline(RECONNECT_REFUSED));
+        }
     }
 
     fn drop_link(&mut self, now: Now, id: LinkId) {

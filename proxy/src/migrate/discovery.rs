@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::{Cluster, HostPort, Migration};
+use config::{Cluster, HostPort, Link, LinkPassword, Mechanism, Migration};
 use kernel_model::Now;
 use session::{LegacyNode, Session, Side, UnitId};
-use shadow::{Address, ClusterView, Fact, Feed, FeedConfig, LinkId};
+use shadow::{Address, ClusterView, Credentials, Fact, Feed, FeedConfig, LinkId};
 use tokio::sync::mpsc;
 use translator_kafka::codec::Str;
 use translator_kafka::gateway::{
@@ -48,7 +48,7 @@ pub(super) fn open_cluster(
         topics: Box::new(move |topic| topics.topic_owner(topic).is_some()),
         mirrored: Box::new(move |topic| mirrored.mirrors_topic(topic)),
         groups: Box::new(move |group| groups.follows_group(group)),
-        credentials: None,
+        credentials: config.link.as_ref().map(credentials).transpose()?,
         shards,
     };
     let kernel_id = setup.config.kernel.client_node_id();
@@ -80,6 +80,28 @@ pub(super) fn open_cluster(
         migrations,
         config: config.clone(),
     })
+}
+
+/// Who the links of a cluster are. The password goes nowhere else.
+fn credentials(link: &Link) -> Result<Credentials, MigrateError> {
+    let password = match &link.password {
+        LinkPassword::Here(secret) => secret.reveal().to_owned(),
+        LinkPassword::File(path) => {
+            let what = path.display().to_string();
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| MigrateError::Io { what: what.clone(), error })?;
+            let password = text.trim();
+            if password.is_empty() || password.chars().any(char::is_control) {
+                let error = std::io::Error::other("a password is not empty and has no control characters");
+                return Err(MigrateError::Io { what, error });
+            }
+            password.to_owned()
+        }
+    };
+    // The only mechanism that there is; another one will not compile past this.
+    match link.mechanism {
+        Mechanism::Plain => Ok(Credentials { user: link.user.clone(), password }),
+    }
 }
 
 fn gateway_limits(setup: &Setup, migrations: &[Migration]) -> GatewayLimits {
@@ -216,7 +238,6 @@ impl Runner {
                 }
             }
             Fact::LinkFailed { link, error } => {
-                tracing::warn!(?link, %error, "the link to legacy ended");
                 self.link_broke(index, link, error.to_string());
             }
         }
@@ -297,9 +318,14 @@ impl Runner {
     /// A connection to legacy was not made or not kept.
     pub(super) fn link_broke(&mut self, index: usize, link: LinkId, reason: String) {
         let Some(cluster) = self.clusters.get_mut(index) else { return };
-        // The links to single brokers come and go with them; the first one says whether the cluster is there.
-        if link == LinkId::Bootstrap && cluster.link_trouble.get(&link) != Some(&reason) {
-            tracing::warn!(cluster = cluster.config.name, reason, "legacy is not reached");
+        // Tried again several times a second: said once, until the reason is another one.
+        if cluster.link_trouble.get(&link) != Some(&reason) {
+            tracing::warn!(
+                cluster = cluster.config.name,
+                ?link,
+                reason,
+                "a connection to legacy is not there"
+            );
         }
         cluster.link_trouble.insert(link, reason);
     }

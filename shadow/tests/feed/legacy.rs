@@ -8,8 +8,9 @@ use kernel_model::{LogEpoch, Offset};
 use translator_kafka::codec::messages::{
     ApiVersionsResponse, DescribeConfigsRequest, DescribeConfigsResponse, DescribeGroupsRequest,
     DescribeGroupsResponse, FetchRequest, FetchResponse, ListOffsetsRequest, ListOffsetsResponse,
-    MetadataResponse, api_versions_response, describe_configs_response, describe_groups_response,
-    fetch_response, list_offsets_response, metadata_response,
+    MetadataResponse, SaslAuthenticateRequest, SaslAuthenticateResponse, SaslHandshakeResponse,
+    api_versions_response, describe_configs_response, describe_groups_response, fetch_response,
+    list_offsets_response, metadata_response,
 };
 use translator_kafka::codec::{ApiKey, Request, Str, Uuid, frame};
 use translator_kafka::errors::ErrorCode;
@@ -49,6 +50,10 @@ pub(crate) struct Legacy {
     pub(crate) asked_ends: BTreeSet<(i32, i64)>,
     /// Offsets from which was fetched, by topic.
     pub(crate) fetched: Vec<(String, i64)>,
+    /// User and password that it asks for.
+    pub(crate) asks: Option<(&'static str, &'static str)>,
+    /// How often somebody has tried to log in.
+    pub(crate) logins: u32,
 }
 
 impl Legacy {
@@ -61,6 +66,8 @@ impl Legacy {
             down: false,
             asked_ends: BTreeSet::new(),
             fetched: Vec::new(),
+            asks: None,
+            logins: 0,
         }
     }
 
@@ -120,6 +127,8 @@ impl Legacy {
         }
         match ApiKey::from_code(header.request_api_key).unwrap() {
             ApiKey::ApiVersions => framed!(self.versions()),
+            ApiKey::SaslHandshake => framed!(SaslHandshakeResponse::default()),
+            ApiKey::SaslAuthenticate => framed!(self.login(&decode(reader, version))),
             ApiKey::Metadata => framed!(self.metadata()),
             ApiKey::DescribeConfigs => framed!(configs(&decode(reader, version))),
             ApiKey::ListOffsets => framed!(self.ends(&decode(reader, version))),
@@ -130,6 +139,17 @@ impl Legacy {
             }
             other => panic!("the feed asked for {other:?}"),
         }
+    }
+
+    fn login(&mut self, request: &SaslAuthenticateRequest) -> SaslAuthenticateResponse {
+        self.logins += 1;
+        let (user, password) = self.asks.unwrap_or_default();
+        let mut answer = SaslAuthenticateResponse::default();
+        if request.auth_bytes != format!("\0{user}\0{password}") {
+            answer.error_code = ErrorCode::SaslAuthenticationFailed.code();
+            answer.error_message = Some("invalid user or password".into());
+        }
+        answer
     }
 
     fn versions(&self) -> ApiVersionsResponse {

@@ -1,7 +1,7 @@
 //! Discovery and copying.
 
 use kernel_model::batch::BatchSpec;
-use shadow::{Fact, Mode, Order, Token};
+use shadow::{Credentials, Fact, LinkError, Mode, Order, Token};
 use translator_kafka::errors::ErrorCode;
 
 use crate::legacy::Legacy;
@@ -233,4 +233,35 @@ fn what_is_still_to_come_is_estimated_from_what_has_come() {
     world.legacy.part("t", 0).watermark = 30;
     world.pass(500);
     assert_eq!(world.status(0).bytes_to_come, u64::try_from(all.len()).unwrap() * 20 / 10);
+}
+
+fn alice(password: &str) -> Option<Credentials> {
+    Some(Credentials { user: "alice".to_owned(), password: password.to_owned() })
+}
+
+#[test]
+fn a_legacy_that_asks_for_a_user_is_mirrored_with_the_links_own() {
+    let (mut legacy, all) = gapped();
+    legacy.asks = Some(("alice", "right"));
+    let mut world = World::as_user(legacy, alice("right"));
+    world.pass(3000);
+    assert_eq!(world.copy(0, 0), all);
+    assert!(world.legacy.logins >= 3, "each connection logs in");
+}
+
+#[test]
+fn refused_credentials_are_reported_without_the_password_and_not_tried_at_once_again() {
+    let (mut legacy, _) = gapped();
+    legacy.asks = Some(("alice", "right"));
+    let mut world = World::as_user(legacy, alice("planted-secret"));
+    world.pass(5000);
+    assert_eq!(world.legacy.logins, 1, "a user who is refused too often may be locked out");
+    let failed = world.facts.iter().find_map(|fact| match fact {
+        Fact::LinkFailed { error, .. } => Some(error.clone()),
+        _ => None,
+    });
+    assert_eq!(failed, Some(LinkError::Refused("invalid user or password".to_owned())));
+    assert!(!format!("{:?} {:?}", world.facts, alice("planted-secret")).contains("planted"));
+    world.pass(10_000);
+    assert_eq!(world.legacy.logins, 2);
 }

@@ -11,7 +11,8 @@ use kernel_model::request::ReadLimit;
 use kernel_model::{Coordinator, CoordinatorKind, KernelError, LogId, Now, Offset, Reply, Request, ShardId};
 use session::{Answer, RequestId};
 use shadow::{
-    Address, Fact, Feed, FeedConfig, FollowerState, FollowerStatus, LinkAction, LinkEvent, LinkId, Order,
+    Address, Credentials, Fact, Feed, FeedConfig, FollowerState, FollowerStatus, LinkAction, LinkEvent,
+    LinkId, Order,
 };
 use translator_kafka::catalog::CatalogHandle;
 use translator_kafka::coordinator::catalog::{CatalogCoordinator, CatalogSettings};
@@ -33,6 +34,7 @@ pub(crate) struct World {
     catalog: CatalogHandle,
     /// Requests that wait, oldest first, for each connection that stands.
     links: BTreeMap<LinkId, VecDeque<Bytes>>,
+    credentials: Option<Credentials>,
     direct: Option<Result<Reply, KernelError>>,
     /// Changes an answer before it is sent.
     pub(crate) tamper: Option<fn(i16, Bytes) -> Vec<u8>>,
@@ -40,13 +42,13 @@ pub(crate) struct World {
     pub(crate) flip: Option<usize>,
 }
 
-fn feed(catalog: &CatalogHandle, now: Now) -> Feed {
+fn feed(catalog: &CatalogHandle, now: Now, credentials: Option<Credentials>) -> Feed {
     let config = FeedConfig {
         bootstrap: vec![Address { host: "legacy.example".to_owned(), port: 9092 }],
         topics: Box::new(|name| name == "t"),
         mirrored: Box::new(|_| true),
         groups: Box::new(|name| name != "unwanted"),
-        credentials: None,
+        credentials,
         shards: 1,
     };
     let mut feed = Feed::new(config, catalog.clone(), now);
@@ -56,6 +58,11 @@ fn feed(catalog: &CatalogHandle, now: Now) -> Feed {
 
 impl World {
     pub(crate) fn new(legacy: Legacy) -> Self {
+        Self::as_user(legacy, None)
+    }
+
+    /// The feed shows these credentials.
+    pub(crate) fn as_user(legacy: Legacy, credentials: Option<Credentials>) -> Self {
         let now = Now::new(Duration::from_secs(1), 1_700_000_000_000);
         let catalog = CatalogHandle::default();
         let wanted = CatalogSettings {
@@ -73,7 +80,8 @@ impl World {
         let shard = Shard::open(ShardId(0), store, kernel_engine::Limits::default(), hosted, now).unwrap();
         let mut world = Self {
             legacy,
-            feed: feed(&catalog, now),
+            feed: feed(&catalog, now, credentials.clone()),
+            credentials,
             facts: Vec::new(),
             now,
             shard,
@@ -92,7 +100,7 @@ impl World {
         self.links.clear();
         self.facts.clear();
         self.legacy.fetched.clear();
-        self.feed = feed(&self.catalog, self.now);
+        self.feed = feed(&self.catalog, self.now, self.credentials.clone());
         self.turn();
     }
 
