@@ -205,3 +205,9 @@ def admin(folder, bootstrap, program, command, *arguments):
         wrong = [line.get("error") for line in lines if line["op"] == "error"]
         raise Failure(f"{program} {command} {' '.join(map(str, arguments))}: exit {code}, {wrong}")
     return found[-1]
+
+
+def first_commit(folder, bootstrap, topic):
+    """Lets legacy make the topic of its offsets: groups that come before it are told that it is loading."""
+    admin(folder, bootstrap, "python", "set-group-offset", "--group", "first", "--topic", topic, "--partition", 0,
+          "--offset", 0)

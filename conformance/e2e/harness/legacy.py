@@ -11,11 +11,14 @@ PEERS = Path(__file__).resolve().parents[2] / "peers"
 class Legacy:
     """A cluster that runs from construction to `end`."""
 
-    def __init__(self, folder, version="4", nodes=1, settings=()):
+    def __init__(self, folder, version="4", nodes=1, settings=(), secured=False):
         self.folder = folder
         self.version = version
         self.nodes = nodes
-        self._call("start", "--version", version, "--nodes", str(nodes), *(x for s in settings for x in ("--set", s)))
+        # What `start` printed: bootstrap, and with `secured` the listeners for SASL and TLS and what they need.
+        self.told = {}
+        self._call("start", "--version", version, "--nodes", str(nodes), *(x for s in settings for x in ("--set", s)),
+                   *(["--sasl", "--tls"] if secured else []))
 
     def _call(self, command, *arguments, timeout=180):
         done = subprocess.run(
@@ -25,8 +28,9 @@ class Legacy:
         if done.returncode != 0:
             raise Failure(f"kafka {command}: {done.stderr.strip()}")
         for line in done.stdout.splitlines():
-            if line.startswith("bootstrap="):
-                self.bootstrap = line.partition("=")[2]
+            name, _, value = line.partition("=")
+            self.told[name] = value
+        self.bootstrap = self.told.get("bootstrap", "")
 
     @property
     def addresses(self):

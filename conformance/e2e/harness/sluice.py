@@ -33,7 +33,7 @@ class Sluice:
     With `supervise()` a process that ends is started again at once, as an init system would.
     """
 
-    def __init__(self, folder, legacy=None, migrations=(), data=None, kernel=()):
+    def __init__(self, folder, legacy=None, migrations=(), data=None, kernel=(), cluster=(), addresses=None):
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.data = data or folder / "data"
@@ -51,16 +51,16 @@ class Sluice:
             self._arguments = ["run", "--listen", self.bootstrap, "--data", self.data, "--admin", self.admin]
         else:
             path = folder / "sluice.toml"
-            path.write_text(self._configuration(legacy, migrations, base, kernel))
+            path.write_text(self._configuration(addresses or legacy.addresses, migrations, base, kernel, cluster))
             self._arguments = ["run", "--config", path]
 
-    def _configuration(self, legacy, migrations, base, kernel):
+    def _configuration(self, addresses, migrations, base, kernel, cluster):
         lines = [
             "[kernel]", 'store = "local"', f'path = "{self.data}"', "shards = 2", *kernel, "",
             "[admin]", f'listen = "{self.admin}"', "",
-            "[[cluster]]", 'name = "events"', 'protocol = "kafka"', f"legacy = {json.dumps(legacy.addresses)}",
+            "[[cluster]]", 'name = "events"', 'protocol = "kafka"', f"legacy = {json.dumps(addresses)}",
             f'listen = "{self.bootstrap}"', f'ports = "{base + 2}-{base + PORTS - 2}"',
-            f'kernel_listen = "127.0.0.1:{base + PORTS - 1}"',
+            f'kernel_listen = "127.0.0.1:{base + PORTS - 1}"', *cluster,
         ]
         for each in migrations:
             lines += ["", "[[migration]]", f'name = "{each["name"]}"', 'cluster = "events"',

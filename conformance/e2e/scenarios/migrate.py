@@ -2,7 +2,7 @@
 
 import time
 
-from harness.clients import CODECS, IDEMPOTENT, Traffic, admin
+from harness.clients import CODECS, IDEMPOTENT, Traffic, admin, first_commit
 from harness.legacy import Legacy
 from harness.report import Workspace, now_ms
 from harness.sluice import Sluice
@@ -35,9 +35,7 @@ def run(report, chosen):
             for topic, partitions in TOPICS.items():
                 admin(folder / "h", legacy.bootstrap, "python", "create-topic", "--topic", topic, "--partitions", partitions,
                       "--replication", chosen.nodes)
-            # Legacy makes the topic of its offsets now: a client that comes first is told that it is loading.
-            admin(folder / "h", legacy.bootstrap, "python", "set-group-offset", "--group", "first", "--topic", "orders-a",
-                  "--partition", 0, "--offset", 0)
+            first_commit(folder / "h", legacy.bootstrap, "orders-a")
             migration = {"name": NAME, "topics": ["orders-*"], "groups": ["g-*"]}
             sluice = Sluice(folder / "sluice", legacy, [migration])
             sluice.start()
