@@ -147,8 +147,9 @@ impl Rewriter<'_> {
                     partition.leader_epoch = unit.kernel_epoch();
                     partition.replica_nodes = vec![node_id];
                     partition.isr_nodes = vec![node_id];
-                    partition.eligible_leader_replicas = None;
-                    partition.last_known_elr = None;
+                    // Java's admin client takes no null here, though the descriptor allows it.
+                    partition.eligible_leader_replicas = Some(Vec::new());
+                    partition.last_known_elr = Some(Vec::new());
                     partition.offline_replicas.clear();
                 }
             }

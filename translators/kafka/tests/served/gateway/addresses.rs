@@ -215,6 +215,11 @@ fn described_partitions_are_led_by_the_kernel_once_moved() {
     let parts = &answer.topics[0].partitions;
     assert_eq!([parts[0].leader_id, parts[1].leader_id, parts[2].leader_id], [1, 1, KERNEL]);
     assert_eq!((parts[2].leader_epoch, parts[2].isr_nodes.as_slice()), (EPOCH, &[KERNEL][..]));
+    // Java's admin client fails over a null: `kafka-topics --describe` would, once anything has moved.
+    assert_eq!(
+        (&parts[2].eligible_leader_replicas, &parts[2].last_known_elr),
+        (&Some(vec![]), &Some(vec![]))
+    );
 }
 
 /// Endpoints of nodes 1 and 3, in the type that an answer has for them.
