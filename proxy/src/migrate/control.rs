@@ -281,3 +281,23 @@ impl Runner {
         Some(Value::Array(mine))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_explained_difference_carries_its_reason_and_another_one_none() {
+        let entry = |key: &str| json!({ "kind": "diverged", "explained_by": key });
+        let mut entries =
+            json!([entry("group-left-behind"), entry("because"), json!({ "kind": "diverged" })]);
+        entries.as_array_mut().unwrap().iter_mut().for_each(explain);
+        assert_eq!(entries[0]["explanation"], Explanation::GroupLeftBehind.reason());
+        assert!(entries[1]["explanation"].is_null() && entries[2]["explanation"].is_null());
+        let reason = Explanation::GroupLeftBehind.reason();
+        assert_eq!(
+            explained(&entries),
+            [json!({ "key": "group-left-behind", "count": 1, "reason": reason })]
+        );
+    }
+}

@@ -185,6 +185,8 @@ struct Host {
 
 /// How often a shard's figures are published.
 const FIGURES_EVERY: Duration = Duration::from_secs(1);
+/// How long a store that was full refuses nothing until it counts as having room.
+const FULL_QUIET: Duration = Duration::from_secs(3);
 
 /// A shard's figures as metrics.
 struct Figures {
@@ -233,7 +235,8 @@ impl Figures {
 /// Whether the store refuses for lack of space, as its answers say.
 #[derive(Debug, Default)]
 struct Refusing {
-    full: bool,
+    /// When it last refused.
+    full_at: Option<Duration>,
     /// Commits taken when it last refused: one more shows that there is room again.
     commits: u64,
 }
@@ -340,7 +343,8 @@ impl Host {
     fn reply(&mut self) {
         while let Some((key, reply)) = self.shard.poll_reply() {
             if matches!(reply, Err(KernelError::Full)) {
-                self.refusing = Refusing { full: true, commits: self.shard.stats().commits };
+                let full_at = Some(self.setting.clock.now().elapsed);
+                self.refusing = Refusing { full_at, commits: self.shard.stats().commits };
                 self.setting.health.set_full(&self.part, true);
             }
             if let Some(reply_to) = self.waiting.remove(&key) {
@@ -381,8 +385,11 @@ impl Host {
 
     /// What a store that still runs has found.
     fn report_store(&mut self) {
-        if self.refusing.full && self.shard.stats().commits > self.refusing.commits {
-            self.refusing.full = false;
+        // What only removes is taken by a full store too, so one commit shows nothing: it must be quiet for a while.
+        let quiet_since = self.setting.clock.now().elapsed.saturating_sub(FULL_QUIET);
+        let quiet = self.refusing.full_at.is_some_and(|at| at <= quiet_since);
+        if quiet && self.shard.stats().commits > self.refusing.commits {
+            self.refusing.full_at = None;
             self.setting.health.set_full(&self.part, false);
         }
         let damaged = self.shard.store_stats().damaged;
