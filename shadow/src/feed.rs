@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use kernel_model::{KernelError, Now, Reply, ShardId};
+use kernel_model::{KernelError, LogId, Now, Reply, ShardId};
 use session::{Answer as KernelAnswer, Request, RequestId};
 use translator_kafka::catalog::CatalogHandle;
 use translator_kafka::codec::messages::{
@@ -142,10 +142,17 @@ pub enum Order {
         /// Groups.
         groups: Vec<String>,
     },
-    /// Forget why a partition was stopped, and begin again where the kernel stands.
+    /// Follow no partition of a topic until it is resumed: its copy is about to be discarded.
+    Hold {
+        /// Topic.
+        topic: String,
+    },
+    /// Forget why partitions were stopped, and begin again where the kernel stands.
     Resume {
         /// Topic.
         topic: String,
+        /// Partitions.
+        partitions: Vec<i32>,
     },
 }
 
@@ -294,8 +301,8 @@ pub(crate) struct Fetched {
 /// What a request to the kernel was for.
 enum Pending {
     CreateTopic(String),
-    Describe(String, i32),
-    Mirror(String, i32, usize),
+    Describe((String, i32), LogId),
+    Mirror((String, i32), LogId, usize),
     Progress(u16),
     Follow(i32),
 }
@@ -326,6 +333,8 @@ pub struct Feed {
     /// Partitions that are not fetched until then: their leader refused, and would again at once.
     refused: BTreeMap<(String, i32), Duration>,
     reported_stops: BTreeSet<(String, i32)>,
+    /// Topics that nothing is done for until they are resumed.
+    held: BTreeSet<String>,
     offsets: OffsetsFollower,
     progress: BTreeMap<u16, Vec<(i32, i64)>>,
     progress_asked: bool,
@@ -361,6 +370,7 @@ impl Feed {
             modes: BTreeMap::new(),
             refused: BTreeMap::new(),
             reported_stops: BTreeSet::new(),
+            held: BTreeSet::new(),
             offsets: OffsetsFollower::default(),
             progress: BTreeMap::new(),
             progress_asked: false,
@@ -393,13 +403,28 @@ impl Feed {
             Order::ReadEnds { token, partitions, groups } => {
                 self.read_ends(now, token, &partitions, &groups);
             }
-            Order::Resume { topic } => {
+            Order::Hold { topic } => {
                 self.followers.retain(|(of, _), _| *of != topic);
-                self.reported_stops.retain(|(of, _)| *of != topic);
                 self.setups.remove(&topic);
+                self.held.insert(topic);
             }
+            Order::Resume { topic, partitions } => self.resume(&topic, &partitions),
         }
         self.advance(now);
+    }
+
+    /// What is not followed any more is set up again with the next view, as a new topic is.
+    fn resume(&mut self, topic: &str, partitions: &[i32]) {
+        for partition in partitions {
+            let key = (topic.to_owned(), *partition);
+            self.followers.remove(&key);
+            self.reported_stops.remove(&key);
+            self.refused.remove(&key);
+        }
+        self.held.remove(topic);
+        self.setups.remove(topic);
+        self.missing.remove(topic);
+        self.metadata_due = Duration::ZERO;
     }
 
     /// Something happened on a connection.
@@ -542,10 +567,8 @@ impl Feed {
         });
         match self.pending.remove(&id) {
             Some(Pending::CreateTopic(topic)) => self.topic_created(now, &topic, reply),
-            Some(Pending::Describe(topic, partition)) => self.described(now, (topic, partition), reply),
-            Some(Pending::Mirror(topic, partition, bytes)) => {
-                self.mirrored(now, (topic, partition), bytes, reply);
-            }
+            Some(Pending::Describe(key, log)) => self.described(now, &key, log, reply),
+            Some(Pending::Mirror(key, log, bytes)) => self.mirrored(now, key, log, bytes, reply),
             Some(Pending::Progress(shard)) => self.progress_known(shard, reply),
             Some(Pending::Follow(partition)) => self.followed(partition, reply),
             None => {}
@@ -553,17 +576,30 @@ impl Feed {
         self.advance(now);
     }
 
-    fn described(&mut self, now: Now, key: (String, i32), reply: Result<Reply, KernelError>) {
-        let Some(follower) = self.followers.get_mut(&key) else { return };
-        match (reply, self.modes.get(&key)) {
-            (Ok(Reply::Described(_)), Some(Mode::Watch(cut))) => follower.watch(*cut),
+    /// The follower that asked. An answer about a copy that was discarded since tells nothing about the new one.
+    fn asker(&mut self, key: &(String, i32), log: LogId) -> Option<&mut Follower> {
+        self.followers.get_mut(key).filter(|follower| follower.log() == Some(log))
+    }
+
+    fn described(&mut self, now: Now, key: &(String, i32), log: LogId, reply: Result<Reply, KernelError>) {
+        let mode = self.modes.get(key).copied();
+        let Some(follower) = self.asker(key, log) else { return };
+        match (reply, mode) {
+            (Ok(Reply::Described(_)), Some(Mode::Watch(cut))) => follower.watch(cut),
             (Ok(Reply::Described(info)), _) => follower.located(&info),
             _ => follower.relocate(now),
         }
     }
 
-    fn mirrored(&mut self, now: Now, key: (String, i32), bytes: usize, reply: Result<Reply, KernelError>) {
-        let Some(follower) = self.followers.get_mut(&key) else { return };
+    fn mirrored(
+        &mut self,
+        now: Now,
+        key: (String, i32),
+        log: LogId,
+        bytes: usize,
+        reply: Result<Reply, KernelError>,
+    ) {
+        let Some(follower) = self.asker(&key, log) else { return };
         match reply {
             Ok(Reply::Mirrored { confirmed, replaced_bytes, .. }) => {
                 follower.mirrored(now, bytes, confirmed);

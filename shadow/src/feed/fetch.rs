@@ -171,8 +171,7 @@ impl Feed {
     fn send_mirror(&mut self, key: &(String, i32)) {
         let Some(follower) = self.followers.get_mut(key) else { return };
         if let (Some((request, bytes)), Some(log)) = (follower.take_request(), follower.log()) {
-            let (topic, partition) = key.clone();
-            self.ask_kernel(log.shard(), request, Pending::Mirror(topic, partition, bytes));
+            self.ask_kernel(log.shard(), request, Pending::Mirror(key.clone(), log, bytes));
         }
     }
 

@@ -51,7 +51,7 @@ impl Feed {
     /// Compares a new view with what is followed.
     pub(super) fn see_topics(&mut self, now: Now, view: &ClusterView) {
         for (name, legacy) in &view.topics {
-            if name == super::OFFSETS_TOPIC || !(self.config.mirrored)(name) {
+            if name == super::OFFSETS_TOPIC || !(self.config.mirrored)(name) || self.held.contains(name) {
                 continue;
             }
             self.missing.remove(name);
@@ -135,7 +135,10 @@ impl Feed {
             }
             let changed = self.configs.insert(topic.clone(), configs.clone()).is_some();
             self.facts.push_back(Fact::Configured { topic: topic.clone(), configs });
-            if changed && let Some(legacy) = self.view.as_ref().and_then(|view| view.topics.get(&topic)) {
+            if changed
+                && !self.held.contains(&topic)
+                && let Some(legacy) = self.view.as_ref().and_then(|view| view.topics.get(&topic))
+            {
                 // The copy gets the new configuration with the next MirrorTopic.
                 let setup = TopicSetup { legacy: legacy.clone(), ..Default::default() };
                 self.setups.entry(topic).or_insert(setup);
@@ -238,8 +241,15 @@ impl Feed {
                 self.facts.push_back(Fact::Mirrored { topic: topic.to_owned() });
             }
             CatalogReply::Refused(reason) => {
-                self.setups.remove(topic);
-                let invalid = StopReason::Refused(KernelError::Stopped(reason));
+                let wanted = self.setups.remove(topic).map(|setup| setup.legacy.id);
+                let catalog = self.catalog.load();
+                let has = catalog.topic(topic).filter(|copy| copy.legacy_created).map(|copy| copy.id);
+                let invalid = if wanted.is_some() && has.is_some() && wanted != has {
+                    // It was made anew while nobody looked.
+                    StopReason::Recreated
+                } else {
+                    StopReason::Refused(KernelError::Stopped(reason))
+                };
                 let legacy = self.view.as_ref().and_then(|view| view.topics.get(topic));
                 for (partition, (leader, epoch)) in
                     legacy.map(|legacy| legacy.partitions.clone()).into_iter().flatten()
@@ -274,7 +284,7 @@ impl Feed {
         }
         for (log, topic, partition) in asks {
             let request = kernel_model::Request::Describe { log };
-            self.ask_kernel(log.shard(), request, Pending::Describe(topic, partition));
+            self.ask_kernel(log.shard(), request, Pending::Describe((topic, partition), log));
         }
     }
 }

@@ -12,5 +12,6 @@ mod groups;
 mod hostile;
 mod legacy;
 mod mirror;
+mod resume;
 mod stops;
 mod world;

@@ -36,6 +36,9 @@ pub(crate) struct World {
     links: BTreeMap<LinkId, VecDeque<Bytes>>,
     credentials: Option<Credentials>,
     direct: Option<Result<Reply, KernelError>>,
+    /// Keeps the kernel's answers back while it is set.
+    pub(crate) stalled: bool,
+    late: Vec<(u64, Result<Reply, KernelError>)>,
     /// Changes an answer before it is sent.
     pub(crate) tamper: Option<fn(i16, Bytes) -> Vec<u8>>,
     /// Flips one bit of each answer behind its envelope, another one each time.
@@ -88,6 +91,8 @@ impl World {
             catalog,
             links: BTreeMap::new(),
             direct: None,
+            stalled: false,
+            late: Vec::new(),
             tamper: None,
             flip: None,
         };
@@ -209,12 +214,27 @@ impl World {
                     self.shard.handle_outbox_applied(self.now, ShardId(0), position);
                 }
                 RequestKey(DIRECT, _) => self.direct = Some(reply),
+                RequestKey(_, id) if self.stalled => self.late.push((id, reply)),
                 RequestKey(_, id) => {
                     self.feed.handle_reply(self.now, RequestId(id), reply.map(Answer::Kernel));
                 }
             }
         }
         moved
+    }
+
+    /// The kernel's answers that were kept back arrive.
+    pub(crate) fn release(&mut self) {
+        self.stalled = false;
+        for (id, reply) in std::mem::take(&mut self.late) {
+            self.feed.handle_reply(self.now, RequestId(id), reply.map(Answer::Kernel));
+        }
+        self.turn();
+    }
+
+    pub(crate) fn order(&mut self, order: Order) {
+        self.feed.order(self.now, order);
+        self.turn();
     }
 
     pub(crate) fn kernel(&mut self, request: Request) -> Reply {

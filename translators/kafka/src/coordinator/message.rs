@@ -48,6 +48,13 @@ pub enum CatalogMessage {
         /// Name of the topic.
         topic: String,
     },
+    /// Deletes a copy with all it holds, so that it can be made anew. A topic that is the kernel's own, or of which
+    /// the kernel leads a partition, is refused: what it holds may exist nowhere else. An unknown topic is not an
+    /// error.
+    Discard {
+        /// Name of the topic.
+        topic: String,
+    },
     /// Deletes a topic with all it holds. An unknown topic is not an error.
     Delete {
         /// Name of the topic.

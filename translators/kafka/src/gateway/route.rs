@@ -2,8 +2,8 @@
 //! published by the handover.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
@@ -12,6 +12,9 @@ use session::{Gate, Lease, Side, UnitId};
 
 use crate::codec::{Str, Uuid};
 
+/// No log has this number: its shard does not exist.
+const NO_LOG: u64 = u64::MAX;
+
 /// A partition or a group of a migration.
 #[derive(Debug)]
 pub struct Unit {
@@ -19,7 +22,8 @@ pub struct Unit {
     pub id: UnitId,
     /// Which side may serve it.
     pub gate: Gate,
-    log: OnceLock<LogId>,
+    /// [`NO_LOG`] where there is none.
+    log: AtomicU64,
     dual_write: AtomicBool,
     legacy_epoch: AtomicI32,
     kernel_epoch: AtomicI32,
@@ -32,7 +36,7 @@ impl Unit {
         Self {
             id,
             gate: Gate::new(side),
-            log: OnceLock::new(),
+            log: AtomicU64::new(NO_LOG),
             dual_write: AtomicBool::new(false),
             legacy_epoch: AtomicI32::new(-1),
             kernel_epoch: AtomicI32::new(-1),
@@ -42,12 +46,17 @@ impl Unit {
     /// Where the kernel keeps a partition; `None` for a group, and before its copy exists.
     #[must_use]
     pub fn log(&self) -> Option<LogId> {
-        self.log.get().copied()
+        Some(self.log.load(Ordering::Acquire)).filter(|log| *log != NO_LOG).map(LogId)
     }
 
-    /// Notes where the kernel keeps the partition; the first one stays.
+    /// Notes where the kernel keeps the partition. A copy that was discarded and made anew has another log.
     pub fn set_log(&self, log: LogId) {
-        self.log.get_or_init(|| log);
+        self.log.store(log.0, Ordering::Release);
+    }
+
+    /// The kernel's copy was discarded.
+    pub fn forget_log(&self) {
+        self.log.store(NO_LOG, Ordering::Release);
     }
 
     /// Whether an answer waits until the kernel holds the batch too.

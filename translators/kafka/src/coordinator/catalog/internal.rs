@@ -21,6 +21,7 @@ pub(super) fn apply(draft: &mut Draft<'_>, message: CatalogMessage) -> Answer {
         CatalogMessage::Lead { topic, partitions } => switch(draft, &topic, &partitions, LogKind::Led),
         CatalogMessage::Mirror { topic, partitions } => switch(draft, &topic, &partitions, LogKind::Mirrored),
         CatalogMessage::Adopt { topic } => adopt(draft, &topic),
+        CatalogMessage::Discard { topic } => discard(draft, &topic),
         CatalogMessage::Delete { topic } => {
             draft.delete(&topic);
             Ok(())
@@ -119,6 +120,18 @@ fn switch(
     }
     draft.configure(&topic, |number| epochs.get(&number).copied());
     draft.put(topic);
+    Ok(())
+}
+
+fn discard(draft: &mut Draft<'_>, name: &str) -> Result<(), String> {
+    let Some(topic) = draft.catalog.topic(name) else { return Ok(()) };
+    if !topic.legacy_created {
+        return Err(format!("topic {name} is the kernel's own"));
+    }
+    if let Some(at) = topic.partitions.iter().position(|partition| partition.is_led()) {
+        return Err(format!("the kernel leads partition {name}-{at}"));
+    }
+    draft.delete(name);
     Ok(())
 }
 

@@ -364,6 +364,43 @@ fn a_mirrored_topic_keeps_its_source_id_grows_and_is_handed_over_and_back() {
 }
 
 #[test]
+fn only_a_copy_is_discarded_and_what_is_made_anew_has_other_logs() {
+    let mut host = Host::new(2);
+    let mirror = |id| CatalogMessage::MirrorTopic {
+        name: "m".into(),
+        id: [id; 16],
+        partitions: vec![MirrorPartition { start: 0, epoch: 0 }; 2],
+        configs: BTreeMap::new(),
+    };
+    let discard = CatalogMessage::Discard { topic: "m".into() };
+    let logs = |host: &Host| -> Vec<_> {
+        host.handle
+            .load()
+            .topic("m")
+            .into_iter()
+            .flat_map(|topic| topic.partitions.clone())
+            .map(|p| p.log)
+            .collect()
+    };
+    assert_eq!(host.tell(&discard), CatalogReply::Done, "there is nothing to discard");
+    assert_eq!(host.tell(&mirror(5)), CatalogReply::Done);
+    let old = logs(&host);
+    assert_eq!(host.tell(&discard), CatalogReply::Done);
+    let deleted = host.log_ops.iter().filter(|(_, op)| matches!(op, Op::LogDelete { .. })).count();
+    assert_eq!((logs(&host).len(), deleted), (0, 2));
+    assert_eq!(host.tell(&mirror(6)), CatalogReply::Done);
+    assert!(logs(&host).iter().all(|log| !old.contains(log)));
+
+    let partitions = vec![PartitionEpoch { partition: 1, epoch: 4 }];
+    assert_eq!(host.tell(&CatalogMessage::Lead { topic: "m".into(), partitions }), CatalogReply::Done);
+    assert!(matches!(host.tell(&discard), CatalogReply::Refused(_)), "the kernel leads a partition");
+    assert_eq!(host.create(topic("own", 1)), 0);
+    let own = CatalogMessage::Discard { topic: "own".into() };
+    assert!(matches!(host.tell(&own), CatalogReply::Refused(_)), "it is the kernel's own");
+    assert_eq!(host.handle.load().len(), 2);
+}
+
+#[test]
 fn clients_cannot_change_what_legacy_owns() {
     let mut host = Host::new(1);
     let mirror = CatalogMessage::MirrorTopic {
