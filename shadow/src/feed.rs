@@ -324,7 +324,8 @@ pub struct Feed {
     view: Option<ClusterView>,
     metadata_due: Duration,
     metadata_asked: bool,
-    missing: BTreeMap<String, u32>,
+    /// Topics that legacy does not name at present, and since when.
+    missing: BTreeMap<String, Duration>,
     setups: BTreeMap<String, TopicSetup>,
     configs: BTreeMap<String, BTreeMap<String, String>>,
     configs_due: Duration,

@@ -1,6 +1,6 @@
 //! New topics: where their partitions begin, how they are configured, and their copies in the kernel.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use kernel_model::{KernelError, Now, Reply};
@@ -13,7 +13,7 @@ use translator_kafka::codec::{ApiKey, Str};
 use translator_kafka::coordinator::message::{CatalogMessage, CatalogReply, MirrorPartition};
 use translator_kafka::placement::CATALOG;
 
-use super::{CATALOG_AT, Fact, Feed, LinkId, Mode, Pending, Tag, catalog_reply};
+use super::{CATALOG_AT, Fact, Feed, LinkAction, LinkId, Mode, Pending, Tag, catalog_reply};
 use crate::follower::{Follower, StopReason};
 use crate::view::{ClusterView, LegacyTopic};
 
@@ -27,8 +27,8 @@ const SET_FOR_TOPIC: i8 = 1;
 const CONFIGS_INTERVAL: Duration = Duration::from_secs(15);
 /// How long a refused creation rests.
 const RETRY: Duration = Duration::from_millis(500);
-/// Metadata answers in a row without a topic until it counts as deleted.
-const MISSING_MAX: u32 = 3;
+/// How long metadata names no topic until it counts as deleted.
+const MISSING_MAX: Duration = Duration::from_secs(3);
 
 /// A topic whose copy is being made.
 #[derive(Debug, Default)]
@@ -56,9 +56,8 @@ impl Feed {
             }
             self.missing.remove(name);
             let Some(count) = legacy.partition_count() else { continue };
-            let known = self.view.as_ref().and_then(|view| view.topics.get(name));
-            if known.is_some_and(|known| known.id != legacy.id) {
-                self.stop_topic(name, &StopReason::Recreated);
+            if self.is_another(name, legacy) {
+                self.stop_topic(now, name, &StopReason::Recreated);
                 continue;
             }
             let followed = self.followers.keys().filter(|(topic, _)| topic == name).count();
@@ -72,7 +71,7 @@ impl Feed {
                 }
             }
         }
-        self.see_missing(view);
+        self.see_missing(now, view);
         if self.configs_due <= now.elapsed {
             self.ask_configs(
                 now,
@@ -81,23 +80,56 @@ impl Feed {
         }
     }
 
+    /// Whether what is followed under this name was another topic of legacy: by the copy itself, since a topic may
+    /// have been gone for a while in between.
+    fn is_another(&self, name: &str, legacy: &LegacyTopic) -> bool {
+        let known = self.view.as_ref().and_then(|view| view.topics.get(name)).map(|known| known.id);
+        let catalog = self.catalog.load();
+        let copied = catalog.topic(name).filter(|copy| copy.legacy_created).map(|copy| copy.id);
+        let is_followed = self.followers.keys().any(|(topic, _)| topic == name);
+        is_followed && (known.is_some_and(|id| id != legacy.id) || copied.is_some_and(|id| id != legacy.id))
+    }
+
     /// A topic that legacy no longer names was deleted; once may be an answer of a node that has just begun.
-    fn see_missing(&mut self, view: &ClusterView) {
-        let followed: Vec<String> = self.followers.keys().map(|(topic, _)| topic.clone()).collect();
+    fn see_missing(&mut self, now: Now, view: &ClusterView) {
+        let followed: BTreeSet<String> = self.followers.keys().map(|(topic, _)| topic.clone()).collect();
         for topic in followed {
             if view.topics.contains_key(&topic) {
                 continue;
             }
-            let times = self.missing.entry(topic.clone()).or_default();
-            *times = times.saturating_add(1);
-            if *times >= MISSING_MAX {
-                self.stop_topic(&topic, &StopReason::Deleted);
+            match self.missing.get(&topic) {
+                None => {
+                    self.missing.insert(topic.clone(), now.elapsed);
+                    self.abandon_fetches(now, &topic);
+                }
+                Some(since) if now.elapsed >= *since + MISSING_MAX => {
+                    self.stop_topic(now, &topic, &StopReason::Deleted);
+                }
+                Some(_) => {}
             }
         }
     }
 
-    fn stop_topic(&mut self, name: &str, reason: &StopReason) {
+    /// Kafka never answers a fetch that waits while one of its topics is deleted (4.x, NullPointerException in
+    /// `FetchResponse.matchingTopic`): the connection is closed, or every partition of that leader would wait for
+    /// its timeout.
+    fn abandon_fetches(&mut self, now: Now, name: &str) {
+        let of_topic = self.followers.iter().filter(|((topic, _), _)| topic == name);
+        let leaders: BTreeSet<i32> = of_topic.map(|(_, follower)| follower.leader).collect();
+        for id in leaders.into_iter().map(LinkId::Node) {
+            if self.connections.get(&id).is_some_and(|connection| connection.fetching) {
+                self.actions.push_back((id, LinkAction::Close));
+                self.drop_link(now, id);
+            }
+        }
+    }
+
+    fn stop_topic(&mut self, now: Now, name: &str, reason: &StopReason) {
         self.setups.remove(name);
+        let stopped = |follower: &Follower| matches!(follower.state, crate::FollowerState::Stopped(_));
+        if self.followers.iter().any(|((topic, _), follower)| topic == name && !stopped(follower)) {
+            self.abandon_fetches(now, name);
+        }
         for ((topic, _), follower) in &mut self.followers {
             if topic == name && !matches!(follower.state, crate::FollowerState::Stopped(_)) {
                 follower.stop(reason.clone());

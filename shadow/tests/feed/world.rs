@@ -38,6 +38,8 @@ pub(crate) struct World {
     direct: Option<Result<Reply, KernelError>>,
     /// Keeps the kernel's answers back while it is set.
     pub(crate) stalled: bool,
+    /// Requests that legacy will never answer.
+    dead: Vec<Bytes>,
     late: Vec<(u64, Result<Reply, KernelError>)>,
     /// Changes an answer before it is sent.
     pub(crate) tamper: Option<fn(i16, Bytes) -> Vec<u8>>,
@@ -92,6 +94,7 @@ impl World {
             links: BTreeMap::new(),
             direct: None,
             stalled: false,
+            dead: Vec::new(),
             late: Vec::new(),
             tamper: None,
             flip: None,
@@ -172,6 +175,9 @@ impl World {
         let mut moved = false;
         for id in self.links.keys().copied().collect::<Vec<_>>() {
             let Some(request) = self.links.get(&id).and_then(|link| link.front().cloned()) else { continue };
+            if self.dead.contains(&request) {
+                continue;
+            }
             let Some(answer) = self.legacy.answer(&request, waited) else { continue };
             if let Some(link) = self.links.get_mut(&id) {
                 link.pop_front();
@@ -221,6 +227,13 @@ impl World {
             }
         }
         moved
+    }
+
+    /// Legacy deletes a topic, and what waits at it now is never answered.
+    pub(crate) fn delete(&mut self, topic: &str) {
+        self.legacy.topics.remove(topic);
+        self.dead = self.links.values().filter_map(|link| link.front().cloned()).collect();
+        assert!(!self.dead.is_empty(), "a fetch waits");
     }
 
     /// The kernel's answers that were kept back arrive.
