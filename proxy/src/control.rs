@@ -32,6 +32,8 @@ pub trait Control: Send + Sync {
     fn advance(&self, order: Advance) -> Answering<'_>;
     /// Moves a migration back.
     fn rollback(&self, order: Rollback) -> Answering<'_>;
+    /// Lets stopped units go on: `{"migration", "resumed", "copy", ..}`, once the ledger has it.
+    fn resume(&self, order: Resume) -> Answering<'_>;
     /// Compares both sides now: `{"migration", "verified": bool, ..}`.
     fn verify(&self, migration: &str) -> Answering<'_>;
 }
@@ -62,6 +64,17 @@ pub struct Rollback {
     pub wait: Option<Duration>,
     /// Go on although the way back is not open; written into the ledger.
     pub force: bool,
+}
+
+/// An order to let stopped units go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resume {
+    /// Which migration.
+    pub migration: String,
+    /// Which unit (`None`: every one that is stopped).
+    pub unit: Option<String>,
+    /// Delete the kernel's copy of the unit's topic first, and copy it from its beginning.
+    pub discard_copy: bool,
 }
 
 /// Why an order was not carried out.
@@ -108,6 +121,10 @@ impl Control for NoMigrations {
     }
 
     fn rollback(&self, order: Rollback) -> Answering<'_> {
+        Box::pin(std::future::ready(Err(Refusal::Unknown(order.migration))))
+    }
+
+    fn resume(&self, order: Resume) -> Answering<'_> {
         Box::pin(std::future::ready(Err(Refusal::Unknown(order.migration))))
     }
 

@@ -92,6 +92,15 @@ fn help_teaches_the_phases() {
 }
 
 #[test]
+fn help_teaches_what_a_resume_deletes_and_when_it_is_refused() {
+    let help = text(&output(&["resume", "--help"]).stdout);
+    for word in ["--discard-copy", "deletes", "from its beginning", "refused", "ledger", "sluice migrations"]
+    {
+        assert!(help.contains(word), "{word} is missing in\n{help}");
+    }
+}
+
+#[test]
 fn check_reports_every_problem_in_both_forms() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("sluice.toml");
@@ -119,7 +128,7 @@ fn a_running_sluice_is_asked_and_stops_when_told() {
     for command in ["migrations", "clients"] {
         assert_eq!(ask(&[command]).status.code(), Some(0));
     }
-    for command in ["advance", "rollback", "verify", "ledger"] {
+    for command in ["advance", "rollback", "resume", "verify", "ledger"] {
         assert_eq!(ask(&[command, "nobody"]).status.code(), Some(2), "{command}");
     }
     let pid = running.child.id().to_string();

@@ -9,6 +9,7 @@
 //! | `GET /v1/migrations/{name}/ledger` | JSON |
 //! | `POST /v1/migrations/{name}/advance` | `{"phase", "percent", "wait_ms", "force"}`, each optional |
 //! | `POST /v1/migrations/{name}/rollback` | `{"phase", "wait_ms", "force"}`, each optional |
+//! | `POST /v1/migrations/{name}/resume` | `{"unit", "discard_copy"}`, each optional |
 //! | `POST /v1/migrations/{name}/verify` | no body |
 //!
 //! Refusals are `{"error", "detail"}` with 400, 401, 403, 404, 409 or 500.
@@ -85,6 +86,7 @@ pub fn router(admin: Arc<Admin>, address: SocketAddr) -> Router {
         .route("/v1/migrations/{name}/ledger", get(ledger))
         .route("/v1/migrations/{name}/advance", post(orders::advance))
         .route("/v1/migrations/{name}/rollback", post(orders::rollback))
+        .route("/v1/migrations/{name}/resume", post(orders::resume))
         .route("/v1/migrations/{name}/verify", post(orders::verify))
         .layer(middleware::from_fn_with_state(guard, guard::check))
         .route("/healthz", get(healthz))

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{Shared, answer, refused};
-use crate::control::{Advance, Rollback};
+use crate::control::{Advance, Resume, Rollback};
 
 /// Longest that a caller can wait for a phase.
 const WAIT_MAX: Duration = Duration::from_secs(3600);
@@ -23,6 +23,13 @@ struct Order {
     percent: Option<u8>,
     wait_ms: Option<u64>,
     force: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ResumeBody {
+    unit: Option<String>,
+    discard_copy: bool,
 }
 
 impl Order {
@@ -60,6 +67,14 @@ pub(super) async fn rollback(State(admin): Shared, Path(migration): Path<String>
     let wait = order.wait();
     let Order { phase, force, .. } = order;
     answer(admin.control.rollback(Rollback { migration, phase, wait, force }).await)
+}
+
+pub(super) async fn resume(State(admin): Shared, Path(migration): Path<String>, body: Bytes) -> Response {
+    let ResumeBody { unit, discard_copy } = match read(&body) {
+        Ok(order) => order,
+        Err(refusal) => return *refusal,
+    };
+    answer(admin.control.resume(Resume { migration, unit, discard_copy }).await)
 }
 
 pub(super) async fn verify(State(admin): Shared, Path(migration): Path<String>) -> Response {

@@ -5,7 +5,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::*;
-use crate::control::{Advance, Answering, Rollback};
+use crate::control::{Advance, Answering, Resume, Rollback};
 
 const TOKEN: &str = "0123456789abcdef";
 
@@ -33,6 +33,13 @@ impl Control for Told {
     }
     fn rollback(&self, _: Rollback) -> Answering<'_> {
         Box::pin(std::future::ready(Ok(json!({}))))
+    }
+    fn resume(&self, order: Resume) -> Answering<'_> {
+        let said = json!({ "unit": order.unit, "discard_copy": order.discard_copy });
+        let unsound = Refusal::Blocked { reason: "type --discard-copy".to_owned(), detail: Value::Null };
+        let outcome =
+            if order.migration == "unsound" && !order.discard_copy { Err(unsound) } else { Ok(said) };
+        Box::pin(std::future::ready(outcome))
     }
     fn verify(&self, _: &str) -> Answering<'_> {
         Box::pin(std::future::ready(Err(Refusal::Failed("disk".to_owned()))))
@@ -129,6 +136,23 @@ async fn orders_arrive_as_they_were_given() {
         assert_eq!(bench.send(&post("orders"), wrong).await.0, 400, "{wrong}");
     }
     assert_eq!(bench.send(&post("orders"), &"x".repeat(100_000)).await.0, 413);
+}
+
+#[tokio::test]
+async fn an_order_to_resume_arrives_as_it_was_given_and_never_discards_unasked() {
+    let bench = bench(None).await;
+    let post = |name: &str| format!("POST /v1/migrations/{name}/resume HTTP/1.1\n{JSON}");
+    let said = |body: String| serde_json::from_str::<Value>(&body).unwrap();
+    let full = r#"{"unit":"events/t/0","discard_copy":true}"#;
+    let (status, body) = bench.send(&post("orders"), full).await;
+    assert_eq!((status, said(body)), (200, json!({ "unit": "events/t/0", "discard_copy": true })));
+    for empty in ["", "{}"] {
+        let (status, body) = bench.send(&post("orders"), empty).await;
+        assert_eq!((status, said(body)), (200, json!({ "unit": null, "discard_copy": false })));
+    }
+    let (status, body) = bench.send(&post("unsound"), "{}").await;
+    assert_eq!((status, body.contains("--discard-copy")), (409, true));
+    assert_eq!(bench.send(&post("orders"), r#"{"force":true}"#).await.0, 400);
 }
 
 #[tokio::test]

@@ -109,6 +109,9 @@ enum Ask {
     Advance(AdvanceArgs),
     /// Move a migration back
     Rollback(RollbackArgs),
+    /// Let a stopped unit go on, once you know why it was stopped
+    #[command(long_about = RESUME)]
+    Resume(ResumeArgs),
     /// Compare both sides now and print the fidelity report
     Verify {
         /// Name of the migration
@@ -166,6 +169,38 @@ struct RollbackArgs {
     /// Go back although the way back is not open; the ledger says so
     #[arg(long)]
     force: bool,
+}
+
+const RESUME: &str = "\
+Let a stopped unit go on, once you know why it was stopped.
+
+A unit stops when the old cluster shows something that cannot be copied truly: its log was truncated, its topic deleted
+or created again, a batch is damaged or in an old format. A stopped unit keeps its migration from going on;
+`sluice migrations` says why it was stopped, and which command lets it go on.
+
+Without --discard-copy copying goes on behind what the kernel has. That is refused where the kernel's copy is no longer
+what the old cluster has (truncated, deleted, created again).
+
+With --discard-copy the kernel deletes its copy of the unit's whole topic, writes so into the ledger, and copies the
+topic again from its beginning. Clients notice nothing: the old cluster answers them. A topic that the old cluster has
+no more leaves the migration. It is refused as soon as the kernel leads any partition of the topic, because what the
+kernel leads exists nowhere else.
+
+Examples:
+  sluice migrations
+  sluice resume orders events/orders/3
+  sluice resume orders events/orders/3 --discard-copy
+  sluice resume orders                         every stopped unit of the migration";
+
+#[derive(Debug, Args)]
+struct ResumeArgs {
+    /// Name of the migration
+    migration: String,
+    /// Name of the unit, as `sluice migrations` shows it (default: every stopped unit)
+    unit: Option<String>,
+    /// Delete the kernel's copy of the unit's topic first, and copy the topic from its beginning
+    #[arg(long)]
+    discard_copy: bool,
 }
 
 #[derive(Debug, Args)]
@@ -369,6 +404,10 @@ async fn ask(api: &Api, question: &Ask, json: bool) -> Result<bool> {
         Ask::Rollback(args) => {
             api.call(&path(&args.migration, "rollback"), Some(rollback_order(args))).await?
         }
+        Ask::Resume(args) => {
+            let order = json!({ "unit": args.unit, "discard_copy": args.discard_copy });
+            api.call(&path(&args.migration, "resume"), Some(order)).await?
+        }
     };
     let mut out = std::io::stdout().lock();
     if json {
@@ -390,6 +429,7 @@ fn shown(question: &Ask, answer: &Value) -> String {
         Ask::Advance(AdvanceArgs { migration, .. }) | Ask::Rollback(RollbackArgs { migration, .. }) => {
             show::ordered(migration, answer)
         }
+        Ask::Resume(_) => show::resumed(answer),
     }
 }
 
@@ -400,7 +440,7 @@ fn holds(question: &Ask, answer: &Value) -> bool {
         Ask::Verify { .. } => is("/verified").unwrap_or_default(),
         // An order with --wait says whether the phase was reached.
         Ask::Advance(_) | Ask::Rollback(_) => is("/reached").unwrap_or(true),
-        Ask::Migrations | Ask::Clients | Ask::Ledger { .. } => true,
+        Ask::Migrations | Ask::Clients | Ask::Ledger { .. } | Ask::Resume(_) => true,
     }
 }
 
@@ -454,6 +494,18 @@ mod tests {
         assert_eq!(wait(&[]), (None, None));
         assert_eq!(wait(&["cutover", "--wait"]), (Some(600), Some("cutover")));
         assert_eq!(wait(&["--wait=5", "dual-write"]), (Some(5), Some("dual-write")));
+    }
+
+    #[test]
+    fn a_copy_is_discarded_only_when_it_is_said() {
+        let resume = |args: &[&str]| {
+            let cli = Cli::try_parse_from([&["sluice", "resume", "m"], args].concat()).unwrap();
+            let Command::Ask(Ask::Resume(args)) = cli.command else { panic!("{cli:?}") };
+            (args.unit, args.discard_copy)
+        };
+        assert_eq!(resume(&[]), (None, false));
+        assert_eq!(resume(&["events/t/0"]), (Some("events/t/0".to_owned()), false));
+        assert_eq!(resume(&["--discard-copy"]), (None, true));
     }
 
     #[test]

@@ -273,7 +273,8 @@ fn record_kind(whats: &[What]) -> ActionKind {
             | What::Forced { .. }
             | What::Diverged { .. }
             | What::UnitStopped { .. }
-            | What::UnitResumed { .. },
+            | What::UnitResumed { .. }
+            | What::UnitsRemoved { .. },
         )
         | None => ActionKind::RecordOther,
     }

@@ -1,6 +1,7 @@
 //! What operators ask, and what they are answered.
 
 use serde::Serialize;
+use session::UnitId;
 
 use super::gate::GateReport;
 use super::phase::Phase;
@@ -80,6 +81,50 @@ pub enum Refused {
     /// The gate is red.
     #[error("the gate to {} is red: {}", .0.to, .0.missing().join("; "))]
     GateRed(GateReport),
+    /// The migration has no such unit.
+    #[error("{migration} has no unit `{unit}`; `sluice migrations` lists them")]
+    NoSuchUnit {
+        /// What was asked for.
+        unit: String,
+        /// Of which migration.
+        migration: String,
+    },
+    /// The unit is not stopped.
+    #[error("{0} is not stopped: nothing was changed")]
+    NotStopped(UnitId),
+    /// None of the migration's units is stopped.
+    #[error("no unit of {0} is stopped: nothing was changed")]
+    NothingStopped(String),
+    /// An earlier resume is not done yet.
+    #[error("units of {0} are being resumed already; wait a moment")]
+    Resuming(String),
+    /// The kernel's copy could not be deleted.
+    #[error("the kernel's copy could not be deleted, and nothing was resumed: {0}; try again")]
+    NotDiscarded(String),
+    /// A handover is moving the unit.
+    #[error("a handover of {0} runs; wait until it has ended")]
+    InHandover(UnitId),
+    /// The kernel is primary: what it holds exists nowhere else.
+    #[error(
+        "the copy of {unit} is not discarded: the kernel leads {led}, and what it holds exists nowhere else"
+    )]
+    KernelLeads {
+        /// What was to be resumed.
+        unit: UnitId,
+        /// What the kernel leads.
+        led: UnitId,
+    },
+    /// The kernel's copy is not the beginning of what legacy has.
+    #[error(
+        "{reason}: what the kernel has copied is no longer what legacy has, so copying cannot go on behind it; to \
+         delete the kernel's copy of the whole topic and copy it from its beginning: {command}"
+    )]
+    CopyUnsound {
+        /// Why the unit was stopped.
+        reason: String,
+        /// What to type.
+        command: String,
+    },
     /// The ledger has failed.
     #[error("the ledger has failed, nothing can be decided: {0}")]
     Stopped(String),

@@ -159,7 +159,7 @@ fn none_stopped(situation: &Situation) -> Requirement {
     requirement(
         "source-intact",
         stopped.next(),
-        "look at the unit, then go back to observe and forward again",
+        "find out what happened on legacy first, then type the command",
     )
 }
 

@@ -49,5 +49,6 @@ pub mod machine;
 pub mod migration;
 pub mod phase;
 pub mod recovery;
+pub mod resume;
 pub mod status;
 mod work;

@@ -6,7 +6,7 @@ use session::{Side, UnitId};
 use super::action::{Facts, ForwarderId, NewOwner, PlannedUnit, UnitKind};
 use super::limits::HandoverLimits;
 use super::machine::{Handover, Plan};
-use crate::ledger::{Book, Decider, OpenHandover, Ownership, Primary, What};
+use crate::ledger::{Book, Decider, OpenHandover, Ownership, Primary, StopCause, What};
 
 /// Machines for every handover that was open when the process ended: behind its commit entry it goes on to
 /// the new primary, before it back to the old one. Until a machine releases them its units are held.
@@ -73,7 +73,9 @@ pub fn gate_side(book: &Book, unit: &UnitId, held: bool) -> Side {
 #[must_use]
 pub fn contradiction(book: &Book, unit: &UnitId, leads: bool, facts: &Facts) -> Option<What> {
     let owner = book.owner(unit);
-    let stop = |reason: String| Some(What::UnitStopped { unit: unit.clone(), reason });
+    let stop = |reason: String| {
+        Some(What::UnitStopped { unit: unit.clone(), reason, cause: StopCause::Contradiction })
+    };
     if book.stopped(unit).is_some() {
         return None;
     }

@@ -8,6 +8,7 @@ use super::action::UnitKind;
 use super::gate::{GateReport, Lag};
 use super::migration::Migrations;
 use super::phase::Phase;
+use super::resume;
 use super::work::{Doing, Work, phase_of};
 use crate::ledger::{Book, HandoverId, Primary, Step};
 
@@ -72,6 +73,8 @@ pub struct UnitStatus {
     pub unexplained: u64,
     /// Why it takes part in nothing, if it does not.
     pub stopped: Option<String>,
+    /// The command that lets a stopped unit go on.
+    pub resume: Option<String>,
 }
 
 /// Whether a rollback would lose nothing.
@@ -148,6 +151,7 @@ fn unit_status(book: &Book, work: &Work, unit: &UnitId) -> UnitStatus {
         divergences,
         unexplained,
         stopped: book.stopped(unit).map(str::to_owned),
+        resume: book.stop(unit).map(|stop| resume::command(book, &work.spec.name, unit, stop)),
     }
 }
 

@@ -10,6 +10,7 @@ use super::command::Refused;
 use super::gate::{self, GateLimits, GateReport, Situation};
 use super::migration::{MigrationSpec, OrderId};
 use super::phase::Phase;
+use super::resume;
 use crate::ledger::{Book, Decider, HandoverId};
 
 /// What a migration is doing.
@@ -115,8 +116,9 @@ impl Work {
             if book.phase(&unit) >= Phase::Cutover {
                 continue;
             }
-            if let Some(reason) = book.stopped(&unit) {
-                return Err(format!("{unit} is stopped: {reason}"));
+            if let Some(stop) = book.stop(&unit) {
+                let command = resume::command(book, &self.spec.name, &unit, stop);
+                return Err(format!("{unit} is stopped: {}; to go on: {command}", stop.reason));
             }
             let kind =
                 *self.kinds.get(&unit).ok_or_else(|| format!("{unit} is not found on legacy any more"))?;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use session::UnitId;
 
-use super::entry::{CommittedUnit, Entry, HandoverId, Primary, Step, What};
+use super::entry::{CommittedUnit, Entry, HandoverId, Primary, Step, StopCause, What};
 use crate::handover::phase::Phase;
 
 /// Why an entry cannot follow the ones before it.
@@ -83,6 +83,15 @@ pub struct Migration {
     pub intent: Option<Phase>,
 }
 
+/// Why a unit takes part in nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Stop {
+    /// In words.
+    pub reason: String,
+    /// What kind of reason.
+    pub cause: StopCause,
+}
+
 /// What all entries together say.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Book {
@@ -90,7 +99,7 @@ pub struct Book {
     phases: BTreeMap<UnitId, Phase>,
     migrations: BTreeMap<String, Migration>,
     open: BTreeMap<HandoverId, OpenHandover>,
-    stopped: BTreeMap<UnitId, String>,
+    stopped: BTreeMap<UnitId, Stop>,
     divergences: BTreeMap<UnitId, (u64, u64)>,
     last_handover: HandoverId,
     fence_ms_max: u64,
@@ -134,7 +143,13 @@ impl Book {
     /// Why a unit takes part in nothing, if it does not.
     #[must_use]
     pub fn stopped(&self, unit: &UnitId) -> Option<&str> {
-        self.stopped.get(unit).map(String::as_str)
+        self.stop(unit).map(|stop| stop.reason.as_str())
+    }
+
+    /// As [`Book::stopped`], with the kind of reason.
+    #[must_use]
+    pub fn stop(&self, unit: &UnitId) -> Option<&Stop> {
+        self.stopped.get(unit)
     }
 
     /// Divergences of a unit: all, and those that nothing explains.
@@ -178,7 +193,8 @@ impl Book {
             | What::Forced { .. }
             | What::Diverged { .. }
             | What::UnitStopped { .. }
-            | What::UnitResumed { .. } => {
+            | What::UnitResumed { .. }
+            | What::UnitsRemoved { .. } => {
                 self.apply_other(&entry.what);
                 Ok(())
             }
@@ -205,12 +221,13 @@ impl Book {
                 *all += 1;
                 *unexplained += u64::from(explained_by.is_none());
             }
-            What::UnitStopped { unit, reason } => {
-                self.stopped.insert(unit.clone(), reason.clone());
+            What::UnitStopped { unit, reason, cause } => {
+                self.stopped.insert(unit.clone(), Stop { reason: reason.clone(), cause: *cause });
             }
             What::UnitResumed { unit, .. } => {
                 self.stopped.remove(unit);
             }
+            What::UnitsRemoved { migration, units } => self.remove(migration, units),
             What::GateChecked { .. }
             | What::Forced { .. }
             | What::HandoverBegun { .. }
@@ -220,6 +237,17 @@ impl Book {
             | What::Released { .. }
             | What::Following { .. }
             | What::Aborted { .. } => {}
+        }
+    }
+
+    /// What a unit was stays known: it may come back, and its divergences are never forgotten.
+    fn remove(&mut self, migration: &str, units: &[UnitId]) {
+        for unit in units {
+            self.phases.remove(unit);
+            self.stopped.remove(unit);
+            if let Some(record) = self.migrations.get_mut(migration) {
+                record.units.remove(unit);
+            }
         }
     }
 
@@ -266,7 +294,8 @@ impl Book {
             | What::Forced { .. }
             | What::Diverged { .. }
             | What::UnitStopped { .. }
-            | What::UnitResumed { .. } => Ok(()),
+            | What::UnitResumed { .. }
+            | What::UnitsRemoved { .. } => Ok(()),
         }
     }
 

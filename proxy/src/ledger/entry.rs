@@ -188,6 +188,50 @@ pub enum DivergenceKind {
     DualWriteMissed,
 }
 
+/// What stopped a unit, as far as it decides how the unit can go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopCause {
+    /// Legacy lost records that had been copied.
+    SourceTruncated,
+    /// Legacy shows other bytes than were copied.
+    SourceChanged,
+    /// The topic was deleted and created again.
+    SourceRecreated,
+    /// The topic was deleted.
+    SourceDeleted,
+    /// Legacy holds records in a message format before version 2.
+    OldFormat,
+    /// Legacy sent a batch that fails its own checksum.
+    DamagedBatch,
+    /// The kernel refused what legacy sent.
+    Refused,
+    /// The kernel cannot read what it had copied.
+    CopyDamaged,
+    /// The kernel and the ledger contradict each other.
+    Contradiction,
+    /// An older entry, which did not say.
+    #[default]
+    Unknown,
+}
+
+impl StopCause {
+    /// Whether what was copied before is still the beginning of what legacy has: copying can go on behind it.
+    #[must_use]
+    pub fn leaves_copy_sound(self) -> bool {
+        match self {
+            Self::OldFormat | Self::DamagedBatch | Self::Refused => true,
+            Self::SourceTruncated
+            | Self::SourceChanged
+            | Self::SourceRecreated
+            | Self::SourceDeleted
+            | Self::CopyDamaged
+            | Self::Contradiction
+            | Self::Unknown => false,
+        }
+    }
+}
+
 /// What an operator needs to look at a difference.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sample {
@@ -360,6 +404,9 @@ pub enum What {
         unit: UnitId,
         /// Why.
         reason: String,
+        /// What kind of reason.
+        #[serde(default)]
+        cause: StopCause,
     },
     /// An operator has looked.
     UnitResumed {
@@ -367,5 +414,15 @@ pub enum What {
         unit: UnitId,
         /// What was decided.
         reason: String,
+        /// The kernel's copy was deleted first: it is made anew from legacy's beginning.
+        #[serde(default)]
+        discarded: bool,
+    },
+    /// Legacy has these units no more: they leave their migration.
+    UnitsRemoved {
+        /// Which migration.
+        migration: String,
+        /// The units.
+        units: Vec<UnitId>,
     },
 }

@@ -21,10 +21,10 @@ mod explained;
 mod frame;
 mod store;
 
-pub use book::{Book, BookError, Migration, OpenHandover, Ownership};
+pub use book::{Book, BookError, Migration, OpenHandover, Ownership, Stop};
 pub use entry::{
     CommittedUnit, Decider, Digest, DivergenceKind, Entry, Evidence, ForwarderNote, HandoverId, Primary,
-    Sample, Step, What,
+    Sample, Step, StopCause, What,
 };
 pub use explained::Explanation;
 pub use frame::FORMAT_VERSION;

@@ -59,6 +59,7 @@ impl Runner {
         let Some(cluster) = self.clusters.get_mut(index) else { return };
         let Some(known) = cluster.units.get(unit) else { return };
         let dual = match &known.name {
+            _ if self.ledger.book().stopped(unit).is_some() => false,
             UnitName::Group(_) => false,
             UnitName::Partition { topic, .. } => {
                 let configs = cluster.feed.configs().get(topic);

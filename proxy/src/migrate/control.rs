@@ -8,12 +8,14 @@ use kernel_model::Now;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
+use super::resume::Resumed;
 use super::runner::Runner;
 use crate::clock::Clock;
-use crate::control::{Advance, Answering, Control, Refusal, Rollback};
+use crate::control::{Advance, Answering, Control, Refusal, Resume, Rollback};
 use crate::handover::command::{Command, Refused};
 use crate::handover::phase::Phase;
-use crate::ledger::Explanation;
+use crate::handover::resume::ResumeOrder;
+use crate::ledger::{Decider, Explanation};
 
 /// How often a waiting order looks whether its phase is reached.
 const LOOK: Duration = Duration::from_millis(20);
@@ -21,6 +23,7 @@ const LOOK: Duration = Duration::from_millis(20);
 /// A question or command for the runner.
 pub(super) enum Asked {
     Command(Command, oneshot::Sender<Result<Value, Refused>>),
+    Resume(ResumeOrder, Decider, Resumed),
     Status(oneshot::Sender<Value>),
     Ledger(String, oneshot::Sender<Option<Value>>),
 }
@@ -122,7 +125,17 @@ fn refusal(refused: &Refused) -> Refusal {
         Refused::GateRed(report) => {
             Refusal::Blocked { reason: refused.to_string(), detail: json!({ "gate": report }) }
         }
-        Refused::Busy(_) | Refused::RollbackFromCutoverNotBuilt | Refused::CanaryNotBuilt => {
+        Refused::Busy(_)
+        | Refused::RollbackFromCutoverNotBuilt
+        | Refused::CanaryNotBuilt
+        | Refused::NoSuchUnit { .. }
+        | Refused::NotStopped(_)
+        | Refused::NothingStopped(_)
+        | Refused::Resuming(_)
+        | Refused::NotDiscarded(_)
+        | Refused::InHandover(_)
+        | Refused::KernelLeads { .. }
+        | Refused::CopyUnsound { .. } => {
             Refusal::Blocked { reason: refused.to_string(), detail: Value::Null }
         }
         Refused::NotForward { .. } | Refused::NotBack { .. } | Refused::Retired => {
@@ -182,6 +195,16 @@ impl Control for MigrationControl {
         })
     }
 
+    fn resume(&self, order: Resume) -> Answering<'_> {
+        Box::pin(async move {
+            let Resume { migration, unit, discard_copy } = order;
+            let order = ResumeOrder { migration, unit, discard_copy };
+            let by = Decider::Operator("operator".to_owned());
+            let answer = self.ask(|reply| Asked::Resume(order, by, reply)).await?;
+            answer.map_err(|refused| refusal(&refused))
+        })
+    }
+
     fn verify(&self, migration: &str) -> Answering<'_> {
         let name = migration.to_owned();
         Box::pin(async move {
@@ -224,6 +247,7 @@ impl Runner {
                 let answer = answer.map(|accepted| serde_json::to_value(accepted).unwrap_or_default());
                 let _gone = reply.send(answer);
             }
+            Asked::Resume(order, by, reply) => self.begin_resume(now, order, by, reply),
             Asked::Status(reply) => {
                 let _gone = reply.send(self.status(now));
             }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use config::{Cluster, HostPort, Link, LinkPassword, Mechanism, Migration};
 use kernel_model::Now;
 use session::{LegacyNode, Session, Side, UnitId};
-use shadow::{Address, ClusterView, Credentials, Fact, Feed, FeedConfig, LinkId};
+use shadow::{Address, ClusterView, Credentials, Fact, Feed, FeedConfig, LinkId, StopReason};
 use tokio::sync::mpsc;
 use translator_kafka::codec::Str;
 use translator_kafka::gateway::{
@@ -19,6 +19,7 @@ use translator_kafka::server::{ClusterView as ServedView, Node, Server};
 
 use super::cluster::{ClusterRun, Known, Scope};
 use super::links::{Links, Reported};
+use super::resume::cause_of;
 use super::runner::{MigrateError, Runner, Setup};
 use super::units::{self, UnitName};
 use crate::handover::action::UnitKind;
@@ -219,7 +220,7 @@ impl Runner {
                 self.reapply(index);
             }
             Fact::Stopped { topic, partition, reason } => {
-                self.unit_stopped(index, &topic, partition, &reason.to_string());
+                self.unit_stopped(index, &topic, partition, &reason);
             }
             Fact::Replaced { topic, partition, bytes } => {
                 let detail = format!("dual-write had brought {bytes} other bytes; the feed replaced them");
@@ -423,13 +424,17 @@ impl Runner {
         listens.map(|_| ()).map_err(|error| format!("cannot listen at {at}: {error}"))
     }
 
-    fn unit_stopped(&mut self, index: usize, topic: &str, partition: i32, reason: &str) {
+    fn unit_stopped(&mut self, index: usize, topic: &str, partition: i32, reason: &StopReason) {
         let Some(cluster) = self.clusters.get(index) else { return };
         let unit = units::partition_unit(&cluster.config.name, topic, partition);
-        tracing::error!(%unit, reason, "the mirror has stopped");
+        tracing::error!(%unit, %reason, "the mirror has stopped");
+        if let Some(known) = cluster.units.get(&unit) {
+            // A copy that nothing confirms any more would keep clients waiting for nothing.
+            known.unit.set_dual_write(false);
+        }
         if self.ledger.book().stopped(&unit).is_none() {
-            let what = What::UnitStopped { unit, reason: reason.to_owned() };
-            self.record_fact(what);
+            let (reason, cause) = (reason.to_string(), cause_of(reason));
+            self.record_fact(What::UnitStopped { unit, reason, cause });
         }
     }
 

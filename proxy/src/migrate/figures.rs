@@ -112,6 +112,16 @@ pub(super) fn recorded(what: &What) {
             let (detail, explained) = (&sample.detail, explained_by.is_some());
             tracing::warn!(%unit, detail, explained, "the sides differ");
         }
+        What::UnitResumed { unit, reason, discarded } => {
+            tracing::warn!(%unit, reason, discarded, "a stopped unit goes on");
+        }
+        What::UnitsRemoved { migration, units } => {
+            tracing::warn!(
+                migration,
+                units = units.len(),
+                "units that legacy has no more leave the migration"
+            );
+        }
         What::MigrationCreated { .. }
         | What::UnitsAdded { .. }
         | What::GateChecked { .. }
@@ -119,8 +129,7 @@ pub(super) fn recorded(what: &What) {
         | What::StepBegun { .. }
         | What::Verified { .. }
         | What::Following { .. }
-        | What::UnitStopped { .. }
-        | What::UnitResumed { .. } => {}
+        | What::UnitStopped { .. } => {}
     }
 }
 

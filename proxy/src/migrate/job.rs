@@ -108,7 +108,7 @@ impl Job {
     }
 }
 
-fn catalog_done(bytes: &[u8]) -> Result<(), String> {
+pub(super) fn catalog_done(bytes: &[u8]) -> Result<(), String> {
     match CatalogReply::from_bytes(bytes) {
         Some(CatalogReply::Done) => Ok(()),
         Some(CatalogReply::Refused(reason) | CatalogReply::Failed(reason)) => Err(reason),

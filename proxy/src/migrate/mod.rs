@@ -17,6 +17,7 @@ mod discovery;
 mod figures;
 mod job;
 mod links;
+mod resume;
 mod runner;
 mod situation;
 mod units;

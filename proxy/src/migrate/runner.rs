@@ -18,6 +18,7 @@ use super::control::{Asked, MigrationControl};
 use super::figures::{self, Published};
 use super::job::{Job, Want};
 use super::links::{LinkReport, Reported};
+use super::resume::Resuming;
 use crate::clock::Clock;
 use crate::handover::action::ForwarderId;
 use crate::handover::lease::{Leases, Renewal};
@@ -114,6 +115,9 @@ pub(super) struct Runner {
     pub(super) backlog: VecDeque<(ShardId, ShardMessage)>,
     pub(super) tick_due: Duration,
     pub(super) lease_due: Duration,
+    /// Resumes whose copies are being deleted, and which request belongs to which.
+    pub(super) resuming: BTreeMap<u64, Resuming>,
+    pub(super) discards: BTreeMap<u64, u64>,
     /// Units that fell back from dual-write to mirror, and when they try again.
     pub(super) fallen_back: BTreeMap<UnitId, Duration>,
     /// Room on the kernel's disk, and when it is measured again.
@@ -176,6 +180,8 @@ pub async fn start(setup: Setup, missed: Missed) -> Result<Arc<MigrationControl>
         backlog: VecDeque::new(),
         tick_due: Duration::ZERO,
         lease_due: Duration::ZERO,
+        resuming: BTreeMap::new(),
+        discards: BTreeMap::new(),
         fallen_back: BTreeMap::new(),
         room: None,
         room_due: Duration::ZERO,
@@ -404,7 +410,9 @@ impl Runner {
         let owner = id.0 >> OWNER_SHIFT;
         let own = id.0 & ((1 << OWNER_SHIFT) - 1);
         let Some(index) = owner.checked_sub(1) else {
-            self.job_answered(own, answer);
+            if !self.discarded(own, &answer) {
+                self.job_answered(own, answer);
+            }
             return;
         };
         let cluster = usize::try_from(index).ok().and_then(|index| self.clusters.get_mut(index));

@@ -12,7 +12,9 @@ use super::runner::Runner;
 use super::units::UnitName;
 use crate::handover::gate::{Lag, Situation, Unsupported};
 use crate::handover::phase::Phase;
+use crate::handover::resume;
 use crate::inventory::UnsupportedUse;
+use crate::ledger::Primary;
 use crate::room;
 
 /// How often the room on the disk is measured.
@@ -78,13 +80,17 @@ impl Runner {
             ..Situation::default()
         };
         for (unit, known) in &mine {
-            if let Some(reason) = book.stopped(unit) {
-                situation.stopped.insert((*unit).clone(), reason.to_owned());
+            if let Some(stop) = book.stop(unit) {
+                let command = resume::command(book, &migration.name, unit, stop);
+                situation.stopped.insert((*unit).clone(), format!("{}; to go on: {command}", stop.reason));
             }
             situation.unexplained_divergences += book.divergences(unit).1;
             // Once legacy is retired nobody follows it any more.
             let followed = !cluster.shared.routes.is_retired();
-            if let Some(lag) = lag(&known.name, status, cluster.trouble()).filter(|_| followed) {
+            let leads = book.owner(unit).side == Primary::Kernel;
+            let lag = lag(&known.name, status, cluster.trouble());
+            let lag = if leads { led_lag(&known.name, lag) } else { lag };
+            if let Some(lag) = lag.filter(|_| followed) {
                 situation.lag.insert((*unit).clone(), lag);
             }
         }
@@ -132,6 +138,12 @@ fn lag(name: &UnitName, status: &FeedStatus, trouble: Option<&str>) -> Option<La
             Some(Lag { records, seconds: at.behind_for.as_secs(), stopped, unheard })
         }
     }
+}
+
+/// Where the kernel leads there is nothing to be behind of: legacy's topic may be gone.
+fn led_lag(name: &UnitName, lag: Option<Lag>) -> Option<Lag> {
+    let unfollowed = lag.as_ref().is_none_or(|lag| lag.stopped.is_some());
+    if unfollowed && matches!(name, UnitName::Partition { .. }) { Some(Lag::default()) } else { lag }
 }
 
 fn unsupported(

@@ -3,7 +3,7 @@
 use kernel_model::commit::{Commit, Op};
 use kernel_model::request::MirrorOrigin;
 use kernel_model::{KernelError, Offset, Request};
-use proxy::ledger::{Decider, DivergenceKind, Primary, Sample, What};
+use proxy::ledger::{Decider, DivergenceKind, Primary, Sample, StopCause, What};
 
 use crate::batches;
 use crate::kernel::log_id;
@@ -147,7 +147,8 @@ impl World {
         let sample = Sample::new(position, reason, &[]);
         let divergence = DivergenceKind::Source;
         let diverged = What::Diverged { unit: unit.clone(), divergence, sample, explained_by: None };
-        let stopped = What::UnitStopped { unit, reason: reason.to_owned() };
+        let stopped =
+            What::UnitStopped { unit, reason: reason.to_owned(), cause: StopCause::SourceTruncated };
         let _ = sluice.ledger.append(now.wall_ms, &Decider::Sluice, vec![diverged, stopped]);
     }
 

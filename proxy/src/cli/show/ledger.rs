@@ -73,6 +73,7 @@ fn sentence(entry: &Value) -> String {
         "diverged" => diverged(entry),
         "unit_stopped" => format!("STOPPED {}: {}", of("unit"), of("reason")),
         "unit_resumed" => format!("resumed {}: {}", of("unit"), of("reason")),
+        "units_removed" => format!("gone from legacy, left the migration: {}", units(entry)),
         // Written by a newer sluice: shown as it is.
         _ => plain(entry),
     }

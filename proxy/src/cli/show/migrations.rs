@@ -51,6 +51,9 @@ pub(in crate::cli) fn head(migration: &Value) -> String {
     for unit in rows(migration, "units") {
         if let Some(reason) = stopped(unit) {
             field(&mut out, 1, "STOPPED", &format!("{}: {reason}", text_of(unit, "unit")));
+            if let Some(command) = unit.get("resume").and_then(Value::as_str) {
+                field(&mut out, 1, "to resume", &safe(command));
+            }
         }
     }
     if let Some(report) = migration.get("gate").filter(|gate| !gate.is_null()) {
@@ -269,6 +272,26 @@ pub(in crate::cli) fn ordered(name: &str, answer: &Value) -> String {
         line(&mut out, 1, &format!("note: {}", plain(note)));
     }
     line(&mut out, 1, "it goes on by itself: `sluice migrations` shows how far it is, --wait waits for it");
+    out
+}
+
+/// What `sluice resume` did.
+pub(in crate::cli) fn resumed(answer: &Value) -> String {
+    let mut out = String::new();
+    let units = |key| count(rows(answer, key).len() as u64, "unit");
+    let name = text_of(answer, "migration");
+    line(&mut out, 0, &format!("{name}: {} stopped no more", units("resumed")));
+    for (key, what) in [
+        ("resumed", "resumed"),
+        ("copied_from_the_beginning", "copied from the beginning"),
+        ("left_the_migration", "gone from legacy, left the migration"),
+    ] {
+        let named = rows(answer, key);
+        if !named.is_empty() {
+            line(&mut out, 1, &format!("{what}: {}", few(named, UNITS_SHOWN)));
+        }
+    }
+    line(&mut out, 1, "`sluice migrations` shows how far the copy is");
     out
 }
 

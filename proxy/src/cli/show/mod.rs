@@ -15,7 +15,7 @@ use serde_json::Value;
 
 pub(super) use clients::text as clients;
 pub(super) use ledger::text as ledger;
-pub(super) use migrations::{ordered, text as migrations, verified};
+pub(super) use migrations::{ordered, resumed, text as migrations, verified};
 pub(super) use status::text as status;
 
 /// A refusal, with what it says beyond its sentence.

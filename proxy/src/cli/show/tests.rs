@@ -16,6 +16,7 @@ fn unit(name: &str, lag: Value) -> Value {
 fn orders() -> Value {
     let mut stopped = unit("events/orders/1", json!({ "records": 0, "seconds": 0, "stopped": "deleted" }));
     stopped["stopped"] = json!("the topic was deleted");
+    stopped["resume"] = json!("sluice resume orders events/orders/1 --discard-copy");
     json!({
         "name": "orders", "cluster": "events", "phase": "mirror", "wanted": null, "doing": "nothing",
         "last": "reached mirror", "handover": null, "way_back": "open",
@@ -33,6 +34,24 @@ fn orders() -> Value {
 }
 
 #[test]
+fn a_resume_says_what_became_of_each_unit() {
+    let answer = json!({
+        "migration": "orders", "copy": "discarded",
+        "resumed": ["events/orders/0", "events/orders/1"],
+        "copied_from_the_beginning": ["events/orders/0"],
+        "left_the_migration": ["events/orders/1"],
+    });
+    let expected = "\
+orders: 2 units stopped no more
+  resumed: events/orders/0, events/orders/1
+  copied from the beginning: events/orders/0
+  gone from legacy, left the migration: events/orders/1
+  `sluice migrations` shows how far the copy is
+";
+    assert_eq!(resumed(&answer), expected);
+}
+
+#[test]
 fn a_migration_shows_what_is_red_first_with_what_to_do() {
     let expected = "\
 orders on cluster events
@@ -42,6 +61,7 @@ orders on cluster events
   way back  open
   last      reached mirror
   STOPPED   events/orders/1: the topic was deleted
+  to resume sluice resume orders events/orders/1 --discard-copy
 
   gate to dual-write: RED
     RED  source-intact  events/orders/1: the topic was deleted
