@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use kernel_model::{KernelError, LogId, Reply, Request};
+use kernel_model::{KernelError, LogId, Reply, Request, ShardId};
 
 use super::operation::{Begin, Cx, Finished, Head, Operation, Step};
 use crate::catalog::Topic;
@@ -20,8 +20,9 @@ use crate::codec::messages::{
     InitProducerIdResponse,
 };
 use crate::codec::{ApiKey, DecodeError, Message, Reader, Str};
+use crate::coordinator::group::transfer::Transfer;
 use crate::errors::{ErrorCode, coordinator_error};
-use crate::placement::{CATALOG, CATALOG_SHARD};
+use crate::placement::{CATALOG, CATALOG_SHARD, GROUPS};
 
 /// Pause before a log that was not found is asked for again.
 const RETRY: Duration = Duration::from_millis(2);
@@ -86,6 +87,13 @@ struct Change {
     /// The response when the coordinator cannot be asked.
     refused: Refused,
     waiting: Option<(Bytes, LogWait)>,
+    forgetting: Option<Forgetting>,
+}
+
+/// Topics are gone; every shard's groups are told before the response goes out.
+struct Forgetting {
+    body: Bytes,
+    shards_left: usize,
 }
 
 /// Begins a change.
@@ -98,7 +106,7 @@ pub(super) fn start(
     let (topics, refused) = read(&head, reader)?;
     let message = Request::Coordinate { kind: CATALOG, message: request };
     cx.ask(0, CATALOG_SHARD, message);
-    Ok(Begin::Run(Box::new(Change { head, topics, refused, waiting: None })))
+    Ok(Begin::Run(Box::new(Change { head, topics, refused, waiting: None, forgetting: None })))
 }
 
 type Refused = Box<dyn FnOnce(&Head, ErrorCode) -> Finished + Send>;
@@ -148,6 +156,22 @@ impl Change {
     fn finish(&mut self, body: Bytes) -> Step {
         Step::Done(self.head.respond_body(body))
     }
+
+    /// Tells the groups of every shard which topics are gone.
+    fn forget_offsets(&mut self, cx: &mut Cx<'_>, body: Bytes) -> Step {
+        let topics = deleted(body.clone(), self.head.version);
+        if topics.is_empty() {
+            return self.finish(body);
+        }
+        let message = Transfer::TopicsDeleted { topics }.encode();
+        let shards = cx.settings.shards.max(1);
+        for shard in 0..shards {
+            let message = Request::Coordinate { kind: GROUPS, message: message.clone() };
+            cx.ask(usize::from(shard), ShardId(shard), message);
+        }
+        self.forgetting = Some(Forgetting { body, shards_left: usize::from(shards) });
+        Step::Wait
+    }
 }
 
 impl Operation for Change {
@@ -159,11 +183,23 @@ impl Operation for Change {
             let body = std::mem::take(body);
             return self.finish(body);
         }
+        if let Some(forgetting) = &mut self.forgetting {
+            // The topics are gone whatever the groups answer: offsets that stay expire with their group.
+            forgetting.shards_left = forgetting.shards_left.saturating_sub(1);
+            if forgetting.shards_left > 0 {
+                return Step::Wait;
+            }
+            let body = std::mem::take(&mut forgetting.body);
+            return self.finish(body);
+        }
         let body = match answer {
             Ok(Reply::Coordinated(body)) => body,
             Ok(_) => return self.refuse(ErrorCode::UnknownServerError),
             Err(error) => return self.refuse(coordinator_error(&error)),
         };
+        if self.head.api == ApiKey::DeleteTopics {
+            return self.forget_offsets(cx, body);
+        }
         let catalog = cx.catalog();
         let topics = self.topics.iter().filter_map(|name| catalog.topic(name));
         let mut wait = LogWait::new(cx, topics.flat_map(|topic| logs_of(topic)));
@@ -187,6 +223,13 @@ impl Change {
         let refused = std::mem::replace(&mut self.refused, Box::new(|_, _| Finished::Silent));
         Step::Done(refused(&self.head, code))
     }
+}
+
+/// Names of the topics that a response to DeleteTopics says are gone.
+fn deleted(body: Bytes, version: i16) -> Vec<Str> {
+    let response = DeleteTopicsResponse::decode_exact(body, version).unwrap_or_default();
+    let gone = response.responses.into_iter().filter(|result| result.error_code == 0);
+    gone.filter_map(|result| result.name.map(|name| name.detached())).collect()
 }
 
 fn topics_refused(names: Vec<Str>, code: ErrorCode) -> CreateTopicsResponse {

@@ -1,6 +1,6 @@
 //! Where requests about groups go, and how their answers come together.
 
-use translator_kafka::codec::Uuid;
+use translator_kafka::codec::messages::delete_topics_request::DeleteTopicState;
 use translator_kafka::codec::messages::offset_commit_request::{
     OffsetCommitRequestPartition, OffsetCommitRequestTopic,
 };
@@ -8,9 +8,10 @@ use translator_kafka::codec::messages::offset_fetch_request::{
     OffsetFetchRequestGroup, OffsetFetchRequestTopics,
 };
 use translator_kafka::codec::messages::{
-    DeleteGroupsRequest, DescribeGroupsRequest, HeartbeatRequest, ListGroupsRequest, OffsetCommitRequest,
-    OffsetFetchRequest,
+    DeleteGroupsRequest, DeleteTopicsRequest, DescribeGroupsRequest, HeartbeatRequest, ListGroupsRequest,
+    OffsetCommitRequest, OffsetFetchRequest,
 };
+use translator_kafka::codec::{Str, Uuid};
 use translator_kafka::errors::ErrorCode;
 use translator_kafka::placement::group_shard;
 
@@ -130,4 +131,28 @@ fn offsets_by_topic_id_reach_the_group_by_name() {
         assert_eq!(other.partitions[0].error_code, ErrorCode::UnknownTopicId.code());
     }
     assert_eq!(response.groups.len(), 2);
+}
+
+#[test]
+fn groups_of_every_shard_hear_of_a_deleted_topic_before_the_client_does() {
+    let mut node = Node::new(SHARDS);
+    let mut client = node.client();
+    client.create(&mut node, "gone", 1, &[]);
+    for version in [3, 6] {
+        let names = vec!["gone".into(), "never-was".into()];
+        let states =
+            names.iter().map(|name| DeleteTopicState { name: Some(Str::clone(name)), ..Default::default() });
+        let request = if version < 6 {
+            DeleteTopicsRequest { topic_names: names, ..Default::default() }
+        } else {
+            DeleteTopicsRequest { topics: states.collect(), ..Default::default() }
+        };
+        let response = client.ask(&mut node, version, &request);
+        let codes: Vec<i16> = response.responses.iter().map(|result| result.error_code).collect();
+        assert_eq!(codes, [0, ErrorCode::UnknownTopicOrPartition.code()]);
+        let mut told = std::mem::take(&mut *node.forgotten.lock().unwrap());
+        told.sort();
+        assert_eq!(told, [0, 1, 2].map(|shard| (shard, "gone".to_owned())));
+        client.create(&mut node, "gone", 1, &[]);
+    }
 }

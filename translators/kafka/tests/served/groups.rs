@@ -1,6 +1,7 @@
 //! A coordinator that stands in for the groups': it answers each request with what shows where it went.
 
 use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
@@ -20,16 +21,27 @@ use translator_kafka::codec::messages::{
     HeartbeatRequest, HeartbeatResponse, ListGroupsResponse, OffsetCommitRequest, OffsetCommitResponse,
     OffsetFetchRequest, OffsetFetchResponse,
 };
-use translator_kafka::codec::{ApiKey, Message, frame};
+use translator_kafka::codec::{ApiKey, Message, Str, frame};
+use translator_kafka::coordinator::group::transfer::{Transfer, TransferReply};
+
+/// Topics that groups were told to forget, with the number of the shard.
+pub(crate) type Forgotten = Arc<Mutex<Vec<(u16, String)>>>;
 
 pub(crate) struct RecordingGroups {
     shard: u16,
+    forgotten: Forgotten,
     outputs: VecDeque<Output>,
 }
 
 impl RecordingGroups {
-    pub(crate) fn new(shard: u16) -> Self {
-        Self { shard, outputs: VecDeque::new() }
+    pub(crate) fn new(shard: u16, forgotten: Forgotten) -> Self {
+        Self { shard, forgotten, outputs: VecDeque::new() }
+    }
+
+    fn forget(&self, topics: &[Str]) -> Bytes {
+        let told = topics.iter().map(|topic| (self.shard, topic.to_string()));
+        self.forgotten.lock().unwrap().extend(told);
+        TransferReply::Done.encode()
     }
 
     fn answer(&self, mut message: Bytes) -> Bytes {
@@ -111,7 +123,10 @@ impl Coordinator for RecordingGroups {
     fn restore(&mut self, _now: Now, _state: &dyn KvRead) {}
 
     fn handle_message(&mut self, _now: Now, id: MessageId, message: Bytes) {
-        let message = self.answer(message);
+        let message = match Transfer::decode(&message).unwrap() {
+            Some(Transfer::TopicsDeleted { topics }) => self.forget(&topics),
+            _ => self.answer(message),
+        };
         self.outputs.push_back(Output::Reply { id, message });
     }
 

@@ -23,7 +23,7 @@ use translator_kafka::placement::{CATALOG, CATALOG_SHARD, GROUPS};
 use translator_kafka::server::{ClusterView, ServerSettings};
 use translator_kafka::session::KafkaSession;
 
-use crate::groups::RecordingGroups;
+use crate::groups::{Forgotten, RecordingGroups};
 
 pub(crate) const NODE_ID: i32 = 7;
 pub(crate) const START_MS: i64 = 1_700_000_000_000;
@@ -38,6 +38,8 @@ pub(crate) struct Node {
     direct: Option<Result<Reply, KernelError>>,
     /// Requests that no shard takes: it hangs.
     pub(crate) hung: bool,
+    /// What each shard's groups were told to forget.
+    pub(crate) forgotten: Forgotten,
 }
 
 impl Node {
@@ -56,9 +58,10 @@ impl Node {
             limits: Limits::default(),
         };
         change(&mut settings);
+        let forgotten = Forgotten::default();
         let open = |number| {
             let mut hosted: Vec<(CoordinatorKind, Box<dyn Coordinator>)> =
-                vec![(GROUPS, Box::new(RecordingGroups::new(number)))];
+                vec![(GROUPS, Box::new(RecordingGroups::new(number, forgotten.clone())))];
             if ShardId(number) == CATALOG_SHARD {
                 let wanted = CatalogSettings {
                     cluster_id: "cluster-1".into(),
@@ -79,6 +82,7 @@ impl Node {
             now,
             direct: None,
             hung: false,
+            forgotten: forgotten.clone(),
         };
         node.turn(&mut []);
         node

@@ -64,6 +64,7 @@ impl GroupCoordinator {
             | Pending::Followed { .. }
             | Pending::Activated { .. }
             | Pending::Deactivated { .. }
+            | Pending::TopicsForgotten { .. }
             | Pending::Forgotten { .. } => self.transferred(now, pending),
         }
     }
@@ -86,6 +87,12 @@ impl GroupCoordinator {
             }
             Pending::Deactivated { message, group } => {
                 self.deactivated(&group);
+                (Some(message), TransferReply::Done)
+            }
+            Pending::TopicsForgotten { message, orphaned } => {
+                for (group, keys) in &orphaned {
+                    self.with_group(now, group, |group, _| group.drop_offsets(keys));
+                }
                 (Some(message), TransferReply::Done)
             }
             Pending::Forgotten { message, group } => {
@@ -157,6 +164,7 @@ impl GroupCoordinator {
                 self.release(now, &group);
                 self.refuse_transfer(Some(message), error);
             }
+            Pending::TopicsForgotten { message, .. } => self.refuse_transfer(Some(message), error),
             Pending::Forgotten { message, group } => {
                 self.release(now, &group);
                 self.refuse_transfer(message, error);

@@ -141,6 +141,8 @@ pub(super) enum Pending {
     Activated { message: MessageId, group: Str },
     /// The group is served by the other side from now on.
     Deactivated { message: MessageId, group: Str },
+    /// Offsets of topics that are gone, by group.
+    TopicsForgotten { message: MessageId, orphaned: Vec<(Str, Vec<OffsetKey>)> },
     /// Nothing is known of the group any more.
     Forgotten { message: Option<MessageId>, group: Str },
 }

@@ -10,7 +10,7 @@ use super::GroupCoordinator;
 use super::desk::{Pending, Turn};
 use super::packing::Packed as _;
 use super::record::OffsetsRecord;
-use super::snapshot::GroupSnapshot;
+use super::snapshot::{GroupSnapshot, OffsetKey};
 use super::state::{Group, Hold, Role};
 use super::transfer::{Transfer, TransferReply};
 use super::{join, stored, sync};
@@ -25,6 +25,7 @@ impl GroupCoordinator {
             Transfer::Activate { group } => self.activate(message, group),
             Transfer::Deactivate { group } => self.deactivate(now, message, group),
             Transfer::Forget { group } => self.forget(message, group),
+            Transfer::TopicsDeleted { topics } => self.forget_topics(message, &topics),
             Transfer::Export { group } => Err(self.export(&group)),
             Transfer::Progress => {
                 let progress = self.progress.iter().map(|(partition, next)| (*partition, *next));
@@ -153,6 +154,24 @@ impl GroupCoordinator {
                 Ok(())
             }
         }
+    }
+
+    /// Deletes what groups served here committed for topics that are gone, in one commit.
+    fn forget_topics(&mut self, message: MessageId, topics: &[Str]) -> Result<(), TransferReply> {
+        let serving = self.groups.values().filter(|group| group.role == Role::Serving);
+        let orphaned: Vec<(Str, Vec<OffsetKey>)> = serving
+            .map(|group| (group.id.clone(), group.offsets_of(topics)))
+            .filter(|(_, keys)| !keys.is_empty())
+            .collect();
+        if orphaned.is_empty() {
+            return Err(TransferReply::Done);
+        }
+        let ops = orphaned
+            .iter()
+            .flat_map(|(group, keys)| keys.iter().map(|key| stored::delete_offset(group, key)))
+            .collect();
+        self.desk.commit(ops, Pending::TopicsForgotten { message, orphaned });
+        Ok(())
     }
 
     fn export(&self, id: &Str) -> TransferReply {

@@ -201,6 +201,15 @@ impl Group {
         turn.desk.commit(ops, Pending::OffsetsDeleted { group, keys, caller, response });
     }
 
+    /// What is committed for these topics, what is on its way included.
+    pub(super) fn offsets_of(&self, topics: &[Str]) -> Vec<OffsetKey> {
+        let concerned = |key: &&OffsetKey| topics.contains(&key.topic);
+        let mut keys: Vec<OffsetKey> = self.offsets.keys().filter(concerned).cloned().collect();
+        let coming = self.in_flight.keys().filter(concerned);
+        keys.extend(coming.filter(|key| !self.offsets.contains_key(key)).cloned());
+        keys
+    }
+
     pub(super) fn drop_offsets(&mut self, keys: &[OffsetKey]) {
         for key in keys {
             self.offsets.remove(key);

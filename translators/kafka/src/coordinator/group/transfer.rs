@@ -1,4 +1,4 @@
-//! Messages that move a group between sides. Clients never send them: they begin with the length
+//! Messages that move a group between sides, or tell of what happened beside it. Clients never send them: they begin with the length
 //! 0xFFFF where a client's message has the length of its host, which is never that long.
 //!
 //! ```text
@@ -58,6 +58,12 @@ pub enum Transfer {
     },
     /// Asks how far `__consumer_offsets` was followed. Answer: `Progress`.
     Progress,
+    /// The kernel deleted these topics: groups that are served here forget the offsets that they committed
+    /// for them, which would else be found again under a new topic of the same name. Answer: `Done`.
+    TopicsDeleted {
+        /// Their names.
+        topics: Vec<Str>,
+    },
 }
 
 /// The answer to a migration message.
@@ -136,6 +142,10 @@ impl Packed for Transfer {
             Self::Export { group } => named(5, group),
             Self::Forget { group } => named(6, group),
             Self::Progress => out.put_u8(7),
+            Self::TopicsDeleted { topics } => {
+                out.put_u8(8);
+                topics.pack(out);
+            }
             Self::Install(snapshot) => {
                 out.put_u8(1);
                 snapshot.pack(out);
@@ -157,6 +167,7 @@ impl Packed for Transfer {
             5 => Self::Export { group: from.get()? },
             6 => Self::Forget { group: from.get()? },
             7 => Self::Progress,
+            8 => Self::TopicsDeleted { topics: from.get()? },
             other => return Err(PackedError::Kind(other)),
         })
     }

@@ -383,3 +383,23 @@ proptest! {
         prop_assert_eq!(TransferReply::decode(reply.encode()).unwrap(), reply);
     }
 }
+
+#[test]
+fn offsets_of_a_deleted_topic_are_forgotten_and_stay_forgotten() {
+    let mut host = Host::new();
+    for partition in [0, 1] {
+        assert_eq!(host.commit(-1, "", partition, 7), ErrorCode::None);
+    }
+    let other = Transfer::TopicsDeleted { topics: vec!["other".into()] };
+    assert_eq!(host.transfer(&other), TransferReply::Done);
+    assert_eq!([host.offset(0), host.offset(1)], [7, 7]);
+    let orders = Transfer::TopicsDeleted { topics: vec!["other".into(), "orders".into()] };
+    assert_eq!(host.transfer(&orders), TransferReply::Done);
+    assert_eq!([host.offset(0), host.offset(1)], [-1, -1]);
+    host.restart();
+    assert_eq!(host.offset(0), -1);
+    // A group that follows is as legacy has it.
+    let mut host = following();
+    assert_eq!(host.transfer(&orders), TransferReply::Done);
+    assert_eq!(host.export(GROUP).unwrap().0.offsets.len(), 1);
+}
