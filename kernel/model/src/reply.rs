@@ -168,6 +168,8 @@ pub struct LogInfo {
     pub config: LogConfig,
     /// First offset.
     pub start: Offset,
+    /// Leadership epoch under which the record at [`Self::start`] was, or will be, written.
+    pub start_epoch: LogEpoch,
     /// End of what is stored (in a mirrored log: the provisional tail included).
     pub end: Offset,
     /// High watermark: durable, and in a mirrored log confirmed.

@@ -30,6 +30,12 @@ impl Epochs {
         }
     }
 
+    /// The epoch that wrote, or will write, at `offset`; `None` below the first known one.
+    pub(crate) fn at(&self, offset: Offset) -> Option<LogEpoch> {
+        let after = self.entries.partition_point(|&(_, start)| start <= offset);
+        self.entries.get(after.checked_sub(1)?).map(|&(epoch, _)| epoch)
+    }
+
     /// The largest known epoch at or below `epoch`, and where it ended (the newest: at `end`). An epoch
     /// older than all that is known ended where the first known one began; one newer than all is unknown.
     pub(crate) fn end_of(&self, epoch: LogEpoch, end: Offset) -> Option<(LogEpoch, Offset)> {

@@ -227,6 +227,7 @@ impl Log {
         LogInfo {
             config: self.config.clone(),
             start: self.start,
+            start_epoch: self.epochs.at(self.start).unwrap_or(self.epoch),
             end: self.end,
             durable_end: self.high,
             stable_end: self.stable(),

@@ -1,5 +1,7 @@
 //! Where logs begin and end: ListOffsets, OffsetForLeaderEpoch, DeleteRecords.
 
+use std::collections::BTreeSet;
+
 use kernel_model::request::ReadLimit;
 use kernel_model::{Commit, KernelError, LogEpoch, LogId, Offset, Op, Reply, Request};
 
@@ -58,10 +60,14 @@ pub(super) fn list(cx: &mut Cx<'_>, head: Head, request: ListOffsetsRequest) -> 
     let limit = if request.isolation_level == 1 { ReadLimit::Stable } else { ReadLimit::Durable };
     let mut response = ListOffsetsResponse::default();
     let mut gather = Gather::new(head, place_list);
+    let repeated = repeated(&request);
     for (topic_at, wanted) in request.topics.iter().enumerate() {
         let mut answered = ListOffsetsTopicResponse { name: wanted.name.detached(), ..Default::default() };
         for (partition_at, part) in wanted.partitions.iter().enumerate() {
             let found = led(&catalog, &wanted.name, part.partition_index).and_then(|partition| {
+                if repeated.contains(&(&*wanted.name, part.partition_index)) {
+                    return Err(ErrorCode::InvalidRequest);
+                }
                 check_epoch(part.current_leader_epoch, partition.epoch)?;
                 question(partition.log, part, limit, version).map(|question| (partition, question))
             });
@@ -90,6 +96,16 @@ pub(super) fn list(cx: &mut Cx<'_>, head: Head, request: ListOffsetsRequest) -> 
     gather.begin(response)
 }
 
+/// Partitions that are asked more than once: which of the answers is meant could not be told.
+fn repeated(request: &ListOffsetsRequest) -> BTreeSet<(&str, i32)> {
+    let mut seen = BTreeSet::new();
+    let every = request
+        .topics
+        .iter()
+        .flat_map(|topic| topic.partitions.iter().map(|part| (&*topic.name, part.partition_index)));
+    every.filter(|partition| !seen.insert(*partition)).collect()
+}
+
 /// What answers a timestamp, special ones included.
 fn question(
     log: LogId,
@@ -106,7 +122,8 @@ fn question(
         LATEST_TIERED => since(9, None),
         EARLIEST_PENDING_UPLOAD => since(11, None),
         time if time >= 0 => Ok(Some(Request::FindByTime { log, timestamp_ms: Some(time), limit })),
-        _ => Err(ErrorCode::InvalidRequest),
+        // A special timestamp that only a later version may know.
+        _ => Err(ErrorCode::UnsupportedVersion),
     }
 }
 
@@ -121,8 +138,7 @@ fn place_list(
             let end = if place.limit == ReadLimit::Stable { info.stable_end } else { info.durable_end };
             let is_latest = place.timestamp == LATEST;
             part.offset = if is_latest { end } else { info.start }.as_i64();
-            // The epoch at the log's start is not known here; none is better than a wrong one.
-            part.leader_epoch = if is_latest { info.epoch.0 } else { -1 };
+            part.leader_epoch = if is_latest { info.epoch } else { info.start_epoch }.0;
         }
         Ok(Reply::Found(Some(found))) => {
             part.offset = found.offset.as_i64();
@@ -154,6 +170,8 @@ pub(super) fn leader_epochs(cx: &mut Cx<'_>, head: Head, request: OffsetForLeade
             let mut answer = EpochEndOffset { partition: part.partition, ..Default::default() };
             match found {
                 Err(code) => answer.error_code = code.code(),
+                // Nothing was ever written under no epoch.
+                Ok(_) if part.leader_epoch < 0 => {}
                 Ok(partition) => {
                     let epoch = LogEpoch(part.leader_epoch);
                     let question = Request::FindEpochEnd { log: partition.log, epoch };

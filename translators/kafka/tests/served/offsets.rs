@@ -46,7 +46,7 @@ fn every_special_timestamp_and_any_time_is_answered() {
         (11, -4, (0, 0, none)),
         (11, -5, (0, -1, none)),
         (11, -6, (0, -1, none)),
-        (11, -7, (ErrorCode::InvalidRequest.code(), -1, none)),
+        (11, -7, (ErrorCode::UnsupportedVersion.code(), -1, none)),
         (6, -3, (ErrorCode::UnsupportedVersion.code(), -1, none)),
         (11, 0, (0, 0, START_MS + 10)),
         (11, START_MS + 11, (0, 1, START_MS + 30)),
@@ -103,4 +103,42 @@ fn deleted_records_are_gone_and_the_log_starts_later() {
     assert_eq!(delete("u", 0), (ErrorCode::UnknownTopicOrPartition.code(), -1));
     assert_eq!(delete("t", -1), (0, 3), "-1 is the high watermark");
     assert_eq!(list(&mut client, &mut node, 11, "t", -2), (0, 3, -1));
+}
+
+#[test]
+fn both_ends_are_told_with_the_epoch_that_wrote_there_from_version_4_on() {
+    let (mut node, mut client) = started();
+    for (timestamp, version, epoch) in [(-1, 4, 0), (-2, 4, 0), (-4, 8, 0), (-2, 3, -1), (-1, 3, -1)] {
+        let part = ListOffsetsPartition { timestamp, ..Default::default() };
+        let topics =
+            vec![ListOffsetsTopic { name: "t".into(), partitions: vec![part], ..Default::default() }];
+        let request = ListOffsetsRequest { replica_id: -1, topics, ..Default::default() };
+        let response = client.ask(&mut node, version, &request);
+        assert_eq!(response.topics[0].partitions[0].leader_epoch, epoch, "{timestamp} version {version}");
+    }
+}
+
+#[test]
+fn a_partition_that_is_asked_twice_in_one_request_is_refused() {
+    let (mut node, mut client) = started();
+    let part =
+        |partition_index| ListOffsetsPartition { partition_index, timestamp: -1, ..Default::default() };
+    let partitions = vec![part(0), part(1), part(0)];
+    let topics = vec![ListOffsetsTopic { name: "t".into(), partitions, ..Default::default() }];
+    let request = ListOffsetsRequest { replica_id: -1, topics, ..Default::default() };
+    let response = client.ask(&mut node, 7, &request);
+    let codes: Vec<i16> = response.topics[0].partitions.iter().map(|part| part.error_code).collect();
+    let (refused, unknown) = (ErrorCode::InvalidRequest.code(), ErrorCode::UnknownTopicOrPartition.code());
+    assert_eq!(codes, [refused, unknown, refused]);
+}
+
+#[test]
+fn no_epoch_has_no_end() {
+    let (mut node, mut client) = started();
+    let part = OffsetForLeaderPartition { current_leader_epoch: -1, leader_epoch: -1, ..Default::default() };
+    let topics =
+        vec![OffsetForLeaderTopic { topic: "t".into(), partitions: vec![part], ..Default::default() }];
+    let response = client.ask(&mut node, 4, &OffsetForLeaderEpochRequest { topics, ..Default::default() });
+    let part = &response.topics[0].partitions[0];
+    assert_eq!((part.error_code, part.leader_epoch, part.end_offset), (0, -1, -1));
 }
