@@ -240,10 +240,12 @@ pub fn coordinator_error(error: &KernelError) -> ErrorCode {
 impl From<BatchError> for ErrorCode {
     fn from(error: BatchError) -> Self {
         match error {
-            BatchError::Incomplete | BatchError::Length(_) | BatchError::Checksum | BatchError::Negative => {
-                Self::CorruptMessage
-            }
-            BatchError::Magic(_) => Self::InvalidRecord,
+            BatchError::Length(_) | BatchError::Checksum => Self::CorruptMessage,
+            // The formats before version 2 are known, and no longer taken; others never were a batch.
+            BatchError::Magic(0 | 1) => Self::InvalidRecord,
+            BatchError::Magic(_) => Self::CorruptMessage,
+            // Bytes that break off hold no batch at all, where one is wanted.
+            BatchError::Incomplete | BatchError::Negative => Self::InvalidRecord,
         }
     }
 }
@@ -307,11 +309,14 @@ mod tests {
     #[test]
     fn every_fault_of_a_batch_has_the_code_that_kafka_would_send() {
         let table = [
-            (BatchError::Incomplete, 2),
+            (BatchError::Incomplete, 87),
             (BatchError::Length(1), 2),
             (BatchError::Checksum, 2),
-            (BatchError::Negative, 2),
+            (BatchError::Negative, 87),
+            (BatchError::Magic(0), 87),
             (BatchError::Magic(1), 87),
+            (BatchError::Magic(3), 2),
+            (BatchError::Magic(-1), 2),
         ];
         for (error, code) in table {
             assert_eq!(ErrorCode::from(error).code(), code, "{error:?}");

@@ -69,7 +69,9 @@ fn what_kafka_refuses_is_refused_with_its_code() {
     let huge = batch(&["x".repeat(2000).as_str()]).bytes().clone();
     let table = [
         (changed(&|b| b[65] ^= 1), ErrorCode::CorruptMessage),
-        (changed(&|b| b.truncate(40)), ErrorCode::CorruptMessage),
+        (changed(&|b| b.truncate(40)), ErrorCode::InvalidRecord),
+        (changed(&|b| b[16] = 1), ErrorCode::InvalidRecord),
+        (changed(&|b| b[16] = 3), ErrorCode::CorruptMessage),
         (changed(&|b| b[8] = 0x80), ErrorCode::CorruptMessage),
         (changed(&|b| b[16] = 1), ErrorCode::InvalidRecord),
         (changed(&|b| b[7] = 9), ErrorCode::InvalidRecord),
