@@ -10,7 +10,7 @@ use crate::errors::ErrorCode;
 
 /// Every API that the kernel serves, ascending. Transactions, the new group protocols, share groups,
 /// telemetry, delegation tokens and access rules are not among them.
-pub const SERVED: [ApiKey; 31] = [
+pub const SERVED: [ApiKey; 32] = [
     ApiKey::Produce,
     ApiKey::Fetch,
     ApiKey::ListOffsets,
@@ -37,6 +37,7 @@ pub const SERVED: [ApiKey; 31] = [
     ApiKey::DeleteGroups,
     ApiKey::ElectLeaders,
     ApiKey::IncrementalAlterConfigs,
+    ApiKey::ListPartitionReassignments,
     ApiKey::OffsetDelete,
     ApiKey::DescribeCluster,
     ApiKey::DescribeProducers,

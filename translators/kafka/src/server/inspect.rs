@@ -12,7 +12,8 @@ use crate::codec::messages::describe_producers_response::{PartitionResponse, Pro
 use crate::codec::messages::elect_leaders_response::{PartitionResult, ReplicaElectionResult};
 use crate::codec::messages::{
     DescribeLogDirsRequest, DescribeLogDirsResponse, DescribeProducersRequest, DescribeProducersResponse,
-    ElectLeadersRequest, ElectLeadersResponse,
+    ElectLeadersRequest, ElectLeadersResponse, ListPartitionReassignmentsRequest,
+    ListPartitionReassignmentsResponse,
 };
 use crate::errors::ErrorCode;
 
@@ -117,15 +118,24 @@ fn place_log_dirs(
     None
 }
 
+/// Types of election.
+const PREFERRED: i8 = 0;
+const UNCLEAN: i8 = 1;
+
 /// Answers ElectLeaders: each partition has one replica, which leads already.
 pub(super) fn elect_leaders(cx: &mut Cx<'_>, head: Head, request: ElectLeadersRequest) -> Begin {
     let catalog = cx.catalog();
     let mut response = ElectLeadersResponse::default();
+    let known_type = matches!(request.election_type, PREFERRED | UNCLEAN);
     for wanted in request.topic_partitions.iter().flatten() {
         let topic = catalog.topic(&wanted.topic);
         let result = |number: &i32| {
             let known = topic.is_some_and(|topic| topic.partition(*number).is_some());
-            let code = if known { ErrorCode::ElectionNotNeeded } else { ErrorCode::UnknownTopicOrPartition };
+            let code = match (known_type, known) {
+                (false, _) => ErrorCode::InvalidRequest,
+                (true, true) => ErrorCode::ElectionNotNeeded,
+                (true, false) => ErrorCode::UnknownTopicOrPartition,
+            };
             PartitionResult { partition_id: *number, error_code: code.code(), ..Default::default() }
         };
         response.replica_election_results.push(ReplicaElectionResult {
@@ -135,4 +145,14 @@ pub(super) fn elect_leaders(cx: &mut Cx<'_>, head: Head, request: ElectLeadersRe
         });
     }
     Begin::Done(head.respond(&response))
+}
+
+/// Answers ListPartitionReassignments: replicas are never moved.
+#[allow(clippy::needless_pass_by_value, reason = "the form of every request's beginning")]
+pub(super) fn reassignments(
+    _cx: &mut Cx<'_>,
+    head: Head,
+    _request: ListPartitionReassignmentsRequest,
+) -> Begin {
+    Begin::Done(head.respond(&ListPartitionReassignmentsResponse::default()))
 }

@@ -309,13 +309,19 @@ fn described(
 
 /// Endpoint type "brokers"; the other is "controllers".
 const BROKERS: i8 = 1;
+const CONTROLLERS: i8 = 2;
 
 /// Answers DescribeCluster.
 pub(super) fn cluster(cx: &mut Cx<'_>, head: Head, request: DescribeClusterRequest) -> Begin {
     if request.endpoint_type != BROKERS {
+        let (code, why) = if request.endpoint_type == CONTROLLERS {
+            (ErrorCode::MismatchedEndpointType, "This is a broker listener.")
+        } else {
+            (ErrorCode::UnsupportedEndpointType, "There is no such type of endpoint.")
+        };
         let refused = DescribeClusterResponse {
-            error_code: ErrorCode::MismatchedEndpointType.code(),
-            error_message: Some("This is a broker listener.".into()),
+            error_code: code.code(),
+            error_message: Some(why.into()),
             endpoint_type: BROKERS,
             ..Default::default()
         };

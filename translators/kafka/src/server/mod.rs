@@ -273,6 +273,7 @@ fn start(
         ApiKey::DescribeProducers => decoded!(inspect::producers),
         ApiKey::DescribeLogDirs => decoded!(inspect::log_dirs),
         ApiKey::ElectLeaders => decoded!(inspect::elect_leaders),
+        ApiKey::ListPartitionReassignments => decoded!(inspect::reassignments),
         ApiKey::CreateTopics
         | ApiKey::CreatePartitions
         | ApiKey::DeleteTopics

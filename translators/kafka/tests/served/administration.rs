@@ -8,12 +8,16 @@ use translator_kafka::codec::messages::describe_log_dirs_request::DescribableLog
 use translator_kafka::codec::messages::describe_producers_request::TopicRequest as ProducersTopic;
 use translator_kafka::codec::messages::describe_topic_partitions_request::{Cursor, TopicRequest};
 use translator_kafka::codec::messages::elect_leaders_request::TopicPartitions;
+use translator_kafka::codec::messages::incremental_alter_configs_request::{
+    AlterConfigsResource, AlterableConfig,
+};
 use translator_kafka::codec::messages::metadata_request::MetadataRequestTopic;
 use translator_kafka::codec::messages::{
     ApiVersionsRequest, ApiVersionsResponse, CreatePartitionsRequest, CreateTopicsRequest,
     DeleteTopicsRequest, DescribeClusterRequest, DescribeConfigsRequest, DescribeLogDirsRequest,
     DescribeProducersRequest, DescribeTopicPartitionsRequest, ElectLeadersRequest, FindCoordinatorRequest,
-    InitProducerIdRequest, ListConfigResourcesRequest, MetadataRequest,
+    IncrementalAlterConfigsRequest, InitProducerIdRequest, ListConfigResourcesRequest,
+    ListPartitionReassignmentsRequest, MetadataRequest,
 };
 use translator_kafka::codec::{Message, Uuid, frame};
 use translator_kafka::errors::ErrorCode;
@@ -234,6 +238,9 @@ fn the_cluster_and_its_coordinators_are_this_node() {
     let controllers = DescribeClusterRequest { endpoint_type: 2, ..Default::default() };
     let code = client.ask(&mut node, 1, &controllers).error_code;
     assert_eq!(code, ErrorCode::MismatchedEndpointType.code());
+    let unheard_of = DescribeClusterRequest { endpoint_type: 9, ..Default::default() };
+    let code = client.ask(&mut node, 1, &unheard_of).error_code;
+    assert_eq!(code, ErrorCode::UnsupportedEndpointType.code());
     for (key_type, code) in [(0, 0), (1, 53), (2, 42)] {
         let one = FindCoordinatorRequest { key: "g".into(), key_type, ..Default::default() };
         for version in 1..=3 {
@@ -296,6 +303,8 @@ fn producers_sizes_and_elections_can_be_looked_at() {
         let response = client.ask(&mut node, version, &init);
         assert_eq!((response.error_code, response.producer_epoch), (0, 0), "version {version}");
     }
+    let nameless = InitProducerIdRequest { transactional_id: Some("".into()), ..Default::default() };
+    assert_eq!(client.ask(&mut node, 4, &nameless).error_code, ErrorCode::InvalidRequest.code());
     let spec = kernel_model::batch::BatchSpec {
         producer_id: 4,
         producer_epoch: 2,
@@ -321,4 +330,38 @@ fn producers_sizes_and_elections_can_be_looked_at() {
     let codes: Vec<i16> =
         response.replica_election_results[0].partition_result.iter().map(|part| part.error_code).collect();
     assert_eq!(codes, [ErrorCode::ElectionNotNeeded.code(), 3]);
+    let unheard_of = ElectLeadersRequest { election_type: 7, ..request };
+    let response = client.ask(&mut node, 2, &unheard_of);
+    let result = &response.replica_election_results[0].partition_result[0];
+    assert_eq!(result.error_code, ErrorCode::InvalidRequest.code());
+    let moves = client.ask(&mut node, 0, &ListPartitionReassignmentsRequest::default());
+    assert_eq!((moves.error_code, moves.topics.len()), (0, 0));
+}
+
+#[test]
+fn a_configuration_key_is_set_once_in_a_request_and_to_something() {
+    let mut node = Node::new(1);
+    let mut client = node.client();
+    client.create(&mut node, "a", 1, &[]);
+    let config = |value: Option<&str>| AlterableConfig {
+        name: "retention.ms".into(),
+        value: value.map(Into::into),
+        ..Default::default()
+    };
+    let invalid = ErrorCode::InvalidRequest.code();
+    let table = [
+        (vec![config(Some("5"))], 0),
+        (vec![config(None)], invalid),
+        (vec![config(Some("5")), config(Some("6"))], invalid),
+    ];
+    for (configs, code) in table {
+        let resource = AlterConfigsResource {
+            resource_type: 2,
+            resource_name: "a".into(),
+            configs,
+            ..Default::default()
+        };
+        let request = IncrementalAlterConfigsRequest { resources: vec![resource], ..Default::default() };
+        assert_eq!(client.ask(&mut node, 1, &request).responses[0].error_code, code);
+    }
 }

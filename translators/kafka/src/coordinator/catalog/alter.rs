@@ -97,6 +97,11 @@ pub(super) fn incremental(
     let mut responses = Vec::new();
     for resource in &request.resources {
         let change = |configs: &mut BTreeMap<String, String>| {
+            let mut named = BTreeSet::new();
+            if !resource.configs.iter().all(|config| named.insert(&config.name)) {
+                let fault = "A configuration key is named more than once.";
+                return Err((ErrorCode::InvalidRequest, fault.to_owned()));
+            }
             resource.configs.iter().try_for_each(|config| apply(configs, config))
         };
         let (kind, name) = (resource.resource_type, &resource.resource_name);
@@ -220,5 +225,5 @@ fn apply(configs: &mut BTreeMap<String, String>, config: &AlterableConfig) -> Re
 }
 
 fn null_value(name: &str) -> Refusal {
-    (ErrorCode::InvalidConfig, format!("Null value not supported for topic configs: {name}"))
+    (ErrorCode::InvalidRequest, format!("Null value not supported for topic configs: {name}"))
 }

@@ -267,9 +267,11 @@ fn kafka(draft: &mut Draft<'_>, message: Bytes) -> Result<Answer, DecodeError> {
 }
 
 fn producer_id(draft: &mut Draft<'_>, request: &InitProducerIdRequest, version: i16) -> Answer {
-    if request.transactional_id.is_some() {
+    if let Some(transactional_id) = &request.transactional_id {
         // Transactions are not served yet: a fatal answer, so that the client stops and says so.
-        let error_code = crate::server::NO_TRANSACTIONS.code();
+        let no_id = transactional_id.is_empty();
+        let refusal = if no_id { ErrorCode::InvalidRequest } else { crate::server::NO_TRANSACTIONS };
+        let error_code = refusal.code();
         let refused = InitProducerIdResponse { error_code, producer_epoch: -1, ..Default::default() };
         return Box::new(move |_| body(refused.to_bytes(version)));
     }

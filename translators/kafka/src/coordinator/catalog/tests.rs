@@ -266,7 +266,7 @@ fn configuration_is_altered_step_by_step_and_reaches_the_logs() {
     assert_eq!(host.create(topic("t", 1)), 0);
     let steps = [
         ("retention.ms", 0, Some("5000"), 0),
-        ("retention.ms", 0, None, 40),
+        ("retention.ms", 0, None, 42),
         ("retention.ms", 2, Some("1"), 40),
         ("cleanup.policy", 2, Some("compact"), 40),
         ("no.such", 0, Some("1"), 40),

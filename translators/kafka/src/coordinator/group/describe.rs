@@ -46,7 +46,7 @@ fn missing(id: &Str, version: i16) -> DescribedGroup {
     }
 }
 
-/// Subscription and assignment are told of stable groups only.
+/// Subscriptions are told of stable groups only; assignments until the next ones are made.
 fn describe_member(member: &Member, protocol: Option<&Str>) -> DescribedGroupMember {
     DescribedGroupMember {
         member_id: member.id.clone(),
@@ -54,7 +54,7 @@ fn describe_member(member: &Member, protocol: Option<&Str>) -> DescribedGroupMem
         client_id: member.client_id.clone(),
         client_host: member.client_host.clone(),
         member_metadata: member.metadata(protocol),
-        member_assignment: protocol.map(|_| member.assignment.clone()).unwrap_or_default(),
+        member_assignment: member.assignment.clone(),
         ..DescribedGroupMember::default()
     }
 }
