@@ -11,7 +11,7 @@ use crate::announce::bytes;
 /// How far the kernel is behind legacy for one unit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
 pub struct Lag {
-    /// Records that legacy has and the kernel has not.
+    /// Records that legacy has and the kernel has not; [`Lag::UNKNOWN`] before the copy has begun.
     pub records: u64,
     /// Age of the oldest of them, in seconds.
     pub seconds: u64,
@@ -19,6 +19,11 @@ pub struct Lag {
     pub stopped: Option<String>,
     /// Legacy has been silent: since when, and why. The numbers are as of then.
     pub unheard: Option<String>,
+}
+
+impl Lag {
+    /// Records of a copy that nobody knows the length of yet.
+    pub const UNKNOWN: u64 = u64::MAX;
 }
 
 /// Somebody uses what the kernel does not serve, or a unit is of a kind that cannot move yet.
@@ -207,6 +212,9 @@ fn lag_small(units: &[UnitId], situation: &Situation, limits: GateLimits) -> Req
         None => Some(format!("{unit}: no feed yet")),
         Some(Lag { stopped: Some(reason), .. }) => Some(format!("{unit}: the feed has stopped: {reason}")),
         Some(Lag { unheard: Some(unheard), .. }) => Some(format!("{unit}: {unheard}")),
+        Some(Lag { records: Lag::UNKNOWN, .. }) => {
+            Some(format!("{unit}: the copy has not begun, or the kernel is asked where it stands"))
+        }
         Some(lag) if lag.records > limits.lag_records_max || lag.seconds > limits.lag_seconds_max => {
             Some(format!("{unit}: {} records and {} seconds behind", lag.records, lag.seconds))
         }
@@ -290,7 +298,7 @@ mod tests {
     #[test]
     fn each_requirement_turns_red_alone_and_names_what_to_do() {
         type Change = fn(&mut Situation);
-        let rows: [(&str, Phase, Change); 14] = [
+        let rows: [(&str, Phase, Change); 15] = [
             ("source-intact", Phase::Mirror, |s| drop(s.stopped.insert(unit(), "truncated".to_owned()))),
             ("kernel-health", Phase::Mirror, |s| s.kernel_trouble = Some("stopped".to_owned())),
             ("disk-room", Phase::Mirror, |s| (s.disk_free_bytes, s.disk_needed_bytes) = (Some(1), 2)),
@@ -298,6 +306,9 @@ mod tests {
             ("disk-room", Phase::Mirror, |s| s.disk_full.push("shard 0".to_owned())),
             ("feed-lag", Phase::DualWrite, |s| s.lag.clear()),
             ("feed-lag", Phase::DualWrite, |s| s.lag.values_mut().for_each(|lag| lag.seconds = 60)),
+            ("feed-lag", Phase::DualWrite, |s| {
+                s.lag.values_mut().for_each(|lag| lag.records = Lag::UNKNOWN);
+            }),
             ("feed-lag", Phase::DualWrite, |s| {
                 s.lag
                     .values_mut()
@@ -317,6 +328,7 @@ mod tests {
             change(&mut situation);
             let missing = check(to, &[unit()], &situation, GateLimits::default()).missing();
             assert!(missing[0].starts_with(name) && missing[0].len() > name.len() + 10);
+            assert!(!missing[0].contains(&u64::MAX.to_string()), "{}", missing[0]);
         }
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use kernel_model::Now;
 
 use super::runner::Runner;
+use crate::handover::gate::Lag;
 use crate::handover::status::MigrationStatus;
 use crate::ledger::{Primary, What};
 use crate::room;
@@ -68,7 +69,7 @@ fn publish(migration: &MigrationStatus) {
     let units = &migration.units;
     let lags = || units.iter().filter_map(|unit| unit.lag.as_ref());
     // A copy that is only being made has no number yet.
-    let records = lags().map(|lag| lag.records).filter(|records| *records != u64::MAX);
+    let records = lags().map(|lag| lag.records).filter(|records| *records != Lag::UNKNOWN);
     let records = records.fold(0, u64::saturating_add);
     let seconds = lags().map(|lag| lag.seconds).max().unwrap_or_default();
     let stopped = units.iter().filter(|unit| unit.stopped.is_some()).count();

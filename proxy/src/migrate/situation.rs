@@ -133,7 +133,7 @@ fn lag(name: &UnitName, status: &FeedStatus, trouble: Option<&str>) -> Option<La
             let records = at.high_watermark.saturating_sub(at.confirmed);
             let locating = at.state == FollowerState::Locating;
             // A copy that is only being made has everything before it.
-            let records = if locating { u64::MAX } else { records };
+            let records = if locating { Lag::UNKNOWN } else { records };
             let unheard = unheard(at.heard_ago, trouble);
             Some(Lag { records, seconds: at.behind_for.as_secs(), stopped, unheard })
         }

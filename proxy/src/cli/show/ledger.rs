@@ -103,7 +103,8 @@ fn forwarders(entry: &Value) -> String {
 /// What belongs to an entry and does not fit on its line.
 fn below(out: &mut String, entry: &Value) {
     match text_of(entry, "kind").as_str() {
-        "gate_checked" | "forced" => {
+        // What an operator forced past stands at the gate, the entry before.
+        "gate_checked" => {
             for missing in rows(entry, "missing") {
                 line(out, BELOW, &plain(missing));
             }

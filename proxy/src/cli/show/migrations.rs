@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::table::{Lean, NONE, Table, count, few, field, line, number, plain, rows, safe, text_of};
+use crate::handover::gate::Lag;
 
 /// Units that are listed of one migration; `--json` has all.
 const UNITS_SHOWN: usize = 60;
@@ -137,8 +138,21 @@ pub(in crate::cli) struct TotalLag {
 }
 
 impl TotalLag {
-    /// In records and seconds, with the unit that is furthest behind.
+    /// In records and seconds, with the unit that is furthest behind, and why legacy is silent if it is.
     pub(in crate::cli) fn words(&self) -> String {
+        let mut parts = self.figures();
+        parts.extend(self.unheard.clone());
+        if parts.is_empty() { "nothing is followed".to_owned() } else { parts.join("; ") }
+    }
+
+    /// As [`TotalLag::words`], for a cell of a table.
+    pub(in crate::cli) fn short(&self) -> String {
+        let mut parts = self.figures();
+        parts.extend(self.unheard.as_ref().map(|_| "legacy is SILENT".to_owned()));
+        if parts.is_empty() { "nothing is followed".to_owned() } else { parts.join("; ") }
+    }
+
+    fn figures(&self) -> Vec<String> {
         let mut parts = Vec::new();
         if self.copying > 0 {
             parts.push(format!("the copy of {} begins", count(self.copying as u64, "unit")));
@@ -147,8 +161,7 @@ impl TotalLag {
             let worst = if self.records > 0 { format!(" (most: {})", self.worst) } else { String::new() };
             parts.push(format!("{}, {} s{worst}", count(self.records, "record"), self.seconds));
         }
-        parts.extend(self.unheard.clone());
-        if parts.is_empty() { "nothing is followed".to_owned() } else { parts.join("; ") }
+        parts
     }
 }
 
@@ -179,7 +192,7 @@ pub(in crate::cli) fn lag(units: &[Value]) -> TotalLag {
 
 /// Before the first batch nobody knows how many records there are.
 fn is_copying(lag: &Value) -> bool {
-    number(lag, "records") == u64::MAX
+    number(lag, "records") == Lag::UNKNOWN
 }
 
 /// Whether a rollback would lose nothing, and why if not.

@@ -41,7 +41,9 @@ fn troubles(out: &mut String, answer: &Value) {
     }
     for cluster in rows(answer, "clusters") {
         let name = text_of(cluster, "name");
-        if let Some(reason) = cluster.get("unreached").and_then(Value::as_str) {
+        if let Some(reason) =
+            cluster.get("unreached").and_then(Value::as_str).filter(|_| !is_retired(cluster))
+        {
             field(out, 1, "LEGACY", &format!("of {name} is not reached: {}", safe(reason)));
         }
         for broker in rows(cluster, "portless") {
@@ -61,6 +63,11 @@ fn troubles(out: &mut String, answer: &Value) {
     }
 }
 
+/// Legacy is contacted no more: nothing about it matters.
+fn is_retired(cluster: &Value) -> bool {
+    cluster.get("retired").and_then(Value::as_bool).unwrap_or_default()
+}
+
 fn clusters(out: &mut String, all: &[Value]) {
     let mut table = Table::new(&[
         ("cluster", Lean::Left),
@@ -71,7 +78,8 @@ fn clusters(out: &mut String, all: &[Value]) {
     ]);
     for cluster in all {
         let is = |key: &str| cluster.get(key).and_then(Value::as_bool).unwrap_or_default();
-        let legacy = match (is("retired"), is("connected")) {
+        let retired = is_retired(cluster);
+        let legacy = match (retired, is("connected")) {
             (true, _) => "retired",
             (false, true) => "connected",
             (false, false) => "NOT CONNECTED",
@@ -80,9 +88,9 @@ fn clusters(out: &mut String, all: &[Value]) {
         table.add(vec![
             text_of(cluster, "name"),
             legacy.to_owned(),
-            if brokers.is_empty() { NONE.to_owned() } else { brokers.join(", ") },
+            if brokers.is_empty() || retired { NONE.to_owned() } else { brokers.join(", ") },
             if is("kernel_shown") { "shown to clients" } else { "not shown yet" }.to_owned(),
-            number(cluster, "groups_behind").to_string(),
+            if retired { NONE.to_owned() } else { number(cluster, "groups_behind").to_string() },
         ]);
     }
     section(out, &table, all);
@@ -102,7 +110,7 @@ fn all_migrations(out: &mut String, all: &[Value]) {
             text_of(migration, "name"),
             migrations::phase(migration),
             migrations::primary(units),
-            migrations::lag(units).words(),
+            migrations::lag(units).short(),
             migrations::way_back(migration),
         ]);
     }

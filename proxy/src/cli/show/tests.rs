@@ -151,6 +151,18 @@ sluice 0.1.0, up 1 min 1 s: NOT HEALTHY, 1 connection
 }
 
 #[test]
+fn of_a_retired_cluster_nothing_is_said_to_be_wrong() {
+    let shown = status(&json!({
+        "version": "0.1.0", "uptime_ms": 0, "connections": 0, "health": { "healthy": true, "ready": true },
+        "clusters": [{ "name": "events", "connected": false, "retired": true, "kernel_shown": true,
+            "brokers": [1], "groups_behind": 6, "unreached": "refused" }],
+    }));
+    let row = shown.lines().last().unwrap().split_whitespace().collect::<Vec<_>>();
+    assert_eq!(row, ["events", "retired", "-", "shown", "to", "clients", "-"], "{shown}");
+    assert!(!shown.contains("refused"), "{shown}");
+}
+
+#[test]
 fn clients_that_hinder_a_migration_come_first_and_cannot_command_the_terminal() {
     let shown = clients(
         &json!({
