@@ -48,6 +48,8 @@ pub struct Situation {
     pub stopped: BTreeMap<UnitId, String>,
     /// What is used and not served.
     pub unsupported: Vec<Unsupported>,
+    /// Why the groups of the migration are not followed yet, if they are to move.
+    pub groups_not_followed: Option<String>,
     /// Legacy checks authorisation and the kernel does not hold its rules. `None`: not known yet.
     pub authorizer_missing_here: Option<bool>,
     /// Users seen who do not exist in the kernel's own store.
@@ -135,6 +137,9 @@ pub fn check(to: Phase, units: &[UnitId], situation: &Situation, limits: GateLim
     if to >= Phase::DualWrite {
         requirements.push(lag_small(units, situation, limits));
         requirements.push(divergences_explained(situation));
+    }
+    if to >= Phase::Cutover {
+        requirements.push(groups_followed(situation));
     }
     if to >= Phase::Canary {
         requirements.push(rules_imported(situation));
@@ -227,6 +232,15 @@ fn lag_small(units: &[UnitId], situation: &Situation, limits: GateLimits) -> Req
     )
 }
 
+fn groups_followed(situation: &Situation) -> Requirement {
+    requirement(
+        "groups-followed",
+        situation.groups_not_followed.clone(),
+        "wait a moment; where no group has ever committed on legacy, let one commit, or take `groups` out of the \
+         migration",
+    )
+}
+
 fn divergences_explained(situation: &Situation) -> Requirement {
     let count = situation.unexplained_divergences;
     let missing = (count > 0).then(|| format!("{count} that nothing explains"));
@@ -298,7 +312,7 @@ mod tests {
     #[test]
     fn each_requirement_turns_red_alone_and_names_what_to_do() {
         type Change = fn(&mut Situation);
-        let rows: [(&str, Phase, Change); 15] = [
+        let rows: [(&str, Phase, Change); 16] = [
             ("source-intact", Phase::Mirror, |s| drop(s.stopped.insert(unit(), "truncated".to_owned()))),
             ("kernel-health", Phase::Mirror, |s| s.kernel_trouble = Some("stopped".to_owned())),
             ("disk-room", Phase::Mirror, |s| (s.disk_free_bytes, s.disk_needed_bytes) = (Some(1), 2)),
@@ -314,6 +328,7 @@ mod tests {
                     .values_mut()
                     .for_each(|lag| lag.unheard = Some("legacy was last heard 5 s ago".to_owned()));
             }),
+            ("groups-followed", Phase::Cutover, |s| s.groups_not_followed = Some("not read".to_owned())),
             ("divergences", Phase::DualWrite, |s| s.unexplained_divergences = 1),
             ("authorisation", Phase::Cutover, |s| s.authorizer_missing_here = None),
             ("authorisation", Phase::Cutover, |s| s.authorizer_missing_here = Some(true)),

@@ -103,6 +103,7 @@ impl Runner {
         let replicas =
             topics.iter().filter_map(|topic| view?.topics.get(topic)).map(|topic| topic.replicas).max();
         situation.legacy_replicas = replicas.and_then(|count| u32::try_from(count).ok()).unwrap_or(0);
+        situation.groups_not_followed = groups_not_followed(migration, status);
         situation.unsupported = unsupported(cluster, migration, status, uses, &topics);
         if cluster.config.sasl == config::Sasl::Relay {
             situation.users_not_stored = vec!["every user (the kernel keeps no users yet)".to_owned()];
@@ -115,6 +116,16 @@ impl Runner {
 fn unheard(ago: Duration, trouble: Option<&str>) -> Option<String> {
     let why = trouble.map(|why| format!(": {why}")).unwrap_or_default();
     (ago >= UNHEARD).then(|| format!("legacy was last heard {} s ago{why}", ago.as_secs()))
+}
+
+/// Why the groups cannot move yet, where some are to.
+fn groups_not_followed(migration: &Migration, status: &FeedStatus) -> Option<String> {
+    if migration.groups.is_empty() || status.offsets.caught_up {
+        return None;
+    }
+    let unread =
+        "__consumer_offsets has not been read to its end, or legacy has none: no group ever committed";
+    Some(status.offsets.error.clone().unwrap_or_else(|| unread.to_owned()))
 }
 
 /// How far the kernel is behind for one unit; `None` without a feed.
@@ -170,14 +181,6 @@ fn unsupported(
             let (feature, who) = ("compacted".to_owned(), topic.clone());
             all.push(Unsupported { feature, who, from_phase: Phase::Cutover });
         }
-    }
-    if !migration.groups.is_empty() && !status.offsets.caught_up {
-        let feature = "groups are not followed".to_owned();
-        let who = status.offsets.error.clone().unwrap_or_else(|| {
-            "__consumer_offsets has not been read to its end (or there is none: no group ever committed)"
-                .to_owned()
-        });
-        all.push(Unsupported { feature, who, from_phase: Phase::Cutover });
     }
     for (group, reason) in &status.offsets.unsupported {
         if cluster.scope.group_owner(group) == Some(migration.name.as_str()) {
