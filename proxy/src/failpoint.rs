@@ -1,5 +1,6 @@
 //! Places where a test can kill the process: the edges of a handover's actions, of other entries of the ledger
-//! (`RecordOther`) and of phases being applied (`Apply`).
+//! (`RecordOther`), of phases being applied (`Apply`) and of copies being deleted (`Discard`). What takes answers of
+//! others is over when the last of them has come, and so is its edge.
 //!
 //! `SLUICE_FAILPOINT=before:Fence` ends the process, as `kill -9` would, before the first action of that kind;
 //! `after:RecordCommit:2` after the second one. Unset, nothing is checked but one pointer.

@@ -9,7 +9,7 @@ use translator_kafka::coordinator::group::transfer::Transfer;
 use translator_kafka::coordinator::message::{CatalogMessage, PartitionEpoch};
 use translator_kafka::placement::{CATALOG, CATALOG_SHARD, GROUPS, group_shard};
 
-use super::job::{Job, Want, members_digest};
+use super::job::{Errand, Job, Want, members_digest};
 use super::runner::Runner;
 use super::units::{self, UnitName};
 use crate::handover::action::{Action, Completion, Facts, NewOwner, Obstacle, Ticket, Whose};
@@ -17,35 +17,28 @@ use crate::ledger::{Decider, Digest, HandoverId, Primary};
 
 impl Runner {
     pub(super) fn act(&mut self, handover: HandoverId, by: &Decider, ticket: Ticket, action: Action) {
-        crate::failpoint::reached("before", action.kind());
-        let kind = action.kind();
-        let completion = self.perform(handover, by, ticket, action);
-        crate::failpoint::reached("after", kind);
-        if let Some(completion) = completion {
-            self.complete(handover, ticket, completion);
+        let errand = Errand { handover, ticket, kind: action.kind() };
+        crate::failpoint::reached("before", errand.kind);
+        if let Some(completion) = self.perform(errand, by, action) {
+            self.complete(errand, completion);
         }
     }
 
-    fn complete(&mut self, handover: HandoverId, ticket: Ticket, completion: Completion) {
+    fn complete(&mut self, errand: Errand, completion: Completion) {
+        crate::failpoint::reached("after", errand.kind);
         let now = self.setup.clock.now();
-        self.migrations.handle_completion(now, handover, ticket, completion);
+        self.migrations.handle_completion(now, errand.handover, errand.ticket, completion);
     }
 
     /// Performs an action; `None` when its completion comes later.
-    fn perform(
-        &mut self,
-        handover: HandoverId,
-        by: &Decider,
-        ticket: Ticket,
-        action: Action,
-    ) -> Option<Completion> {
+    fn perform(&mut self, errand: Errand, by: &Decider, action: Action) -> Option<Completion> {
         let done = Some(Completion::Done);
         match action {
             Action::Record(whats) => Some(match self.record(by, whats) {
                 Ok(()) => Completion::Done,
                 Err(reason) => Completion::Failed(reason),
             }),
-            Action::Ask { whose, units, to: Primary::Kernel } => self.ask(handover, ticket, whose, &units),
+            Action::Ask { whose, units, to: Primary::Kernel } => self.ask(errand, whose, &units),
             Action::Ask { to: Primary::Legacy, .. } => {
                 Some(Completion::Failed("the way back is not built yet".to_owned()))
             }
@@ -54,7 +47,7 @@ impl Runner {
             Action::Revoke { forwarder } => Some(Completion::SafeAt(self.leases.revoke(forwarder))),
             // A group is followed all the time; nothing has to be closed or taken beforehand.
             Action::Close { .. } | Action::Reopen { .. } => done,
-            Action::Switch(owners) => self.switch(handover, ticket, &owners),
+            Action::Switch(owners) => self.switch(errand, &owners),
             Action::Publish(owners) => {
                 self.publish(&owners);
                 done
@@ -123,14 +116,14 @@ impl Runner {
         }
     }
 
-    fn switch(&mut self, handover: HandoverId, ticket: Ticket, owners: &[NewOwner]) -> Option<Completion> {
+    fn switch(&mut self, errand: Errand, owners: &[NewOwner]) -> Option<Completion> {
         if owners.iter().any(|owner| owner.side == Primary::Legacy) {
             return Some(Completion::Failed("the way back is not built yet".to_owned()));
         }
         // The feed writes no more before the kernel leads: a log that is led refuses a feed.
         self.watch(owners);
         self.publish(owners);
-        let job = self.open_job(handover, ticket, false);
+        let job = self.open_job(errand, false);
         let mut topics: BTreeMap<String, Vec<PartitionEpoch>> = BTreeMap::new();
         for owner in owners {
             match units::parse(&owner.unit) {
@@ -158,18 +151,12 @@ impl Runner {
         None
     }
 
-    fn ask(
-        &mut self,
-        handover: HandoverId,
-        ticket: Ticket,
-        whose: Whose,
-        units: &[UnitId],
-    ) -> Option<Completion> {
+    fn ask(&mut self, errand: Errand, whose: Whose, units: &[UnitId]) -> Option<Completion> {
         match whose {
-            Whose::Source => self.ask_source(handover, ticket, units),
+            Whose::Source => self.ask_source(errand, units),
             Whose::Feed => Some(self.feed_facts(units)),
             Whose::Target => {
-                self.ask_target(handover, ticket, units);
+                self.ask_target(errand, units);
                 None
             }
         }
@@ -181,11 +168,11 @@ impl Runner {
         self.clusters.iter().position(|cluster| cluster.config.name == name)
     }
 
-    fn ask_source(&mut self, handover: HandoverId, ticket: Ticket, units: &[UnitId]) -> Option<Completion> {
+    fn ask_source(&mut self, errand: Errand, units: &[UnitId]) -> Option<Completion> {
         let Some(index) = self.cluster_of(units) else {
             return Some(Completion::Failed("the units' cluster is not configured".to_owned()));
         };
-        let job = self.open_job(handover, ticket, true);
+        let job = self.open_job(errand, true);
         let token = self.next_number();
         self.asked_ends.insert(token, job);
         if let Some(job) = self.jobs.get_mut(&job) {
@@ -285,8 +272,8 @@ impl Runner {
         Completion::Facts(all)
     }
 
-    fn ask_target(&mut self, handover: HandoverId, ticket: Ticket, units: &[UnitId]) {
-        let job = self.open_job(handover, ticket, true);
+    fn ask_target(&mut self, errand: Errand, units: &[UnitId]) {
+        let job = self.open_job(errand, true);
         let catalog = self.setup.catalog.load();
         for unit in units {
             match units::parse(unit) {
@@ -319,9 +306,9 @@ impl Runner {
         self.finish_job(job);
     }
 
-    fn open_job(&mut self, handover: HandoverId, ticket: Ticket, asks: bool) -> u64 {
+    fn open_job(&mut self, errand: Errand, asks: bool) -> u64 {
         let id = self.next_number();
-        let job = Job { handover, ticket, outstanding: 0, failed: None, facts: BTreeMap::new(), asks };
+        let job = Job { errand, outstanding: 0, failed: None, facts: BTreeMap::new(), asks };
         self.jobs.insert(id, job);
         id
     }
@@ -358,7 +345,7 @@ impl Runner {
         self.drop_orphaned_tails(id);
         let Some(completion) = self.jobs.get_mut(&id).and_then(Job::completion) else { return };
         if let Some(job) = self.jobs.remove(&id) {
-            self.complete(job.handover, job.ticket, completion);
+            self.complete(job.errand, completion);
         }
     }
 

@@ -7,7 +7,7 @@ use session::UnitId;
 use translator_kafka::coordinator::group::transfer::TransferReply;
 use translator_kafka::coordinator::message::CatalogReply;
 
-use crate::handover::action::{Completion, Facts, Obstacle, Ticket};
+use crate::handover::action::{ActionKind, Completion, Facts, Obstacle, Ticket};
 use crate::ledger::{Digest, HandoverId};
 
 /// What an answer of a shard is for.
@@ -25,11 +25,18 @@ pub(super) enum Want {
     Transfer,
 }
 
+/// Which action is carried out, and for whom.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Errand {
+    pub(super) handover: HandoverId,
+    pub(super) ticket: Ticket,
+    pub(super) kind: ActionKind,
+}
+
 /// One action.
 #[derive(Debug)]
 pub(super) struct Job {
-    pub(super) handover: HandoverId,
-    pub(super) ticket: Ticket,
+    pub(super) errand: Errand,
     pub(super) outstanding: usize,
     pub(super) failed: Option<String>,
     pub(super) facts: BTreeMap<UnitId, Facts>,
