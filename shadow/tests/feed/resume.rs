@@ -106,6 +106,21 @@ fn a_topic_that_is_held_is_left_alone_until_it_is_resumed() {
 }
 
 #[test]
+fn a_feed_that_was_stopped_closes_every_connection_and_makes_none_again() {
+    let mut world = followed();
+    assert!(world.connections() > 1);
+    world.order(Order::Stop);
+    assert_eq!(world.connections(), 0);
+    world.legacy.append("t", 0, &["e"]);
+    // Not even an order brings it back, and it wants no more time.
+    world.order(resume(&[0, 1]));
+    world.order(Order::Mirror(true));
+    world.pass(5000);
+    assert_eq!((world.connections(), world.described(0).durable_end.0), (0, 4));
+    assert_eq!(world.feed.poll_timeout(), None);
+}
+
+#[test]
 fn over_a_discarded_copy_it_begins_at_the_beginning() {
     let mut world = followed();
     truncate(&mut world);

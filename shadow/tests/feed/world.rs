@@ -229,6 +229,11 @@ impl World {
         moved
     }
 
+    /// Connections to legacy that stand.
+    pub(crate) fn connections(&self) -> usize {
+        self.links.len()
+    }
+
     /// Legacy deletes a topic, and what waits at it now is never answered.
     pub(crate) fn delete(&mut self, topic: &str) {
         self.legacy.topics.remove(topic);
