@@ -17,7 +17,7 @@ pub struct Kernel {
     pub shards: u16,
     /// `sync`: what an acknowledgement means.
     pub sync: Sync,
-    /// `segment_bytes`: size of one write-ahead segment.
+    /// `segment_bytes`: size of one write-ahead segment, and a bound for one batch.
     pub segment_bytes: u64,
     /// `cache_bytes`: memory for recently written and read batches, over all shards.
     pub cache_bytes: u64,
@@ -108,7 +108,7 @@ pub(crate) fn read(mut section: Section<'_, '_>) -> Kernel {
         kernel.sync = sync;
     }
     section.set("shards", 1..=256, &mut kernel.shards);
-    section.set("segment_bytes", 1 << 20..=1 << 30, &mut kernel.segment_bytes);
+    section.set("segment_bytes", 4 << 20..=1 << 30, &mut kernel.segment_bytes);
     section.set("cache_bytes", 1 << 20..=1 << 40, &mut kernel.cache_bytes);
     section.set("node_id", 0..=999_999_999, &mut kernel.node_id);
     kernel.kafka = section.table("kafka").map(read_kafka);

@@ -65,8 +65,8 @@ mod tests {
 
     #[test]
     fn the_reserve_follows_the_store() {
-        let config = config::parse("[kernel]\nshards = 3\nsegment_bytes = 1048576\n").unwrap();
-        assert_eq!(reserve_bytes(&config), 12 << 20);
+        let config = config::parse("[kernel]\nshards = 3\nsegment_bytes = 4194304\n").unwrap();
+        assert_eq!(reserve_bytes(&config), 48 << 20);
         assert_eq!(reserve_bytes(&config::parse("[kernel]\nstore = \"memory\"\n").unwrap()), 0);
     }
 }

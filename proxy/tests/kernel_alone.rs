@@ -23,7 +23,7 @@ struct Node {
 impl Node {
     fn start(folder: &Path) -> Self {
         let config = format!(
-            "[kernel]\npath = {:?}\nsegment_bytes = 1048576\n[kernel.kafka]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n",
+            "[kernel]\npath = {:?}\nsegment_bytes = 4194304\n[kernel.kafka]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n",
             folder.join("data")
         );
         let file = folder.join("sluice.toml");

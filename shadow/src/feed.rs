@@ -100,6 +100,9 @@ pub struct FeedConfig {
     pub credentials: Option<Credentials>,
     /// Number of shards of the kernel.
     pub shards: u16,
+    /// Most bytes asked of one partition at once: what the kernel takes in one commit. A single larger batch
+    /// still comes whole.
+    pub partition_bytes_max: i32,
 }
 
 /// What a partition is read for.

@@ -27,7 +27,7 @@ def run(report, chosen):
         legacy = Legacy(folder / "kafka", chosen.version)
         migration = {"name": NAME, "topics": ["orders-*"], "groups": ["g-*"]}
         sluice = Sluice(folder / "sluice", legacy, [migration], data=disk.path / "data",
-                        kernel=["segment_bytes = 1048576"])
+                        kernel=["segment_bytes = 4194304"])
         traffic = Traffic(folder / "h", sluice.bootstrap)
         try:
             for topic, partitions in TOPICS.items():
@@ -61,7 +61,7 @@ def while_legacy_leads(report, sluice, traffic, disk, seconds):
     """The mirror stands still; clients are held once, for as long as dual-write may, and go on with legacy alone."""
     disk.fill()
     filled = now_ms()
-    red = wait_for("a red gate", lambda: trouble(sluice), 60)
+    red = wait_for("the store to refuse writes", lambda: [each for each in trouble(sluice) if "refuses" in each], 90)
     report.say(f"the gate is red after {now_ms() - filled} ms: {red}")
     time.sleep(seconds)
     settled = now_ms()

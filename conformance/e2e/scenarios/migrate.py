@@ -4,6 +4,7 @@ import time
 
 from harness.clients import CODECS, IDEMPOTENT, Traffic, admin, first_commit
 from harness.legacy import Legacy
+from harness.processes import wait_for
 from harness.report import Workspace, now_ms
 from harness.sluice import Sluice
 from harness.sockets import Watch, dialled
@@ -92,6 +93,8 @@ def walk(report, sluice, traffic, dwell, legacy_ports):
                    + (f"; before that: {refusals}" if refusals else ""))
         report.facts[f"to_{following}_ms"] = reached - asked
         report.facts.setdefault("refusals", {})[following] = refusals
+        if following == "mirror":
+            grow(report, sluice, traffic)
         entered, phase = reached, following
     check_left(report, sluice, legacy_ports)
     time.sleep(dwell)
@@ -113,6 +116,15 @@ def check_left(report, sluice, legacy_ports, seconds=10):
         time.sleep(0.1)
     took = round((time.monotonic() - begun) * 1000)
     report.check("no connection to legacy after retired", not held, sorted(held) if held else f"after {took} ms")
+
+
+def grow(report, sluice, traffic):
+    """A topic gets one more partition while it is mirrored: it belongs to the migration from then on."""
+    before = len(sluice.migration(NAME)["units"])
+    admin(traffic.folder, sluice.bootstrap, "python", "add-partitions", "--topic", "orders-b", "--partitions",
+          TOPICS["orders-b"] + 1)
+    wait_for("the new partition is a unit", lambda: len(sluice.migration(NAME)["units"]) == before + 1, 30)
+    report.check("a partition that is added while mirrored becomes a unit", True, before + 1)
 
 
 def settle(traffic, quiet_s=6):

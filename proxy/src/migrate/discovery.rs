@@ -51,6 +51,7 @@ pub(super) fn open_cluster(
         groups: Box::new(move |group| groups.follows_group(group)),
         credentials: config.link.as_ref().map(credentials).transpose()?,
         shards,
+        partition_bytes_max: partition_bytes_max(setup.config.kernel.segment_bytes),
     };
     let kernel_id = setup.config.kernel.client_node_id();
     let kernel = endpoint(config, config.kernel_listen.port());
@@ -138,6 +139,11 @@ fn served_view(own: i32, nodes: &NodeTable, cluster_id: &str) -> ServedView {
         own,
         controller: own,
     }
+}
+
+/// What the mirror asks of one partition at once: it has to fit into one segment of the store, as one commit.
+fn partition_bytes_max(segment_bytes: u64) -> i32 {
+    i32::try_from(segment_bytes / 2).unwrap_or(i32::MAX).min(4 << 20)
 }
 
 impl Runner {

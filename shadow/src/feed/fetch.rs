@@ -20,9 +20,8 @@ const REFUSED: Duration = Duration::from_millis(100);
 /// Bytes, over all partitions, that the kernel may owe an answer for before fetching stops. What fetches under way
 /// bring comes on top: [`FETCH_BYTES_MAX`] for each broker.
 const UNANSWERED_BYTES_MAX: usize = 64 << 20;
-/// Most bytes of one answer, and of one partition in it.
+/// Most bytes of one answer.
 const FETCH_BYTES_MAX: i32 = 32 << 20;
-const PARTITION_BYTES_MAX: i32 = 4 << 20;
 /// From this version on a fetch names the epoch of the last record held.
 const DIVERGENCE_SINCE: i16 = 12;
 /// From this version on topics go by id.
@@ -79,7 +78,8 @@ impl Feed {
                 .connections
                 .get(&LinkId::Node(node))
                 .and_then(|connection| connection.link.version_of(ApiKey::Fetch).ok());
-            let request = fetch_request(&wanted, version.unwrap_or_default());
+            let request =
+                fetch_request(&wanted, version.unwrap_or_default(), self.config.partition_bytes_max);
             let fetched = wanted.into_iter().map(|(fetched, _)| fetched).collect();
             if self.call(now, LinkId::Node(node), ApiKey::Fetch, &request, Tag::Fetch(fetched))
                 && let Some(connection) = self.connections.get_mut(&LinkId::Node(node))
@@ -224,7 +224,7 @@ impl Feed {
     }
 }
 
-fn fetch_request(wanted: &[(Fetched, i32)], version: i16) -> FetchRequest {
+fn fetch_request(wanted: &[(Fetched, i32)], version: i16, partition_bytes_max: i32) -> FetchRequest {
     let by_id = version >= BY_ID_SINCE;
     let mut topics: BTreeMap<&str, FetchTopic> = BTreeMap::new();
     for (fetched, epoch) in wanted {
@@ -241,7 +241,7 @@ fn fetch_request(wanted: &[(Fetched, i32)], version: i16) -> FetchRequest {
             // An older broker cannot be told; it is asked all the same.
             last_fetched_epoch: if version >= DIVERGENCE_SINCE { *epoch } else { -1 },
             log_start_offset: -1,
-            partition_max_bytes: PARTITION_BYTES_MAX,
+            partition_max_bytes: partition_bytes_max,
             ..Default::default()
         });
     }

@@ -55,6 +55,7 @@ fn feed(catalog: &CatalogHandle, now: Now, credentials: Option<Credentials>) -> 
         groups: Box::new(|name| name != "unwanted"),
         credentials,
         shards: 1,
+        partition_bytes_max: 4 << 20,
     };
     let mut feed = Feed::new(config, catalog.clone(), now);
     feed.order(now, Order::Mirror(true));

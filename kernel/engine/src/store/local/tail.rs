@@ -153,7 +153,8 @@ impl Shared {
     ) -> Result<(), KernelError> {
         let segment_bytes = self.options.segment_bytes;
         let wanted = u32::try_from(length).ok().filter(|length| *length <= segment_bytes - SEGMENT_HEADER);
-        let wanted = wanted.ok_or(KernelError::Invalid("larger than a segment"))?;
+        let wanted =
+            wanted.ok_or(KernelError::Invalid("larger than a segment of the store (segment_bytes)"))?;
         let bound = self.options.pending_bytes_max;
         if state.durable < state.submitted && state.pending_bytes.saturating_add(length) > bound {
             return Err(if state.stuck { KernelError::Full } else { KernelError::Overloaded });
