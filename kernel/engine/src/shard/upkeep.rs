@@ -1,6 +1,7 @@
 //! What happens by time: expiry, retention, timers, checkpoints; and recovery.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kernel_model::commit::Op;
@@ -21,11 +22,27 @@ const MAINTAIN_EVERY: Duration = Duration::from_millis(100);
 /// How often silent producers are forgotten; they are judged by the time in any case.
 const PRODUCERS_EVERY: Duration = Duration::from_secs(60);
 
+/// How far past its age a record is that did not simply grow old here: it was written with an old
+/// timestamp, or the shard was closed meanwhile, or the retention was shortened.
+const OVERDUE_AFTER: Duration = Duration::from_secs(60);
+
+/// How long such records stay, unless the log's whole retention is shorter. Who writes old timestamps
+/// can read back what was written, as where retention is looked at every few minutes.
+const OVERDUE_STAYS: Duration = Duration::from_secs(300);
+
+/// Records that are overdue, and since when that is known.
+struct Overdue {
+    below: Offset,
+    since: Duration,
+}
+
 /// When things are due, on the monotonic clock.
 pub(super) struct Upkeep {
     housekeeping_at: Duration,
     maintain_at: Duration,
     producers_at: Duration,
+    /// Logs whose first records came, or were found, long past their age.
+    overdue: BTreeMap<LogId, Overdue>,
     /// Coordinators want more than one turn allows.
     pub(super) outputs_left: bool,
 }
@@ -36,6 +53,7 @@ impl Upkeep {
             housekeeping_at: now.elapsed,
             maintain_at: now.elapsed,
             producers_at: now.elapsed,
+            overdue: BTreeMap::new(),
             outputs_left: false,
         }
     }
@@ -148,14 +166,13 @@ impl Shard {
 
     /// Trims logs that the kernel leads by their age and size. A mirrored log follows its source's start.
     fn retain_logs(&mut self) {
-        let now_ms = self.now.wall_ms;
-        let due: Vec<(LogId, Offset)> = self
-            .state
-            .logs
-            .iter()
-            .filter(|(_, log)| !log.is_mirrored())
-            .filter_map(|(&id, log)| Some((id, retained_from(log, now_ms)?)))
-            .collect();
+        let mut noted = std::mem::take(&mut self.upkeep.overdue);
+        let mut due: Vec<(LogId, Offset)> = Vec::new();
+        for (&id, log) in self.state.logs.iter().filter(|(_, log)| !log.is_mirrored()) {
+            let (start, overdue) = retained_from(log, self.now, noted.remove(&id));
+            due.extend(start.map(|start| (id, start)));
+            self.upkeep.overdue.extend(overdue.map(|overdue| (id, overdue)));
+        }
         let ops: Vec<Op> = due
             .into_iter()
             .filter_map(|(id, wanted)| {
@@ -206,7 +223,30 @@ impl Shard {
 }
 
 /// Where a log's retention wants it to begin; never past what is durable.
-fn retained_from(log: &Log, now_ms: i64) -> Option<Offset> {
-    let oldest = log.config.retention_ms.map(|ms| now_ms.saturating_sub_unsigned(ms));
-    log.spans.retained_from(oldest, log.config.retention_bytes).map(|from| from.min(log.high))
+///
+/// Also says what is overdue and stays for a while; `noted` is what was said of it before.
+fn retained_from(log: &Log, now: Now, noted: Option<Overdue>) -> (Option<Offset>, Option<Overdue>) {
+    let by_size = log.spans.retained_from(None, log.config.retention_bytes);
+    let (by_age, overdue) = match log.config.retention_ms {
+        Some(retention_ms) => aged(log, now, retention_ms, noted),
+        None => (None, None),
+    };
+    (by_size.max(by_age).map(|from| from.min(log.high)), overdue)
+}
+
+fn aged(log: &Log, now: Now, retention_ms: u64, noted: Option<Overdue>) -> (Option<Offset>, Option<Overdue>) {
+    let older_than = |ms: u64| log.spans.retained_from(Some(now.wall_ms.saturating_sub_unsigned(ms)), None);
+    let long_past = retention_ms.saturating_add(millis(OVERDUE_AFTER));
+    let Some(below) = older_than(long_past) else { return (older_than(retention_ms), None) };
+    let overdue = noted.unwrap_or(Overdue { below, since: now.elapsed });
+    let stays = OVERDUE_STAYS.min(Duration::from_millis(retention_ms));
+    if now.elapsed.saturating_sub(overdue.since) >= stays {
+        (Some(overdue.below), None)
+    } else {
+        (None, Some(overdue))
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

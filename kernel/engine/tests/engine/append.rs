@@ -200,6 +200,23 @@ fn retention_trims_old_spans_and_the_start_never_goes_back() {
 }
 
 #[test]
+fn a_record_with_an_old_timestamp_can_be_read_for_a_while() {
+    for (retention_ms, stays_s) in [(600_000, 300), (90_000, 90)] {
+        let mut desk = Desk::new();
+        let config = LogConfig { retention_ms: Some(retention_ms), ..LogConfig::default() };
+        desk.commit(vec![Op::LogCreate { log: LOG, config, start: Offset(0) }]).unwrap();
+        desk.now.wall_ms += 10_000_000;
+        desk.append(plain(0, 4, "a")).unwrap();
+        desk.tick(Duration::from_secs(1));
+        assert_eq!(desk.describe().start, Offset(0), "just written");
+        desk.tick(Duration::from_secs(stays_s - 2));
+        assert_eq!(desk.describe().start, Offset(0), "not yet");
+        desk.tick(Duration::from_secs(3));
+        assert_eq!(desk.describe().start, Offset(4), "its time has come");
+    }
+}
+
+#[test]
 fn a_record_is_found_by_time() {
     let mut desk = desk();
     desk.append(batch(BatchSpec::default(), 2, "a")).unwrap();

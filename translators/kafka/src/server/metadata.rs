@@ -171,14 +171,16 @@ fn wanted_entry(
     wanted: &MetadataRequestTopic,
     refusals: &[(Str, i16)],
 ) -> MetadataResponseTopic {
-    let found = match &wanted.name {
+    // Kafka's own administration client sends an empty name beside the id.
+    let named = wanted.name.as_ref().filter(|_| wanted.topic_id.is_zero());
+    let found = match named {
         Some(name) => catalog.topic(name),
         None => catalog.topic_by_id(wanted.topic_id),
     };
     if let Some(topic) = found {
         return topic_entry(cx, topic);
     }
-    let code = match &wanted.name {
+    let code = match named {
         None => ErrorCode::UnknownTopicId,
         Some(name) if !is_valid(name) => ErrorCode::InvalidTopic,
         Some(_) => ErrorCode::UnknownTopicOrPartition,

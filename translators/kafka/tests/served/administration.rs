@@ -125,11 +125,14 @@ fn metadata_finds_topics_by_id() {
     client.create(&mut node, "a", 1, &[]);
     let id = node.settings.catalog.load().topic("a").unwrap().id;
     let by_id = |topic_id| MetadataRequestTopic { topic_id, name: None, ..Default::default() };
-    let topics = Some(vec![by_id(id), by_id(Uuid([9; 16]))]);
+    // As Kafka's own administration client asks.
+    let with_empty_name = MetadataRequestTopic { name: Some("".into()), ..by_id(id) };
+    let topics = Some(vec![by_id(id), by_id(Uuid([9; 16])), with_empty_name]);
     let response = client.ask(&mut node, 12, &MetadataRequest { topics, ..Default::default() });
     assert_eq!((response.topics[0].error_code, response.topics[0].name.as_deref()), (0, Some("a")));
     assert_eq!(response.topics[1].error_code, ErrorCode::UnknownTopicId.code());
     assert_eq!(response.topics[1].name, None);
+    assert_eq!((response.topics[2].error_code, response.topics[2].name.as_deref()), (0, Some("a")));
 }
 
 #[test]
