@@ -112,7 +112,7 @@ fn merge(
         let shown = BatchMeta::of(batch.header(), batch.bytes());
         if shown.base_offset < ends.confirmed {
             compare_final(log, &shown, ends.confirmed, stored)?;
-        } else if append.is_empty() && tail.next_if(|held| same(held, &shown)).is_some() {
+        } else if append.is_empty() && tail.next_if(|held| identical(held, &shown)).is_some() {
             plan.shown = plan.shown.max(shown.end_offset);
         } else {
             if append.is_empty() && !restarted {
@@ -129,8 +129,12 @@ fn merge(
             // The difference reaches back before what was read: what lies between would become a hole.
             return Err(KernelError::MirrorGap { end: cut });
         }
-        plan.replaced_bytes +=
-            log.tail.iter().filter(|held| held.base_offset >= cut).map(|b| b.size).sum::<u64>();
+        let shown: Vec<BatchMeta> =
+            append.iter().map(|batch| BatchMeta::of(batch.header(), batch.bytes())).collect();
+        // What lies behind all that was shown is dropped too, but nothing contradicts it: it will be shown again.
+        let dropped = log.tail.iter().filter(|held| (cut..plan.shown).contains(&held.base_offset));
+        let other = dropped.filter(|held| !shown.iter().any(|shown| same(held, shown)));
+        plan.replaced_bytes += other.map(|held| held.size).sum::<u64>();
     }
     Ok(append)
 }
@@ -199,8 +203,15 @@ fn ascending(batches: &[VerifiedBatch]) -> Result<(), KernelError> {
     Ok(())
 }
 
+/// The same records at the same place. The leader epoch lies before the checksummed part: who brings a batch ahead
+/// may name an older one than the leader then wrote.
 fn same(held: &BatchMeta, shown: &BatchMeta) -> bool {
     held.base_offset == shown.base_offset && held.end_offset == shown.end_offset && held.crc == shown.crc
+}
+
+/// The same bytes, leader epoch included.
+fn identical(held: &BatchMeta, shown: &BatchMeta) -> bool {
+    same(held, shown) && held.epoch == shown.epoch
 }
 
 fn compare_final(

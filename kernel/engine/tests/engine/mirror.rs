@@ -99,6 +99,22 @@ fn the_feed_replaces_a_tail_that_differs() {
 }
 
 #[test]
+fn bytes_ahead_take_the_epoch_that_the_feed_shows() {
+    let at_epoch = |base: u64, epoch: i32, text: &str| {
+        let leader_epoch = LogEpoch(epoch);
+        batch(BatchSpec { base_offset: Offset(base), leader_epoch, ..BatchSpec::default() }, 2, text)
+    };
+    let mut desk = desk(0);
+    ends(desk.ask(ahead(vec![at_epoch(0, 3, "a"), at_epoch(2, 3, "b"), at_epoch(4, 3, "c")])));
+    let reply = desk.ask(feed(0, vec![at_epoch(0, 3, "a"), at_epoch(2, 4, "b")], 4));
+    assert_eq!(ends(reply), (4, 4, 0), "the records are the same: nothing of them was replaced");
+    let stored = headers(&desk.read(0, ReadLimit::Durable).unwrap());
+    assert_eq!(stored.iter().map(|header| header.leader_epoch.0).collect::<Vec<_>>(), [3, 4]);
+    assert_eq!(desk.describe().epoch, LogEpoch(4));
+    assert_eq!(ends(desk.ask(ahead(vec![at_epoch(2, 3, "b")]))), (4, 4, 0), "late, and of an older epoch");
+}
+
+#[test]
 fn final_bytes_that_differ_or_overlap_are_a_conflict() {
     let mut desk = desk(0);
     ends(desk.ask(feed(0, vec![plain(0, 4, "a")], 4)));
