@@ -191,6 +191,10 @@ fn unequal(unit: &PlannedUnit, source: &Facts, feed: &Facts, target: &Facts) -> 
     None
 }
 
+/// How far the new primary's epoch lies above every one that was seen. The old one may elect leaders between the last
+/// look at it and the moment from which clients are told the new epoch; that has to be above those too.
+const EPOCHS_AHEAD: i32 = 100;
+
 fn evidence_of(unit: &PlannedUnit, source: &Facts, feed: &Facts, target: &Facts) -> Evidence {
     let highest = source.epoch.max(feed.epoch).max(target.epoch);
     Evidence {
@@ -202,7 +206,7 @@ fn evidence_of(unit: &PlannedUnit, source: &Facts, feed: &Facts, target: &Facts)
         producers: target.producers.or(feed.producers).unwrap_or_default(),
         source_epoch: source.epoch.max(feed.epoch),
         target_epoch: match unit.kind {
-            UnitKind::Log => highest.saturating_add(1),
+            UnitKind::Log => highest.saturating_add(EPOCHS_AHEAD),
             // A group goes on in its generation: that is what spares it a rebalance.
             UnitKind::Group => source.epoch.max(feed.epoch),
         },

@@ -103,7 +103,7 @@ fn both_directions_take_the_same_steps_and_commit_once() {
         assert_eq!(kinds, expected);
         assert_eq!(released, [to]);
         let [What::Committed { units, to: side, .. }] = &committed[..] else { panic!("{committed:?}") };
-        assert_eq!((*side, units[0].epoch, units[0].evidence.target_epoch), (to, 5, 7));
+        assert_eq!((*side, units[0].epoch, units[0].evidence.target_epoch), (to, 5, 106));
         assert!(matches!(machine.outcome(), Some(Outcome::Moved { .. })));
         assert_eq!(machine.poll_timeout(), None);
     }
