@@ -11,6 +11,8 @@ from harness.sockets import Watch, dialled
 
 NAME = "orders"
 TOPICS = {"orders-a": 4, "orders-b": 2}
+# Grows while it is mirrored. Nobody reads it: a group would share its partitions out anew as soon as it saw the new one.
+GROWS, PARTITIONS = "orders-c", 2
 PHASES = ("mirror", "dual-write", "cutover", "retired")
 # kafkajs looks for a coordinator that has moved only after it has given up and started over, at any broker.
 STARTS_OVER = "node"
@@ -33,7 +35,7 @@ def run(report, chosen):
         try:
             report.say(f"Kafka {chosen.version}.x with {chosen.nodes} node(s) runs")
             (folder / "h").mkdir()
-            for topic, partitions in TOPICS.items():
+            for topic, partitions in {**TOPICS, GROWS: PARTITIONS}.items():
                 admin(folder / "h", legacy.bootstrap, "python", "create-topic", "--topic", topic, "--partitions", partitions,
                       "--replication", chosen.nodes)
             first_commit(folder / "h", legacy.bootstrap, "orders-a")
@@ -120,9 +122,8 @@ def check_left(report, sluice, legacy_ports, seconds=10):
 
 def grow(report, sluice, traffic):
     """A topic gets one more partition while it is mirrored: it belongs to the migration from then on."""
-    added = f"orders-b/{TOPICS['orders-b']}"
-    admin(traffic.folder, sluice.bootstrap, "python", "add-partitions", "--topic", "orders-b", "--partitions",
-          TOPICS["orders-b"] + 1)
+    added = f"{GROWS}/{PARTITIONS}"
+    admin(traffic.folder, sluice.bootstrap, "python", "add-partitions", "--topic", GROWS, "--partitions", PARTITIONS + 1)
     wait_for("the new partition is a unit",
              lambda: any(unit["unit"].endswith(added) for unit in sluice.migration(NAME)["units"]), 30)
     report.check("a partition that is added while mirrored becomes a unit", True, added)
