@@ -9,12 +9,13 @@
 
 mod ends;
 mod fetch;
+mod interface;
 mod topics;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use kernel_model::{KernelError, LogId, Now, Reply, ShardId};
 use session::{Answer as KernelAnswer, Request, RequestId};
 use translator_kafka::catalog::CatalogHandle;
@@ -28,10 +29,14 @@ use translator_kafka::errors::ErrorCode;
 use translator_kafka::placement::{CATALOG_SHARD, GROUPS};
 
 use self::ends::Asking;
+pub use self::interface::{
+    Address, Fact, FeedConfig, FeedStatus, GroupEnd, LinkAction, LinkEvent, LinkId, Mode, Order,
+    PartitionEnd, Token,
+};
 use self::topics::TopicSetup;
-use crate::follower::{Follower, FollowerStatus, StopReason};
-use crate::link::{Answer, Credentials, Link, LinkError};
-use crate::offsets::{OFFSETS_TOPIC, OffsetsFollower, OffsetsStatus, partition_of};
+use crate::follower::Follower;
+use crate::link::{Answer, Link, LinkError};
+use crate::offsets::{OFFSETS_TOPIC, OffsetsFollower, partition_of};
 use crate::view::ClusterView;
 
 /// How often the cluster's metadata is read.
@@ -43,236 +48,6 @@ const RECONNECT: Duration = Duration::from_millis(250);
 /// How long it rests after legacy has refused its credentials: asking again soon helps nobody, and legacy may lock
 /// a user out who is refused too often.
 const RECONNECT_REFUSED: Duration = Duration::from_secs(10);
-
-/// Where a node listens.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Address {
-    /// Host name or address.
-    pub host: String,
-    /// Port.
-    pub port: u16,
-}
-
-/// Which connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum LinkId {
-    /// To whichever bootstrap address answers: discovery.
-    Bootstrap,
-    /// To a node, for fetches: legacy answers a connection in order, and a fetch may wait for news.
-    Node(i32),
-    /// To a node, for questions that must not wait behind a fetch.
-    Questions(i32),
-}
-
-/// What happened on a connection.
-#[derive(Debug)]
-pub enum LinkEvent<'a> {
-    /// It is established.
-    Connected,
-    /// Bytes came; whole frames are taken from the front.
-    Bytes(&'a mut BytesMut),
-    /// It is gone, or could not be made.
-    Closed,
-}
-
-/// What is wanted of a connection.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LinkAction {
-    /// Connect to this address.
-    Connect(Address),
-    /// Send.
-    Transmit(Bytes),
-    /// Close; no `Closed` is expected for it.
-    Close,
-}
-
-/// What a feed is to follow, and how.
-pub struct FeedConfig {
-    /// Bootstrap addresses.
-    pub bootstrap: Vec<Address>,
-    /// Whether a topic belongs to a migration.
-    pub topics: Box<dyn Fn(&str) -> bool + Send>,
-    /// Whether it is to be mirrored now; may change, see [`Order::Reconsider`].
-    pub mirrored: Box<dyn Fn(&str) -> bool + Send>,
-    /// Whether a group is to be followed.
-    pub groups: Box<dyn Fn(&str) -> bool + Send>,
-    /// The link's own user, where legacy wants one.
-    pub credentials: Option<Credentials>,
-    /// Number of shards of the kernel.
-    pub shards: u16,
-    /// Most bytes asked of one partition at once: what the kernel takes in one commit. A single larger batch
-    /// still comes whole.
-    pub partition_bytes_max: i32,
-}
-
-/// What a partition is read for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// Legacy is primary: copy it.
-    Follow,
-    /// The kernel is primary from this offset on: what legacy still gets is a divergence.
-    Watch(u64),
-}
-
-/// Names an order in the facts that answer it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Token(pub u64);
-
-/// What a feed is told to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Order {
-    /// Begin or stop to mirror topics and groups (phase `observe` reads metadata only).
-    Mirror(bool),
-    /// Contact legacy no more (phase `retired`). Nothing undoes it but a new feed.
-    Stop,
-    /// What `FeedConfig::mirrored` answers has changed.
-    Reconsider,
-    /// Change what a partition is read for.
-    SetMode {
-        /// Topic.
-        topic: String,
-        /// Partition.
-        partition: i32,
-        /// What for.
-        mode: Mode,
-    },
-    /// Ask legacy where these end now: `Ends` or `EndsFailed`.
-    ReadEnds {
-        /// Its name.
-        token: Token,
-        /// Partitions.
-        partitions: Vec<(String, i32)>,
-        /// Groups.
-        groups: Vec<String>,
-    },
-    /// Follow no partition of a topic until it is resumed: its copy is about to be discarded.
-    Hold {
-        /// Topic.
-        topic: String,
-    },
-    /// Forget why partitions were stopped, and begin again where the kernel stands.
-    Resume {
-        /// Topic.
-        topic: String,
-        /// Partitions.
-        partitions: Vec<i32>,
-    },
-}
-
-/// What a feed reports.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fact {
-    /// The cluster looks like this now.
-    View(ClusterView),
-    /// Versions that legacy offers, by API.
-    Versions(BTreeMap<i16, (i16, i16)>),
-    /// A topic's configuration as far as it was set, when it is first seen and whenever it changes.
-    Configured {
-        /// Topic.
-        topic: String,
-        /// Configuration.
-        configs: BTreeMap<String, String>,
-    },
-    /// The topic's copy exists; its partitions are being followed.
-    Mirrored {
-        /// Topic.
-        topic: String,
-    },
-    /// A partition is no longer mirrored.
-    Stopped {
-        /// Topic.
-        topic: String,
-        /// Partition.
-        partition: i32,
-        /// Why.
-        reason: StopReason,
-    },
-    /// Dual-write had brought other bytes than legacy shows; the feed replaced them.
-    Replaced {
-        /// Topic.
-        topic: String,
-        /// Partition.
-        partition: i32,
-        /// How many bytes.
-        bytes: u64,
-    },
-    /// Legacy took writes after the kernel had become primary.
-    Bypassed {
-        /// Topic.
-        topic: String,
-        /// Partition.
-        partition: i32,
-        /// From this offset of legacy's log.
-        from: u64,
-        /// How many records.
-        records: u64,
-    },
-    /// Legacy's coordinator took changes of a group that the kernel serves.
-    GroupBypassed {
-        /// Group.
-        group: String,
-    },
-    /// Where legacy ended when it was asked.
-    Ends {
-        /// The order.
-        token: Token,
-        /// Partitions.
-        partitions: BTreeMap<(String, i32), PartitionEnd>,
-        /// Groups.
-        groups: BTreeMap<String, GroupEnd>,
-    },
-    /// Legacy could not be asked: why. Asking again may help.
-    EndsFailed {
-        /// The order.
-        token: Token,
-        /// Why.
-        reason: String,
-    },
-    /// Whether legacy checks authorisation.
-    Authorizer(bool),
-    /// A connection ended: why. It is made again.
-    LinkFailed {
-        /// Which.
-        link: LinkId,
-        /// Why.
-        error: LinkError,
-    },
-}
-
-/// Where one partition of legacy ends.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct PartitionEnd {
-    /// End of the leader's log, replicated or not.
-    pub end: u64,
-    /// High watermark.
-    pub high_watermark: u64,
-    /// Leader epoch.
-    pub epoch: i32,
-    /// Topic id.
-    pub topic_id: Uuid,
-}
-
-/// Where one group of legacy stands.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct GroupEnd {
-    /// End of the log that holds it.
-    pub end: u64,
-    /// State by legacy's name (`Stable`, `Empty`, `PreparingRebalance`, ...).
-    pub state: String,
-    /// Member ids.
-    pub members: BTreeSet<String>,
-}
-
-/// What the outside is told of a feed.
-#[derive(Debug, Clone, Default)]
-pub struct FeedStatus {
-    /// Partitions by topic and number.
-    pub partitions: BTreeMap<(String, i32), FollowerStatus>,
-    /// Groups.
-    pub offsets: OffsetsStatus,
-    /// Whether legacy can be reached.
-    pub connected: bool,
-}
 
 /// What a request to legacy was for.
 #[derive(Debug)]
