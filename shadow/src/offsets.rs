@@ -265,7 +265,9 @@ impl OffsetsFollower {
     }
 
     pub(crate) fn status(&self, now: Now) -> OffsetsStatus {
-        let heard = self.readers.values().filter_map(|reader| reader.heard_at).min();
+        // One that waits for the kernel is not asked meanwhile: its silence is not legacy's.
+        let asked = self.readers.values().filter(|reader| reader.unanswered == 0);
+        let heard = asked.filter_map(|reader| reader.heard_at).min();
         let behind = |reader: &Reader| reader.high_watermark.unwrap_or(0).saturating_sub(reader.applied);
         OffsetsStatus {
             groups: self.groups.clone(),

@@ -120,3 +120,21 @@ fn a_groups_end_tells_its_state_and_members() {
     assert_eq!((end.end, end.state.as_str()), (1, "Stable"));
     assert!(end.members.contains("m-1"));
 }
+
+#[test]
+fn a_kernel_that_stalls_is_not_taken_for_a_silent_legacy() {
+    let mut legacy = legacy();
+    commit(&mut legacy, &BatchSpec::default(), "g", Some(1));
+    let mut world = World::new(legacy);
+    world.pass(3000);
+    world.kernel_stalls = true;
+    commit(&mut world.legacy, &BatchSpec::default(), "g", Some(2));
+    world.pass(6000);
+    let status = world.offsets();
+    assert_eq!((status.behind, status.heard_ago.as_millis()), (1, 0), "{status:?}");
+    world.kernel_stalls = false;
+    world.legacy.down = true;
+    world.break_links();
+    world.pass(6000);
+    assert!(world.offsets().heard_ago.as_millis() >= 6000, "{:?}", world.offsets());
+}

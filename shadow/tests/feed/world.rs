@@ -12,7 +12,7 @@ use kernel_model::{Coordinator, CoordinatorKind, KernelError, LogId, Now, Offset
 use session::{Answer, RequestId};
 use shadow::{
     Address, Credentials, Fact, Feed, FeedConfig, FollowerState, FollowerStatus, LinkAction, LinkEvent,
-    LinkId, Order,
+    LinkId, OffsetsStatus, Order,
 };
 use translator_kafka::catalog::CatalogHandle;
 use translator_kafka::coordinator::catalog::{CatalogCoordinator, CatalogSettings};
@@ -45,6 +45,8 @@ pub(crate) struct World {
     pub(crate) tamper: Option<fn(i16, Bytes) -> Vec<u8>>,
     /// Flips one bit of each answer behind its envelope, another one each time.
     pub(crate) flip: Option<usize>,
+    /// The kernel answers nothing, as one whose disk hangs.
+    pub(crate) kernel_stalls: bool,
 }
 
 fn feed(catalog: &CatalogHandle, now: Now, credentials: Option<Credentials>) -> Feed {
@@ -99,6 +101,7 @@ impl World {
             late: Vec::new(),
             tamper: None,
             flip: None,
+            kernel_stalls: false,
         };
         world.turn();
         world
@@ -201,6 +204,9 @@ impl World {
 
     fn run_kernel(&mut self) -> bool {
         let mut moved = false;
+        if self.kernel_stalls {
+            return moved;
+        }
         while let Some((id, request)) = self.feed.poll_request() {
             moved = true;
             if let session::Request::Kernel { request, .. } = request {
@@ -305,6 +311,10 @@ impl World {
 
     pub(crate) fn status(&self, part: i32) -> FollowerStatus {
         self.feed.status(self.now).partitions[&("t".to_owned(), part)].clone()
+    }
+
+    pub(crate) fn offsets(&self) -> OffsetsStatus {
+        self.feed.status(self.now).offsets
     }
 
     pub(crate) fn is_following(&self, part: i32) -> bool {
