@@ -104,9 +104,8 @@ class Struck:
         if phase in ("mirror", "dual-write") and self._node is None and self._fault != "slow":
             self._report.check(f"{title}: the operator is told", told, brief(self._sluice.migration(NAME)))
         self._traffic.running(seconds=90)
-        here = self._sluice.migration(NAME).get("phase") if phase != "observe" else "observe"
-        expected = (phase, "mirror") if phase == "dual-write" else (phase,)
-        self._report.check(f"{title}: traffic flows again, and the phase is what it was", here in expected,
+        here = self._sluice.migration(NAME).get("phase")
+        self._report.check(f"{title}: traffic flows again, and the phase is what it was", here == phase,
                            f"{sum(acks.values())} acknowledged within, {here}; {told}")
         self._report.facts.setdefault("told", {})[title] = told
 
@@ -117,7 +116,9 @@ class Struck:
             code, answer = self._sluice.ask("advance", NAME, "cutover", "--wait=4")
             primaries = {unit["primary"] for unit in self._sluice.migration(NAME).get("units", [])}
         said = answer.get("error") if isinstance(answer, dict) else answer
-        self._report.check(f"{title}: it is reached, or the operator is told why not", code == 0 or said,
+        # A single node of three may be silent without the gate knowing; a whole cluster may not.
+        named = "legacy" in str(said) or self._node is not None
+        self._report.check(f"{title}: it is reached, or the operator is told why not", code == 0 or (said and named),
                            f"exit {code}, {sorted(primaries)}: {said}")
         refusals = self._sluice.advance(NAME, "cutover", 120)
         self._report.check(f"{title}: reached once legacy is back", True, refusals[-2:])
