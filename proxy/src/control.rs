@@ -62,8 +62,6 @@ pub struct Rollback {
     pub phase: Option<String>,
     /// Answer only when the phase is reached, at the latest after this.
     pub wait: Option<Duration>,
-    /// Go on although the way back is not open; written into the ledger.
-    pub force: bool,
 }
 
 /// An order to let stopped units go on.

@@ -8,7 +8,7 @@
 //! | `GET /v1/status`, `/v1/migrations`, `/v1/clients` | JSON |
 //! | `GET /v1/migrations/{name}/ledger` | JSON |
 //! | `POST /v1/migrations/{name}/advance` | `{"phase", "percent", "wait_ms", "force"}`, each optional |
-//! | `POST /v1/migrations/{name}/rollback` | `{"phase", "wait_ms", "force"}`, each optional |
+//! | `POST /v1/migrations/{name}/rollback` | `{"phase", "wait_ms"}`, each optional |
 //! | `POST /v1/migrations/{name}/resume` | `{"unit", "discard_copy"}`, each optional |
 //! | `POST /v1/migrations/{name}/verify` | no body |
 //!

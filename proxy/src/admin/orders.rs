@@ -64,9 +64,11 @@ pub(super) async fn rollback(State(admin): Shared, Path(migration): Path<String>
     if order.percent.is_some() {
         return refused(StatusCode::BAD_REQUEST, "a rollback takes no percentage", Value::Null);
     }
+    if order.force {
+        return refused(StatusCode::BAD_REQUEST, "a rollback cannot be forced", Value::Null);
+    }
     let wait = order.wait();
-    let Order { phase, force, .. } = order;
-    answer(admin.control.rollback(Rollback { migration, phase, wait, force }).await)
+    answer(admin.control.rollback(Rollback { migration, phase: order.phase, wait }).await)
 }
 
 pub(super) async fn resume(State(admin): Shared, Path(migration): Path<String>, body: Bytes) -> Response {

@@ -27,8 +27,8 @@ const WAIT_SECONDS: u64 = 600;
 /// Moves live Kafka traffic onto one message kernel, without stopping a client.
 ///
 /// Clients connect to sluice instead of their broker. Sluice forwards them to the old cluster (legacy), copies
-/// it, and then moves one set of topics and groups at a time to its own kernel: provably, and, until a
-/// migration is retired, back again.
+/// it, and then moves one set of topics and groups at a time to its own kernel, and keeps account of it. Before the
+/// cutover a migration can go back at any time.
 #[derive(Debug, Parser)]
 #[command(name = "sluice", version, after_help = EXAMPLES)]
 struct Cli {
@@ -92,7 +92,7 @@ enum Command {
         /// What it does, as JSON
         spec: String,
     },
-    /// Run the conformance suites against two endpoints and report the differences
+    /// Not built yet: the conformance suites against two endpoints
     Conformance(ConformanceArgs),
 }
 
@@ -107,12 +107,12 @@ enum Ask {
     Clients,
     /// Move a migration forward; its gate must be green
     Advance(AdvanceArgs),
-    /// Move a migration back
+    /// Move a migration back (from cutover: not built yet)
     Rollback(RollbackArgs),
     /// Let a stopped unit go on, once you know why it was stopped
     #[command(long_about = RESUME)]
     Resume(ResumeArgs),
-    /// Compare both sides now and print the fidelity report
+    /// What the handovers compared, and what differs since (a new comparison of both sides is not built yet)
     Verify {
         /// Name of the migration
         migration: String,
@@ -146,7 +146,7 @@ struct AdvanceArgs {
     migration: String,
     /// Up to this phase (default: the next one)
     phase: Option<Phase>,
-    /// Share of the consumers (canary)
+    /// Share of the consumers (canary: not built yet, so it is refused)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=100))]
     percent: Option<u8>,
     /// Wait until the phase is reached [default when given: 600 seconds]
@@ -166,9 +166,6 @@ struct RollbackArgs {
     /// Wait until the phase is reached [default when given: 600 seconds]
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "600")]
     wait: Option<u64>,
-    /// Go back although the way back is not open; the ledger says so
-    #[arg(long)]
-    force: bool,
 }
 
 const RESUME: &str = "\
@@ -470,7 +467,7 @@ fn advance_order(args: &AdvanceArgs) -> Value {
 }
 
 fn rollback_order(args: &RollbackArgs) -> Value {
-    json!({ "phase": args.phase.map(Phase::word), "wait_ms": wait_ms(args.wait), "force": args.force })
+    json!({ "phase": args.phase.map(Phase::word), "wait_ms": wait_ms(args.wait) })
 }
 
 #[cfg(test)]

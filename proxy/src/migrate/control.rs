@@ -168,6 +168,9 @@ impl Control for MigrationControl {
 
     fn advance(&self, order: Advance) -> Answering<'_> {
         Box::pin(async move {
+            if order.percent.is_some() {
+                return Err(refusal(&Refused::CanaryNotBuilt));
+            }
             let to = phase(order.phase.as_ref())?;
             let migration = order.migration.clone();
             let by = "operator".to_owned();
