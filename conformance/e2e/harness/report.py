@@ -70,10 +70,10 @@ class Report:
         found = {
             "suite": self.suite,
             "commit": said("git", "rev-parse", "HEAD"),
-            "changed_files": len(said("git", "status", "--porcelain", "--untracked-files=no").splitlines()),
+            "changed_files": len(said("git", "status", "--porcelain", "--untracked-files=no", "--", ":!docs").splitlines()),
             "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.begun)),
             "seconds": round(time.time() - self.begun),
-            "binary": said(binary(), "--version") + f" ({'release' if 'release' in str(binary()) else 'debug'})",
+            "binary": said(binary(), "--version"),
             "options": options,
             "passed": self.passed(),
             "failed": self.failed(),

@@ -30,7 +30,7 @@ const WAIT_SECONDS: u64 = 600;
 /// it, and then moves one set of topics and groups at a time to its own kernel, and keeps account of it. Before the
 /// cutover a migration can go back at any time.
 #[derive(Debug, Parser)]
-#[command(name = "sluice", version, after_help = EXAMPLES)]
+#[command(name = "sluice", version = VERSION, after_help = EXAMPLES)]
 struct Cli {
     /// Print JSON instead of text
     #[arg(long, global = true)]
@@ -50,6 +50,13 @@ struct Cli {
     #[command(subcommand)]
     command: Command,
 }
+
+/// The version, and how it was built: a figure of a debug build must not pass for one of a release.
+const VERSION: &str = if cfg!(debug_assertions) {
+    concat!(env!("CARGO_PKG_VERSION"), " (debug)")
+} else {
+    concat!(env!("CARGO_PKG_VERSION"), " (release)")
+};
 
 const EXAMPLES: &str = "\
 Phases of a migration, in order:
