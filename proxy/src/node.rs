@@ -233,9 +233,9 @@ impl Blueprint {
         }
         let [first, second] = self.group_seed;
         let seed = [first ^ u64::from(id.0), second];
-        let mut groups = GroupCoordinator::new(group::Limits::default(), seed);
+        let mut groups = GroupCoordinator::new(group::Limits::default(), seed, self.catalog.clone());
         if self.kernel.kafka.as_ref().is_some_and(|kafka| kafka.offsets_topic) {
-            groups = groups.with_journal(self.catalog.clone());
+            groups = groups.with_journal();
         }
         coordinators.push((GROUPS, Box::new(groups)));
         coordinators

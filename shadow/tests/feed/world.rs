@@ -82,7 +82,7 @@ impl World {
         };
         let hosted: Vec<(CoordinatorKind, Box<dyn Coordinator>)> = vec![
             (CATALOG, Box::new(CatalogCoordinator::new(wanted, catalog.clone()))),
-            (GROUPS, Box::new(GroupCoordinator::new(Limits::default(), [1, 2]))),
+            (GROUPS, Box::new(GroupCoordinator::new(Limits::default(), [1, 2], catalog.clone()))),
         ];
         let store = Box::new(MemoryStore::new());
         let shard = Shard::open(ShardId(0), store, kernel_engine::Limits::default(), hosted, now).unwrap();

@@ -139,6 +139,8 @@ pub struct Catalog {
     topics: BTreeMap<Arc<str>, Arc<Topic>>,
     /// The same by id.
     by_id: BTreeMap<Uuid, Arc<Topic>>,
+    /// Deleted topics whose committed offsets some group may still hold, with the ids they had.
+    unforgotten: BTreeMap<Arc<str>, Uuid>,
 }
 
 impl Catalog {
@@ -189,6 +191,28 @@ impl Catalog {
             self.by_id.remove(&old.id);
         }
         self.by_id.insert(topic.id, topic);
+    }
+
+    /// Deleted topics whose committed offsets some group may still hold, by name, with the ids they had. No
+    /// topic of such a name can be created, so that none is read from where another one was left.
+    pub fn unforgotten(&self) -> impl Iterator<Item = (&Arc<str>, Uuid)> {
+        self.unforgotten.iter().map(|(name, id)| (name, *id))
+    }
+
+    /// Whether this is the name of such a topic, and its id.
+    #[must_use]
+    pub fn unforgotten_id(&self, name: &str) -> Option<Uuid> {
+        self.unforgotten.get(name).copied()
+    }
+
+    /// Notes that offsets of a deleted topic may still be held.
+    pub fn note_unforgotten(&mut self, name: Arc<str>, id: Uuid) {
+        self.unforgotten.insert(name, id);
+    }
+
+    /// Takes such a note back; `false` when there is none of this name and id.
+    pub fn forgotten(&mut self, name: &str, id: Uuid) -> bool {
+        self.unforgotten_id(name) == Some(id) && self.unforgotten.remove(name).is_some()
     }
 
     /// Removes a topic.

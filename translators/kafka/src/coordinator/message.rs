@@ -55,10 +55,11 @@ pub enum CatalogMessage {
         /// Name of the topic.
         topic: String,
     },
-    /// Deletes a topic with all it holds. An unknown topic is not an error.
-    Delete {
-        /// Name of the topic.
-        topic: String,
+    /// Every group has forgotten the offsets that it committed for these deleted topics. One that is not waited
+    /// for (any more) is not an error.
+    OffsetsForgotten {
+        /// Names, with the ids that the topics had.
+        topics: Vec<(String, [u8; 16])>,
     },
 }
 

@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use kernel_model::{KernelError, LogId, Reply, Request, ShardId};
+use kernel_model::{KernelError, LogId, Reply, Request};
 
+use super::forgetting::Forgetting;
 use super::operation::{Begin, Cx, Finished, Head, Operation, Step};
 use crate::catalog::Topic;
 use crate::codec::messages::alter_configs_response::AlterConfigsResourceResponse as Replaced;
@@ -20,9 +21,8 @@ use crate::codec::messages::{
     InitProducerIdResponse,
 };
 use crate::codec::{ApiKey, DecodeError, Message, Reader, Str};
-use crate::coordinator::group::transfer::Transfer;
 use crate::errors::{ErrorCode, coordinator_error};
-use crate::placement::{CATALOG, CATALOG_SHARD, GROUPS};
+use crate::placement::{CATALOG, CATALOG_SHARD};
 
 /// Pause before a log that was not found is asked for again.
 const RETRY: Duration = Duration::from_millis(2);
@@ -86,14 +86,19 @@ struct Change {
     topics: Vec<Str>,
     /// The response when the coordinator cannot be asked.
     refused: Refused,
-    waiting: Option<(Bytes, LogWait)>,
-    forgetting: Option<Forgetting>,
+    stage: Stage,
 }
 
-/// Topics are gone; every shard's groups are told before the response goes out.
-struct Forgetting {
-    body: Bytes,
-    shards_left: usize,
+/// What is waited for.
+enum Stage {
+    /// The catalog's answer.
+    Catalog,
+    /// Offsets of a deleted topic are to be forgotten before the catalog is asked to make one of that name.
+    Clearing(Forgetting, Bytes),
+    /// Topics are gone. Every shard's groups are told before the response goes out.
+    Forgetting(Forgetting, Bytes),
+    /// The logs of new partitions are to answer before the response goes out.
+    Logs(LogWait, Bytes),
 }
 
 /// Begins a change.
@@ -104,9 +109,19 @@ pub(super) fn start(
     request: Bytes,
 ) -> Result<Begin, DecodeError> {
     let (topics, refused) = read(&head, reader)?;
-    let message = Request::Coordinate { kind: CATALOG, message: request };
-    cx.ask(0, CATALOG_SHARD, message);
-    Ok(Begin::Run(Box::new(Change { head, topics, refused, waiting: None, forgetting: None })))
+    let catalog = cx.catalog();
+    let held_back = topics.iter().any(|name| catalog.unforgotten_id(name).is_some());
+    let clearing = if held_back { Forgetting::begin(cx) } else { None };
+    let stage = match clearing {
+        Some(clearing) => Stage::Clearing(clearing, request),
+        None => ask_catalog(cx, request),
+    };
+    Ok(Begin::Run(Box::new(Change { head, topics, refused, stage })))
+}
+
+fn ask_catalog(cx: &mut Cx<'_>, message: Bytes) -> Stage {
+    cx.ask(0, CATALOG_SHARD, Request::Coordinate { kind: CATALOG, message });
+    Stage::Catalog
 }
 
 type Refused = Box<dyn FnOnce(&Head, ErrorCode) -> Finished + Send>;
@@ -152,84 +167,73 @@ fn read(head: &Head, reader: Reader) -> Result<(Vec<Str>, Refused), DecodeError>
     })
 }
 
-impl Change {
-    fn finish(&mut self, body: Bytes) -> Step {
-        Step::Done(self.head.respond_body(body))
+impl Operation for Change {
+    fn answered(&mut self, cx: &mut Cx<'_>, slot: usize, answer: Result<Reply, KernelError>) -> Step {
+        match &mut self.stage {
+            Stage::Catalog => self.decided(cx, answer),
+            Stage::Clearing(clearing, request) => {
+                if clearing.answered(cx, answer) {
+                    let request = std::mem::take(request);
+                    self.stage = ask_catalog(cx, request);
+                }
+                Step::Wait
+            }
+            Stage::Forgetting(forgetting, body) => {
+                let is_over = forgetting.answered(cx, answer);
+                if is_over { finish(&self.head, body) } else { Step::Wait }
+            }
+            Stage::Logs(wait, body) => {
+                let is_over = wait.answered(cx, slot, &answer);
+                if is_over { finish(&self.head, body) } else { Step::Wait }
+            }
+        }
     }
 
-    /// Tells the groups of every shard which topics are gone.
-    fn forget_offsets(&mut self, cx: &mut Cx<'_>, body: Bytes) -> Step {
-        let topics = deleted(body.clone(), self.head.version);
-        if topics.is_empty() {
-            return self.finish(body);
+    fn due(&mut self, cx: &mut Cx<'_>) -> Step {
+        match &mut self.stage {
+            Stage::Catalog => {}
+            Stage::Clearing(forgetting, _) | Stage::Forgetting(forgetting, _) => forgetting.ask(cx),
+            Stage::Logs(wait, _) => {
+                wait.ask(cx);
+            }
         }
-        let message = Transfer::TopicsDeleted { topics }.encode();
-        let shards = cx.settings.shards.max(1);
-        for shard in 0..shards {
-            let message = Request::Coordinate { kind: GROUPS, message: message.clone() };
-            cx.ask(usize::from(shard), ShardId(shard), message);
-        }
-        self.forgetting = Some(Forgetting { body, shards_left: usize::from(shards) });
         Step::Wait
     }
 }
 
-impl Operation for Change {
-    fn answered(&mut self, cx: &mut Cx<'_>, slot: usize, answer: Result<Reply, KernelError>) -> Step {
-        if let Some((body, wait)) = &mut self.waiting {
-            if !wait.answered(cx, slot, &answer) {
-                return Step::Wait;
-            }
-            let body = std::mem::take(body);
-            return self.finish(body);
-        }
-        if let Some(forgetting) = &mut self.forgetting {
-            // The topics are gone whatever the groups answer: offsets that stay expire with their group.
-            forgetting.shards_left = forgetting.shards_left.saturating_sub(1);
-            if forgetting.shards_left > 0 {
-                return Step::Wait;
-            }
-            let body = std::mem::take(&mut forgetting.body);
-            return self.finish(body);
-        }
-        let body = match answer {
+fn finish(head: &Head, body: &mut Bytes) -> Step {
+    Step::Done(head.respond_body(std::mem::take(body)))
+}
+
+impl Change {
+    /// The catalog has answered.
+    fn decided(&mut self, cx: &mut Cx<'_>, answer: Result<Reply, KernelError>) -> Step {
+        let mut body = match answer {
             Ok(Reply::Coordinated(body)) => body,
             Ok(_) => return self.refuse(ErrorCode::UnknownServerError),
             Err(error) => return self.refuse(coordinator_error(&error)),
         };
         if self.head.api == ApiKey::DeleteTopics {
-            return self.forget_offsets(cx, body);
+            return match Forgetting::begin(cx) {
+                Some(forgetting) => self.wait(Stage::Forgetting(forgetting, body)),
+                None => finish(&self.head, &mut body),
+            };
         }
         let catalog = cx.catalog();
         let topics = self.topics.iter().filter_map(|name| catalog.topic(name));
         let mut wait = LogWait::new(cx, topics.flat_map(|topic| logs_of(topic)));
-        if wait.ask(cx) {
-            return self.finish(body);
-        }
-        self.waiting = Some((body, wait));
+        if wait.ask(cx) { finish(&self.head, &mut body) } else { self.wait(Stage::Logs(wait, body)) }
+    }
+
+    fn wait(&mut self, stage: Stage) -> Step {
+        self.stage = stage;
         Step::Wait
     }
 
-    fn due(&mut self, cx: &mut Cx<'_>) -> Step {
-        if let Some((_, wait)) = &mut self.waiting {
-            wait.ask(cx);
-        }
-        Step::Wait
-    }
-}
-
-impl Change {
     fn refuse(&mut self, code: ErrorCode) -> Step {
         let refused = std::mem::replace(&mut self.refused, Box::new(|_, _| Finished::Silent));
         Step::Done(refused(&self.head, code))
     }
-}
-
-/// Names of the topics that a response to DeleteTopics says are gone.
-fn deleted(body: Bytes, version: i16) -> Vec<Str> {
-    let response = DeleteTopicsResponse::decode_exact(body, version).unwrap_or_default();
-    let gone = response.responses.into_iter().filter(|result| result.error_code == 0);
-    gone.filter_map(|result| result.name.map(|name| name.detached())).collect()
 }
 
 fn topics_refused(names: Vec<Str>, code: ErrorCode) -> CreateTopicsResponse {

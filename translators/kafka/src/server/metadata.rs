@@ -6,6 +6,7 @@ use bytes::Bytes;
 use kernel_model::{KernelError, Reply, Request};
 
 use super::admin::{LogWait, logs_of};
+use super::forgetting::Forgetting;
 use super::operation::{Begin, Cx, Finished, Head, Operation, Step};
 use crate::catalog::{Catalog, Partition, Topic};
 use crate::codec::messages::create_topics_request::CreatableTopic;
@@ -47,6 +48,8 @@ struct Waiting {
     /// Names that the catalog was asked to create.
     created: Vec<Str>,
     refusals: Vec<(Str, i16)>,
+    /// Deleted topics of these names are to be forgotten, and what the catalog is asked after that.
+    clearing: Option<(Forgetting, Bytes)>,
     logs: Option<LogWait>,
 }
 
@@ -75,9 +78,18 @@ pub(super) fn start(cx: &mut Cx<'_>, head: Head, request: MetadataRequest) -> Be
     let framed = frame::request_frame(CREATE_VERSION, 0, None, &creation);
     let Ok(framed) = framed else { return Begin::Done(respond(cx, &head, &request, &[])) };
     let message = framed.slice(SIZE_PREFIX.min(framed.len())..);
-    cx.ask(0, CATALOG_SHARD, Request::Coordinate { kind: CATALOG, message });
-    let waiting = Waiting { head, request, created: missing, refusals: Vec::new(), logs: None };
+    let held_back = missing.iter().any(|name| catalog.unforgotten_id(name).is_some());
+    let clearing = if held_back { Forgetting::begin(cx) } else { None };
+    if clearing.is_none() {
+        ask_catalog(cx, message.clone());
+    }
+    let clearing = clearing.map(|clearing| (clearing, message));
+    let waiting = Waiting { head, request, created: missing, refusals: Vec::new(), clearing, logs: None };
     Begin::Run(Box::new(waiting))
+}
+
+fn ask_catalog(cx: &mut Cx<'_>, message: Bytes) {
+    cx.ask(0, CATALOG_SHARD, Request::Coordinate { kind: CATALOG, message });
 }
 
 const CREATE_VERSION: i16 = 7;
@@ -85,6 +97,13 @@ const SIZE_PREFIX: usize = 4;
 
 impl Operation for Waiting {
     fn answered(&mut self, cx: &mut Cx<'_>, slot: usize, answer: Result<Reply, KernelError>) -> Step {
+        if let Some((clearing, message)) = &mut self.clearing {
+            if clearing.answered(cx, answer) {
+                ask_catalog(cx, std::mem::take(message));
+                self.clearing = None;
+            }
+            return Step::Wait;
+        }
         if let Some(wait) = &mut self.logs {
             if !wait.answered(cx, slot, &answer) {
                 return Step::Wait;
@@ -105,7 +124,9 @@ impl Operation for Waiting {
     }
 
     fn due(&mut self, cx: &mut Cx<'_>) -> Step {
-        if let Some(wait) = &mut self.logs {
+        if let Some((clearing, _)) = &mut self.clearing {
+            clearing.ask(cx);
+        } else if let Some(wait) = &mut self.logs {
             wait.ask(cx);
         }
         Step::Wait

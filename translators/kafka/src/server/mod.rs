@@ -11,6 +11,7 @@ mod api_versions;
 mod cluster;
 mod configs;
 mod fetch;
+mod forgetting;
 mod groups;
 mod inspect;
 mod metadata;

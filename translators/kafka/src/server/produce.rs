@@ -1,5 +1,7 @@
 //! Produce: judges each partition's batch as Kafka does, and appends it.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use kernel_model::batch::{BATCH_HEADER_LEN, Codec, Fault, Rules, TimestampBounds, VerifiedBatch, validate};
 use kernel_model::{KernelError, LogEpoch, Reply, Request};
@@ -54,7 +56,7 @@ pub(super) fn start(cx: &mut Cx<'_>, head: Head, request: ProduceRequest) -> Beg
     let finish = if request.acks == 0 { finish_silent } else { finish_frame };
     let mut gather = Gather::new(head, place).finish_with(finish);
     let refused = refusal_of_all(&request);
-    for (topic_at, wanted) in request.topic_data.iter().enumerate() {
+    for (topic_at, wanted) in each_once(request.topic_data).iter().enumerate() {
         let topic = if version >= 13 {
             catalog.topic_by_id(wanted.topic_id).ok_or(ErrorCode::UnknownTopicId)
         } else {
@@ -83,6 +85,30 @@ pub(super) fn start(cx: &mut Cx<'_>, head: Head, request: ProduceRequest) -> Beg
         response.responses.push(answered);
     }
     gather.begin(response)
+}
+
+/// Names every partition once, with what the request says of it last, which is all that Kafka takes of it
+/// and all that it answers.
+fn each_once(topics: Vec<TopicProduceData>) -> Vec<TopicProduceData> {
+    let mut merged: Vec<TopicProduceData> = Vec::with_capacity(topics.len());
+    let (mut topic_places, mut places) = (BTreeMap::new(), BTreeMap::new());
+    for mut topic in topics {
+        let partitions = std::mem::take(&mut topic.partition_data);
+        let name = (topic.name.clone(), topic.topic_id);
+        let at = *topic_places.entry(name).or_insert_with(|| {
+            merged.push(topic);
+            merged.len() - 1
+        });
+        let Some(topic) = merged.get_mut(at) else { continue };
+        for data in partitions {
+            let place = *places.entry((at, data.index)).or_insert(topic.partition_data.len());
+            match topic.partition_data.get_mut(place) {
+                Some(earlier) => *earlier = data,
+                None => topic.partition_data.push(data),
+            }
+        }
+    }
+    merged
 }
 
 fn topic_response(wanted: &TopicProduceData) -> TopicProduceResponse {

@@ -1,6 +1,10 @@
 //! Where requests about groups go, and how their answers come together.
 
+use std::time::Duration;
+
+use translator_kafka::codec::messages::create_topics_request::CreatableTopic;
 use translator_kafka::codec::messages::delete_topics_request::DeleteTopicState;
+use translator_kafka::codec::messages::metadata_request::MetadataRequestTopic;
 use translator_kafka::codec::messages::offset_commit_request::{
     OffsetCommitRequestPartition, OffsetCommitRequestTopic,
 };
@@ -8,14 +12,14 @@ use translator_kafka::codec::messages::offset_fetch_request::{
     OffsetFetchRequestGroup, OffsetFetchRequestTopics,
 };
 use translator_kafka::codec::messages::{
-    DeleteGroupsRequest, DeleteTopicsRequest, DescribeGroupsRequest, HeartbeatRequest, ListGroupsRequest,
-    OffsetCommitRequest, OffsetFetchRequest,
+    CreateTopicsRequest, DeleteGroupsRequest, DeleteTopicsRequest, DescribeGroupsRequest, HeartbeatRequest,
+    ListGroupsRequest, MetadataRequest, OffsetCommitRequest, OffsetFetchRequest,
 };
-use translator_kafka::codec::{Str, Uuid};
+use translator_kafka::codec::{Request, Str, Uuid};
 use translator_kafka::errors::ErrorCode;
 use translator_kafka::placement::group_shard;
 
-use crate::node::Node;
+use crate::node::{Client, Node};
 
 const SHARDS: u16 = 3;
 
@@ -155,4 +159,47 @@ fn groups_of_every_shard_hear_of_a_deleted_topic_before_the_client_does() {
         assert_eq!(told, [0, 1, 2].map(|shard| (shard, "gone".to_owned())));
         client.create(&mut node, "gone", 1, &[]);
     }
+}
+
+/// Lets time pass until the client has its answer to the request it sent.
+fn outlast<R: Request>(node: &mut Node, client: &mut Client, version: i16, request: &R) -> R::Response {
+    client.write(version, request);
+    node.turn(&mut [client]);
+    for _ in 0..1000 {
+        if let Some((_, response)) = client.read::<R>(version) {
+            return response;
+        }
+        node.pass(Duration::from_millis(50), &mut [client]);
+    }
+    panic!("never answered");
+}
+
+#[test]
+fn a_deleted_topics_name_is_held_back_until_the_groups_of_every_shard_have_forgotten_it() {
+    let mut node = Node::with(SHARDS, |settings| settings.auto_create_topics = true);
+    let mut client = node.client();
+    client.create(&mut node, "gone", 1, &[]);
+    *node.refusing.lock().unwrap() = Some(2);
+    let names = vec!["gone".into()];
+    let delete = DeleteTopicsRequest { topic_names: names, ..Default::default() };
+    let response = outlast(&mut node, &mut client, 3, &delete);
+    assert_eq!(response.responses[0].error_code, 0, "the topic is gone all the same");
+    let topics = vec![CreatableTopic {
+        name: "gone".into(),
+        num_partitions: 1,
+        replication_factor: 1,
+        ..Default::default()
+    }];
+    let create = CreateTopicsRequest { topics, ..Default::default() };
+    let response = outlast(&mut node, &mut client, 5, &create);
+    assert_eq!(response.topics[0].error_code, ErrorCode::KafkaStorageError.code());
+    let named = MetadataRequestTopic { name: Some("gone".into()), ..Default::default() };
+    let metadata =
+        MetadataRequest { topics: Some(vec![named]), allow_auto_topic_creation: true, ..Default::default() };
+    let response = outlast(&mut node, &mut client, 9, &metadata);
+    assert_eq!(response.topics[0].error_code, ErrorCode::KafkaStorageError.code());
+    *node.refusing.lock().unwrap() = None;
+    let response = client.ask(&mut node, 9, &metadata);
+    assert_eq!(response.topics[0].error_code, 0);
+    assert!(node.forgotten.lock().unwrap().contains(&(2, "gone".to_owned())));
 }

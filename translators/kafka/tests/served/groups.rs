@@ -21,25 +21,32 @@ use translator_kafka::codec::messages::{
     HeartbeatRequest, HeartbeatResponse, ListGroupsResponse, OffsetCommitRequest, OffsetCommitResponse,
     OffsetFetchRequest, OffsetFetchResponse,
 };
-use translator_kafka::codec::{ApiKey, Message, Str, frame};
+use translator_kafka::codec::{ApiKey, Message, Str, Uuid, frame};
 use translator_kafka::coordinator::group::transfer::{Transfer, TransferReply};
 
 /// Topics that groups were told to forget, with the number of the shard.
 pub(crate) type Forgotten = Arc<Mutex<Vec<(u16, String)>>>;
 
+/// The shard whose groups refuse to forget.
+pub(crate) type Refusing = Arc<Mutex<Option<u16>>>;
+
 pub(crate) struct RecordingGroups {
     shard: u16,
     forgotten: Forgotten,
+    refusing: Refusing,
     outputs: VecDeque<Output>,
 }
 
 impl RecordingGroups {
-    pub(crate) fn new(shard: u16, forgotten: Forgotten) -> Self {
-        Self { shard, forgotten, outputs: VecDeque::new() }
+    pub(crate) fn new(shard: u16, forgotten: Forgotten, refusing: Refusing) -> Self {
+        Self { shard, forgotten, refusing, outputs: VecDeque::new() }
     }
 
-    fn forget(&self, topics: &[Str]) -> Bytes {
-        let told = topics.iter().map(|topic| (self.shard, topic.to_string()));
+    fn forget(&self, topics: &[(Str, Uuid)]) -> Bytes {
+        if *self.refusing.lock().unwrap() == Some(self.shard) {
+            return TransferReply::Refused("overloaded".into()).encode();
+        }
+        let told = topics.iter().map(|(topic, _)| (self.shard, topic.to_string()));
         self.forgotten.lock().unwrap().extend(told);
         TransferReply::Done.encode()
     }

@@ -23,7 +23,7 @@ use translator_kafka::placement::{CATALOG, CATALOG_SHARD, GROUPS};
 use translator_kafka::server::{ClusterView, ServerSettings};
 use translator_kafka::session::KafkaSession;
 
-use crate::groups::{Forgotten, RecordingGroups};
+use crate::groups::{Forgotten, RecordingGroups, Refusing};
 
 pub(crate) const NODE_ID: i32 = 7;
 pub(crate) const START_MS: i64 = 1_700_000_000_000;
@@ -40,6 +40,8 @@ pub(crate) struct Node {
     pub(crate) hung: bool,
     /// What each shard's groups were told to forget.
     pub(crate) forgotten: Forgotten,
+    /// The shard whose groups refuse to forget.
+    pub(crate) refusing: Refusing,
 }
 
 impl Node {
@@ -58,10 +60,10 @@ impl Node {
             limits: Limits::default(),
         };
         change(&mut settings);
-        let forgotten = Forgotten::default();
+        let (forgotten, refusing) = (Forgotten::default(), Refusing::default());
         let open = |number| {
             let mut hosted: Vec<(CoordinatorKind, Box<dyn Coordinator>)> =
-                vec![(GROUPS, Box::new(RecordingGroups::new(number, forgotten.clone())))];
+                vec![(GROUPS, Box::new(RecordingGroups::new(number, forgotten.clone(), refusing.clone())))];
             if ShardId(number) == CATALOG_SHARD {
                 let wanted = CatalogSettings {
                     cluster_id: "cluster-1".into(),
@@ -83,6 +85,7 @@ impl Node {
             direct: None,
             hung: false,
             forgotten: forgotten.clone(),
+            refusing: refusing.clone(),
         };
         node.turn(&mut []);
         node

@@ -195,3 +195,29 @@ fn responses_leave_in_the_order_of_the_requests() {
         std::iter::from_fn(|| client.read::<ProduceRequest>(9)).map(|(correlation, _)| correlation).collect();
     assert_eq!(received, sent);
 }
+
+#[test]
+fn of_a_partition_that_is_named_twice_the_last_batch_is_written_and_answered_once() {
+    let mut node = Node::new(1);
+    let mut client = node.client();
+    client.create(&mut node, "t", 2, &[]);
+    for version in [8, 13] {
+        let data = |partition, values: &[&str]| {
+            produce_request(&node, version, -1, "t", partition, batch(values).bytes().clone())
+                .topic_data
+                .remove(0)
+        };
+        let mut first = data(0, &["a"]);
+        first.partition_data.extend(data(0, &["b", "c"]).partition_data);
+        first.partition_data.extend(data(1, &["d"]).partition_data);
+        let topic_data = vec![first, data(0, &["e", "f", "g"]), data(7, &["h"])];
+        let request = ProduceRequest { acks: -1, topic_data, ..Default::default() };
+        let response = client.ask(&mut node, version, &request);
+        assert_eq!(response.responses.len(), 1);
+        let parts = response.responses[0].partition_responses.iter();
+        let codes: Vec<(i32, i16)> = parts.map(|part| (part.index, part.error_code)).collect();
+        assert_eq!(codes, [(0, 0), (1, 0), (7, ErrorCode::UnknownTopicOrPartition.code())]);
+    }
+    let next = client.produce(&mut node, "t", batch(&["z"]).bytes().clone());
+    assert_eq!(next.base_offset, 6, "three records of each request");
+}

@@ -53,7 +53,7 @@ fn delete_one(draft: &mut Draft<'_>, state: &DeleteTopicState, fresh: bool) -> D
     };
     match find_for_deletion(draft, state, fresh) {
         Ok(topic) => {
-            draft.delete(&topic.name);
+            draft.delete_and_forget(&topic.name);
             result.name = Some(Str::from(&*topic.name));
             result.topic_id = topic.id;
         }
@@ -85,6 +85,10 @@ fn find_for_deletion(
         })?,
     };
     own(topic)?;
+    if draft.catalog.unforgotten().count() >= draft.settings.topics_max {
+        let fault = "Offsets of too many deleted topics are not forgotten yet.";
+        return Err((ErrorCode::KafkaStorageError, fault.to_owned()));
+    }
     Ok(topic.clone())
 }
 

@@ -108,6 +108,10 @@ fn prepare(draft: &Draft<'_>, wanted: &CreatableTopic) -> Result<Parts, Refusal>
     if draft.catalog.topic(&name).is_some() {
         return Err((ErrorCode::TopicAlreadyExists, format!("Topic '{name}' already exists.")));
     }
+    if draft.catalog.unforgotten_id(&name).is_some() {
+        let fault = format!("Groups still hold offsets of the deleted topic '{name}'; try again.");
+        return Err((ErrorCode::KafkaStorageError, fault));
+    }
     if let Some(other) = colliding(draft, &name) {
         let fault = format!("Topic '{name}' collides with existing topic: {other}");
         return Err((ErrorCode::InvalidTopic, fault));

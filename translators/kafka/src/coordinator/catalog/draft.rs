@@ -14,6 +14,7 @@ use crate::codec::Uuid;
 use crate::placement::{CATALOG_SHARD, partition_shard};
 
 pub(super) const TOPIC_PREFIX: &[u8] = b"ctopic/";
+pub(super) const UNFORGOTTEN_PREFIX: &[u8] = b"cunforgotten/";
 pub(super) const CLUSTER_ID_KEY: &[u8] = b"ccluster-id";
 pub(super) const NEXT_LOG_KEY: &[u8] = b"cnext-log";
 pub(super) const NEXT_PRODUCER_KEY: &[u8] = b"cnext-producer";
@@ -97,6 +98,21 @@ impl<'a> Draft<'a> {
         Some(topic)
     }
 
+    /// Deletes a topic with its logs, and keeps its name until every group has forgotten its offsets.
+    pub(super) fn delete_and_forget(&mut self, name: &str) {
+        let Some(topic) = self.delete(name) else { return };
+        let id = Bytes::copy_from_slice(&topic.id.0);
+        self.ops.push(put_key(unforgotten_key(name), id));
+        self.catalog.note_unforgotten(topic.name.clone(), topic.id);
+    }
+
+    /// Every group has forgotten the offsets of the deleted topic with this name and id.
+    pub(super) fn forgotten(&mut self, name: &str, id: Uuid) {
+        if self.catalog.forgotten(name, id) {
+            self.ops.push(Op::KvDelete { key: unforgotten_key(name) });
+        }
+    }
+
     /// Gives a topic one more partition, with a log of its own.
     pub(super) fn add_partition(&mut self, topic: &mut Topic, kind: LogKind, start: Offset, epoch: LogEpoch) {
         let number = i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX);
@@ -155,6 +171,10 @@ impl<'a> Draft<'a> {
 
 fn topic_key(name: &str) -> Bytes {
     [TOPIC_PREFIX, name.as_bytes()].concat().into()
+}
+
+fn unforgotten_key(name: &str) -> Bytes {
+    [UNFORGOTTEN_PREFIX, name.as_bytes()].concat().into()
 }
 
 fn put(key: &'static [u8], value: &[u8]) -> Op {

@@ -22,8 +22,8 @@ pub(super) fn apply(draft: &mut Draft<'_>, message: CatalogMessage) -> Answer {
         CatalogMessage::Mirror { topic, partitions } => switch(draft, &topic, &partitions, LogKind::Mirrored),
         CatalogMessage::Adopt { topic } => adopt(draft, &topic),
         CatalogMessage::Discard { topic } => discard(draft, &topic),
-        CatalogMessage::Delete { topic } => {
-            draft.delete(&topic);
+        CatalogMessage::OffsetsForgotten { topics } => {
+            topics.iter().for_each(|(name, id)| draft.forgotten(name, Uuid(*id)));
             Ok(())
         }
     };
@@ -73,6 +73,9 @@ fn mirror_topic(
 
 fn new_topic(draft: &Draft<'_>, name: &str, id: Uuid) -> Result<Topic, String> {
     create::check_name(name)?;
+    if draft.catalog.unforgotten_id(name).is_some() {
+        return Err(format!("groups still hold offsets of a deleted topic {name}"));
+    }
     if id.is_zero() {
         return Err(format!("topic {name} has no topic id"));
     }

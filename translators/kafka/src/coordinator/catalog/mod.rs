@@ -8,7 +8,12 @@
 //! ```text
 //! keys   c topic/<name>   JSON of a topic        c next-log        i64   number of the next log
 //!        c cluster-id     text                   c next-producer   i64   first id of the next block
+//!        c unforgotten/<name>   topic id of a deleted topic whose offsets groups may still hold
 //! ```
+//!
+//! Groups commit offsets by name, in every shard. A deleted topic's name is therefore taken until all of them
+//! have said that they forgot (`CatalogMessage::OffsetsForgotten`), also over a restart. Whoever deletes asks
+//! them; if that does not succeed, whoever creates a topic of that name, or deletes any, asks again.
 
 mod alter;
 mod create;
@@ -33,7 +38,7 @@ use crate::codec::messages::{
     AlterConfigsRequest, CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest,
     IncrementalAlterConfigsRequest, InitProducerIdRequest, InitProducerIdResponse,
 };
-use crate::codec::{ApiKey, DecodeError, EncodeError, Message, frame};
+use crate::codec::{ApiKey, DecodeError, EncodeError, Message, Uuid, frame};
 use crate::coordinator::message::CatalogMessage;
 use crate::errors::ErrorCode;
 
@@ -139,6 +144,12 @@ impl CatalogCoordinator {
             let name = key.get(draft::TOPIC_PREFIX.len()..).unwrap_or_default();
             let name = std::str::from_utf8(name).map_err(|error| error.to_string())?;
             catalog.put(Arc::new(Topic::from_stored(name, &value)?));
+        }
+        for (key, value) in stored.scan(draft::UNFORGOTTEN_PREFIX) {
+            let name = key.get(draft::UNFORGOTTEN_PREFIX.len()..).unwrap_or_default();
+            let name = std::str::from_utf8(name).map_err(|error| error.to_string())?;
+            let id = value.first_chunk::<16>().ok_or_else(|| format!("deleted topic {name}: no id"))?;
+            catalog.note_unforgotten(name.into(), Uuid(*id));
         }
         self.state.catalog = Arc::new(catalog);
         self.state.next_log = draft::read_number(stored.get(draft::NEXT_LOG_KEY)).unwrap_or(0);

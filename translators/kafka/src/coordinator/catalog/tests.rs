@@ -238,6 +238,8 @@ fn deleting_and_recreating_a_topic_gives_another_id() {
     let codes: Vec<i16> = response.responses.iter().map(|result| result.error_code).collect();
     assert_eq!(codes, [42, 100, 3, 42, 0, 42]);
     assert!(host.log_ops.iter().any(|(_, op)| *op == Op::LogDelete { log: old.partitions[0].log }));
+    let forgotten = CatalogMessage::OffsetsForgotten { topics: vec![("t".into(), old.id.0)] };
+    assert_eq!(host.tell(&forgotten), CatalogReply::Done);
     assert_eq!(host.create(topic("t", 1)), 0);
     let new = host.handle.load().topic("t").unwrap().clone();
     assert_ne!((new.id, new.partitions[0].log), (old.id, old.partitions[0].log));
@@ -426,4 +428,25 @@ fn bytes_that_are_no_message_are_answered_empty() {
         assert!(host.send(Bytes::from_static(garbage)).is_empty(), "{garbage:?}");
     }
     assert_eq!(host.create(topic("t", 1)), 0);
+}
+
+#[test]
+fn a_deleted_topics_name_is_held_back_over_a_restart_until_its_offsets_are_forgotten() {
+    let mut host = Host::new(1);
+    assert_eq!(host.create(topic("t", 1)), 0);
+    let id = host.handle.load().topic("t").unwrap().id;
+    let names = DeleteTopicsRequest { topic_names: vec!["t".into()], ..Default::default() };
+    assert_eq!(host.ask(5, &names).responses[0].error_code, 0);
+    let held_back = ErrorCode::KafkaStorageError.code();
+    assert_eq!(host.create(topic("t", 1)), held_back);
+    host.restart(CatalogSettings { seed: 8, ..Default::default() });
+    assert_eq!(host.create(topic("t", 1)), held_back);
+    let forgotten = |id| CatalogMessage::OffsetsForgotten { topics: vec![("t".into(), id)] };
+    // Said of the topic of this name before it.
+    assert_eq!(host.tell(&forgotten([9; 16])), CatalogReply::Done);
+    assert_eq!(host.create(topic("t", 1)), held_back);
+    assert_eq!(host.tell(&forgotten(id.0)), CatalogReply::Done);
+    assert_eq!(host.create(topic("t", 1)), 0);
+    host.restart(CatalogSettings { seed: 9, ..Default::default() });
+    assert_eq!(host.handle.load().unforgotten().count(), 0);
 }

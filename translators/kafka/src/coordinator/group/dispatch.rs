@@ -182,6 +182,11 @@ impl GroupCoordinator {
     fn admit_commit(&mut self, call: &Call, request: &OffsetCommitRequest) -> Result<(), ErrorCode> {
         self.admission(&request.group_id)?;
         self.bound_commits()?;
+        // The topic was there when the server looked. Its offsets may be forgotten already.
+        let catalog = self.catalog.load();
+        if request.topics.iter().any(|topic| catalog.unforgotten_id(&topic.name).is_some()) {
+            return Err(ErrorCode::UnknownTopicOrPartition);
+        }
         if request.generation_id_or_member_epoch < 0 {
             // A consumer without group management needs no group beforehand.
             return self.create(&request.group_id);

@@ -14,7 +14,7 @@ use super::snapshot::{GroupSnapshot, OffsetKey};
 use super::state::{Group, Hold, Role};
 use super::transfer::{Transfer, TransferReply};
 use super::{join, stored, sync};
-use crate::codec::Str;
+use crate::codec::{Str, Uuid};
 use crate::errors::ErrorCode;
 
 impl GroupCoordinator {
@@ -25,7 +25,7 @@ impl GroupCoordinator {
             Transfer::Activate { group } => self.activate(message, group),
             Transfer::Deactivate { group } => self.deactivate(now, message, group),
             Transfer::Forget { group } => self.forget(message, group),
-            Transfer::TopicsDeleted { topics } => self.forget_topics(message, &topics),
+            Transfer::TopicsDeleted { topics } => self.forget_topics(message, topics),
             Transfer::Export { group } => Err(self.export(&group)),
             Transfer::Progress => {
                 let progress = self.progress.iter().map(|(partition, next)| (*partition, *next));
@@ -157,10 +157,15 @@ impl GroupCoordinator {
     }
 
     /// Deletes what groups served here committed for topics that are gone, in one commit.
-    fn forget_topics(&mut self, message: MessageId, topics: &[Str]) -> Result<(), TransferReply> {
+    fn forget_topics(&mut self, message: MessageId, topics: Vec<(Str, Uuid)>) -> Result<(), TransferReply> {
+        // The message may be late. Only while the catalog holds a name back is there no new topic of that name,
+        // whose offsets are to stay.
+        let catalog = self.catalog.load();
+        let held_back = |(name, id): &(Str, Uuid)| catalog.unforgotten_id(name) == Some(*id);
+        let topics: BTreeSet<Str> = topics.into_iter().filter(held_back).map(|(name, _)| name).collect();
         let serving = self.groups.values().filter(|group| group.role == Role::Serving);
         let orphaned: Vec<(Str, Vec<OffsetKey>)> = serving
-            .map(|group| (group.id.clone(), group.offsets_of(topics)))
+            .map(|group| (group.id.clone(), group.offsets_of(&topics)))
             .filter(|(_, keys)| !keys.is_empty())
             .collect();
         if orphaned.is_empty() {

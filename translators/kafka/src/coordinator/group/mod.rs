@@ -67,6 +67,7 @@ use self::packing::Packed as _;
 use self::snapshot::{CommittedOffset, GroupSnapshot as Snapshot};
 use self::state::{Group, Hold, Role};
 use self::stored::StoredKey;
+use crate::catalog::CatalogHandle;
 use crate::codec::Str;
 use crate::codec::messages::OffsetFetchRequest;
 
@@ -92,6 +93,7 @@ pub struct GroupCoordinator {
     sweep_after: Option<Str>,
     /// Fetches that wait until the commits before them are durable.
     waiting_fetches: VecDeque<(CommitId, OffsetFetchRequest, Caller)>,
+    catalog: CatalogHandle,
     /// How far each partition of legacy's `__consumer_offsets` was followed.
     progress: BTreeMap<i32, i64>,
     /// A key could not be read, so that it is not known whose state is missing: nobody is served.
@@ -100,9 +102,10 @@ pub struct GroupCoordinator {
 
 impl GroupCoordinator {
     /// A coordinator without groups. Member ids are made from `seed`, which must differ from start to
-    /// start and be hard to guess: who knows a member's id can speak for it.
+    /// start and be hard to guess: who knows a member's id can speak for it. `catalog` says which topics were
+    /// deleted.
     #[must_use]
-    pub fn new(limits: Limits, seed: [u64; 2]) -> Self {
+    pub fn new(limits: Limits, seed: [u64; 2], catalog: CatalogHandle) -> Self {
         Self {
             limits,
             groups: BTreeMap::new(),
@@ -112,6 +115,7 @@ impl GroupCoordinator {
             sweep_at: Duration::ZERO,
             sweep_after: None,
             waiting_fetches: VecDeque::new(),
+            catalog,
             progress: BTreeMap::new(),
             is_damaged: false,
         }
@@ -120,8 +124,8 @@ impl GroupCoordinator {
     /// Writes `__consumer_offsets` too, once the catalog has it: a topic with one partition in this
     /// coordinator's shard.
     #[must_use]
-    pub fn with_journal(mut self, catalog: crate::catalog::CatalogHandle) -> Self {
-        self.desk.keep_journal(journal::Journal(catalog));
+    pub fn with_journal(mut self) -> Self {
+        self.desk.keep_journal(journal::Journal(self.catalog.clone()));
         self
     }
 

@@ -3,6 +3,8 @@
 //! A fetch sees what is durable. What is on its way to the disk is counted per partition, so that
 //! deletion and expiry, which come behind it, neither miss it nor remove it.
 
+use std::collections::BTreeSet;
+
 use kernel_model::commit::Op;
 
 use super::desk::{Pending, Turn};
@@ -202,7 +204,7 @@ impl Group {
     }
 
     /// What is committed for these topics, what is on its way included.
-    pub(super) fn offsets_of(&self, topics: &[Str]) -> Vec<OffsetKey> {
+    pub(super) fn offsets_of(&self, topics: &BTreeSet<Str>) -> Vec<OffsetKey> {
         let concerned = |key: &&OffsetKey| topics.contains(&key.topic);
         let mut keys: Vec<OffsetKey> = self.offsets.keys().filter(concerned).cloned().collect();
         let coming = self.in_flight.keys().filter(concerned);

@@ -97,6 +97,7 @@ packed_number! {
     u32: try_get_u32, put_u32;
     i32: try_get_i32, put_i32;
     i64: try_get_i64, put_i64;
+    u128: try_get_u128, put_u128;
 }
 
 impl Packed for Bytes {

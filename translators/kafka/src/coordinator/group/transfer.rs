@@ -15,7 +15,7 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use super::packing::{Packed, PackedError, Unpacker};
 use super::record::OffsetsRecord;
 use super::snapshot::{CommittedOffset, GroupSnapshot, OffsetKey};
-use crate::codec::Str;
+use crate::codec::{Str, Uuid};
 
 /// First two bytes of a migration message.
 pub const MARK: u16 = 0xffff;
@@ -59,10 +59,11 @@ pub enum Transfer {
     /// Asks how far `__consumer_offsets` was followed. Answer: `Progress`.
     Progress,
     /// The kernel deleted these topics: groups that are served here forget the offsets that they committed
-    /// for them, which would else be found again under a new topic of the same name. Answer: `Done`.
+    /// for them, which would else be found again under a new topic of the same name. Names that the catalog
+    /// does not hold back (any more) for this id are left alone. Answer: `Done`.
     TopicsDeleted {
-        /// Their names.
-        topics: Vec<Str>,
+        /// Their names and ids.
+        topics: Vec<(Str, Uuid)>,
     },
 }
 
@@ -225,6 +226,19 @@ impl Packed for (i32, i64) {
 
     fn unpack(from: &mut Unpacker) -> Result<Self, PackedError> {
         Ok((from.get()?, from.get()?))
+    }
+}
+
+impl Packed for (Str, Uuid) {
+    const BYTES_MIN: usize = 20;
+
+    fn pack(&self, out: &mut BytesMut) {
+        self.0.pack(out);
+        u128::from_be_bytes(self.1.0).pack(out);
+    }
+
+    fn unpack(from: &mut Unpacker) -> Result<Self, PackedError> {
+        Ok((from.get()?, Uuid(from.get::<u128>()?.to_be_bytes())))
     }
 }
 

@@ -10,6 +10,7 @@ use kernel_model::coordinator::{CommitId, Coordinator as _, KvRead, MessageId, O
 use kernel_model::time::Now;
 
 use super::{GROUP, REBALANCE, SESSION, subscription};
+use crate::catalog::{Catalog, CatalogHandle};
 use crate::codec::messages::join_group_request::JoinGroupRequestProtocol;
 use crate::codec::messages::leave_group_request::MemberIdentity;
 use crate::codec::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
@@ -19,7 +20,7 @@ use crate::codec::messages::{
     DescribeGroupsRequest, HeartbeatRequest, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest,
     LeaveGroupResponse, OffsetCommitRequest, OffsetFetchRequest, SyncGroupRequest, SyncGroupResponse,
 };
-use crate::codec::{Message, Request, frame};
+use crate::codec::{Message, Request, Uuid, frame};
 use crate::coordinator::group::transfer::{Transfer, TransferReply};
 use crate::coordinator::group::{GroupCoordinator, GroupSnapshot, Limits};
 use crate::errors::ErrorCode;
@@ -45,6 +46,7 @@ impl KvRead for Keys {
 pub(super) struct Host {
     pub(super) limits: Limits,
     pub(super) coordinator: GroupCoordinator,
+    pub(super) catalog: CatalogHandle,
     pub(super) keys: Keys,
     pub(super) now: Now,
     /// Commits stay where they are until `release`.
@@ -65,8 +67,10 @@ impl Host {
     }
 
     pub(super) fn with(limits: Limits) -> Self {
+        let catalog = CatalogHandle::default();
         let mut host = Self {
-            coordinator: GroupCoordinator::new(limits.clone(), [7, 0]),
+            coordinator: GroupCoordinator::new(limits.clone(), [7, 0], catalog.clone()),
+            catalog,
             limits,
             keys: Keys::default(),
             now: Now::new(Duration::from_secs(5), START_MS),
@@ -85,9 +89,16 @@ impl Host {
     pub(super) fn restart(&mut self) {
         self.starts += 1;
         self.held.clear();
-        self.coordinator = GroupCoordinator::new(self.limits.clone(), [7, self.starts]);
+        self.coordinator = GroupCoordinator::new(self.limits.clone(), [7, self.starts], self.catalog.clone());
         self.coordinator.restore(self.now, &self.keys);
         self.settle();
+    }
+
+    /// The catalog holds back the name of a deleted topic of this id, or does not.
+    pub(super) fn deleted(&self, name: &str, id: Option<Uuid>) {
+        let mut catalog = Catalog::default();
+        id.into_iter().for_each(|id| catalog.note_unforgotten(name.into(), id));
+        self.catalog.publish(catalog.into());
     }
 
     /// Lets time pass, waking the coordinator exactly when it asks to be.

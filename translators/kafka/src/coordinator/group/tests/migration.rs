@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use super::host::{Host, Member, code, fetch_request};
 use super::{GROUP, SESSION, complete_join, is, stable, subscription, sync_all};
 use crate::codec::Str;
+use crate::codec::Uuid;
 use crate::codec::messages::{
     DescribeGroupsRequest, JoinGroupResponse, ListGroupsRequest, SyncGroupResponse,
 };
@@ -390,16 +391,27 @@ fn offsets_of_a_deleted_topic_are_forgotten_and_stay_forgotten() {
     for partition in [0, 1] {
         assert_eq!(host.commit(-1, "", partition, 7), ErrorCode::None);
     }
-    let other = Transfer::TopicsDeleted { topics: vec!["other".into()] };
+    let (id, before) = (Uuid([2; 16]), Uuid([1; 16]));
+    let other = Transfer::TopicsDeleted { topics: vec![("other".into(), id)] };
     assert_eq!(host.transfer(&other), TransferReply::Done);
     assert_eq!([host.offset(0), host.offset(1)], [7, 7]);
-    let orders = Transfer::TopicsDeleted { topics: vec!["other".into(), "orders".into()] };
+    let orders = Transfer::TopicsDeleted { topics: vec![("other".into(), id), ("orders".into(), id)] };
+    // A message that comes so late that there is a new topic, or that one was deleted since.
+    for held_back in [None, Some(before)] {
+        host.deleted("orders", held_back);
+        assert_eq!(host.transfer(&orders), TransferReply::Done);
+        assert_eq!([host.offset(0), host.offset(1)], [7, 7]);
+    }
+    host.deleted("orders", Some(id));
     assert_eq!(host.transfer(&orders), TransferReply::Done);
     assert_eq!([host.offset(0), host.offset(1)], [-1, -1]);
+    // The server looked for the topic before it was deleted.
+    assert_eq!(host.commit(-1, "", 0, 8), ErrorCode::UnknownTopicOrPartition);
     host.restart();
     assert_eq!(host.offset(0), -1);
     // A group that follows is as legacy has it.
     let mut host = following();
+    host.deleted("orders", Some(id));
     assert_eq!(host.transfer(&orders), TransferReply::Done);
     assert_eq!(host.export(GROUP).unwrap().0.offsets.len(), 1);
 }
