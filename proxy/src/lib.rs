@@ -21,6 +21,7 @@ pub mod inventory;
 pub mod ledger;
 pub mod legacy;
 pub mod listener;
+mod long_work;
 pub mod migrate;
 pub mod node;
 pub mod room;

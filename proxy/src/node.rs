@@ -93,6 +93,7 @@ impl Node {
             // In front of a legacy cluster topics are created there.
             auto_create_topics: config.clusters.is_empty(),
             topics_elsewhere: !config.clusters.is_empty(),
+            long_work: crate::long_work::run,
             limits: kafka_limits(&config.limits),
         });
         let node = Self { hosts, folder, kernel, settings, seed: Arc::new(AtomicU64::new(random()?)) };

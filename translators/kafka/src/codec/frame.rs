@@ -105,6 +105,10 @@ pub fn peek_request(frame: &Bytes) -> Result<RequestHead, DecodeError> {
     })
 }
 
+/// Memory that the elements of one request's arrays may take: about 130,000 partitions of a Fetch, far beyond what
+/// one broker leads. What serves a request takes two to three times that.
+const REQUEST_MEMORY_MAX: usize = 16 << 20;
+
 /// Reads the header of a request and returns it with a reader at the start of the body.
 ///
 /// A version the API does not have is no error here: ApiVersions must answer one.
@@ -115,7 +119,8 @@ pub fn peek_request(frame: &Bytes) -> Result<RequestHead, DecodeError> {
 pub fn read_request_header(frame: Bytes) -> Result<(RequestHeader, Reader), DecodeError> {
     let head = peek_request(&frame)?;
     let api = head.api().ok_or(DecodeError::UnknownApi(head.api_key))?;
-    let mut reader = Reader::new(frame);
+    let memory = Reader::memory_of(&frame).min(REQUEST_MEMORY_MAX);
+    let mut reader = Reader::with_memory(frame, memory);
     let header = RequestHeader::decode(&mut reader, request_header_version(api, head.api_version))?;
     Ok((header, reader))
 }

@@ -35,8 +35,13 @@ impl Reader {
     /// of the message's arrays may take 16 times the memory of the frame, and one mebibyte more.
     #[must_use]
     pub fn new(frame: Bytes) -> Self {
-        let budget = frame.len().saturating_mul(MEMORY_PER_FRAME_BYTE).saturating_add(MEMORY_BYTES_FLOOR);
+        let budget = Self::memory_of(&frame);
         Self::with_memory(frame, budget)
+    }
+
+    /// What the elements of this frame's arrays may take.
+    pub(super) fn memory_of(frame: &Bytes) -> usize {
+        frame.len().saturating_mul(MEMORY_PER_FRAME_BYTE).saturating_add(MEMORY_BYTES_FLOOR)
     }
 
     /// As [`Self::new`], with a limit in bytes on the memory of array elements.

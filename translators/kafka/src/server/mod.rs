@@ -53,9 +53,15 @@ pub struct ServerSettings {
     /// Whether clients know topics that the catalog does not (a legacy cluster's): their offsets may then be
     /// committed by name.
     pub topics_elsewhere: bool,
+    /// Runs what may take a thread for long.
+    pub long_work: LongWork,
     /// Bounds.
     pub limits: Limits,
 }
+
+/// Runs work that may take a tenth of a second (inflating a large batch) so that other connections need not wait
+/// for it. `false`, without running it, when too much of it waits already.
+pub type LongWork = fn(&mut dyn FnMut()) -> bool;
 
 /// Serves the requests of one connection. See the module.
 pub struct Server {

@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use kernel_model::batch::{BATCH_HEADER_LEN, Codec, Fault, Rules, TimestampBounds, VerifiedBatch, validate};
+use kernel_model::batch::{
+    BATCH_HEADER_LEN, Codec, Fault, InflateError, Rules, TimestampBounds, VerifiedBatch, validate,
+};
 use kernel_model::{KernelError, LogEpoch, Reply, Request};
 
+use super::LongWork;
 use super::operation::{Begin, Cx, Finished, Gather, Head};
 use crate::catalog::{Partition, Topic};
 use crate::codec::Str;
@@ -153,8 +156,24 @@ fn prepare(
         keys_required: topic.settings.compacted,
         timestamps: (!topic.settings.append_time).then_some(timestamps),
     };
-    validate(&batch, &rules)?;
+    judge(&batch, &rules, cx.settings.long_work)?;
     Ok((*partition, batch))
+}
+
+/// What a batch may inflate to on the connection's own time: a few milliseconds.
+const INFLATED_AT_ONCE_MAX: usize = 2 << 20;
+
+fn judge(batch: &VerifiedBatch, rules: &Rules, long_work: LongWork) -> Result<(), Refusal> {
+    let inflated_bytes_max = rules.inflated_bytes_max.min(INFLATED_AT_ONCE_MAX);
+    let mut judged = validate(batch, &Rules { inflated_bytes_max, ..*rules });
+    let is_long = matches!(judged, Err(Fault::Inflate(InflateError::TooLarge { .. })));
+    if is_long && inflated_bytes_max < rules.inflated_bytes_max {
+        let ran = long_work(&mut || judged = validate(batch, rules));
+        if !ran {
+            return Err(ErrorCode::from(&KernelError::Overloaded).into());
+        }
+    }
+    Ok(judged?)
 }
 
 /// Exactly one batch of version 2, small enough and with a right checksum.

@@ -217,3 +217,21 @@ fn a_large_frame_of_a_small_request_is_refused() {
     node.turn(&mut [&mut client]);
     assert!(matches!(client.ended, Some(Violation::Limit(_))));
 }
+
+#[test]
+fn a_request_may_name_as_many_partitions_as_a_broker_leads_and_not_as_many_as_fit_into_a_frame() {
+    let mut node = Node::new(1);
+    let mut client = node.client();
+    client.create(&mut node, "t", 1, &[]);
+    let partition = |partition| FetchPartition { partition, ..Default::default() };
+    let naming = |count: i32| {
+        let partitions = (0..count).map(partition).collect();
+        let topics = vec![FetchTopic { topic: "t".into(), partitions, ..Default::default() }];
+        FetchRequest { replica_id: -1, topics, ..Default::default() }
+    };
+    let response = client.ask(&mut node, 4, &naming(100_000));
+    assert_eq!(response.responses[0].partitions.len(), 100_000);
+    client.write(4, &naming(900_000));
+    node.turn(&mut [&mut client]);
+    assert!(client.ended.is_some(), "14 MB that would take hundreds");
+}

@@ -57,6 +57,10 @@ impl Node {
             shards,
             auto_create_topics: false,
             topics_elsewhere: false,
+            long_work: |work| {
+                work();
+                true
+            },
             limits: Limits::default(),
         };
         change(&mut settings);

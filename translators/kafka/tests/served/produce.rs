@@ -221,3 +221,25 @@ fn of_a_partition_that_is_named_twice_the_last_batch_is_written_and_answered_onc
     let next = client.produce(&mut node, "t", batch(&["z"]).bytes().clone());
     assert_eq!(next.base_offset, 6, "three records of each request");
 }
+
+#[test]
+fn what_takes_long_to_inflate_is_given_away_and_refused_for_now_when_nobody_takes_it() {
+    let large = "x".repeat(3 << 20);
+    for (long_work, expected) in [
+        ((|_| false) as translator_kafka::server::LongWork, ErrorCode::RequestTimedOut),
+        (
+            |work| {
+                work();
+                true
+            },
+            ErrorCode::None,
+        ),
+    ] {
+        let mut node = Node::with(1, |settings| settings.long_work = long_work);
+        let mut client = node.client();
+        client.create(&mut node, "t", 1, &[]);
+        let records = |value| batch_with(Codec::Gzip, &[value]).bytes().clone();
+        assert_eq!(client.produce(&mut node, "t", records("small")).error_code, 0);
+        assert_eq!(client.produce(&mut node, "t", records(&large)).error_code, code(expected));
+    }
+}
