@@ -3,6 +3,7 @@
 //! Exit status: 0 when it holds, 1 when it does not, 2 for wrong usage (which includes names that do not
 //! exist).
 
+mod conformance;
 mod http;
 mod show;
 
@@ -10,6 +11,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use ::conformance::kafka::RunError;
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use config::{Config, Problem, Secret, Severity};
@@ -19,6 +21,7 @@ use serde_json::{Value, json};
 use crate::clock::Clock;
 use crate::demo::{self, Demo};
 use crate::run;
+use conformance::ConformanceArgs;
 use http::{Api, Refused};
 
 /// Waits at the most this long for a phase, unless told otherwise.
@@ -99,7 +102,7 @@ enum Command {
         /// What it does, as JSON
         spec: String,
     },
-    /// Not built yet: the conformance suites against two endpoints
+    /// Ask two Kafka endpoints the same and compare the answers: HTML, JUnit and JSON
     Conformance(ConformanceArgs),
 }
 
@@ -223,22 +226,6 @@ struct DemoArgs {
     rehearsal: bool,
 }
 
-#[derive(Debug, Args)]
-struct ConformanceArgs {
-    /// What is spoken
-    #[arg(value_parser = ["kafka", "mqtt", "amqp"])]
-    protocol: String,
-    /// The endpoint that is right
-    #[arg(long, value_name = "HOST:PORT")]
-    reference: String,
-    /// The endpoint that is judged
-    #[arg(long, value_name = "HOST:PORT")]
-    candidate: String,
-    /// Folder for the report
-    #[arg(long, value_name = "FOLDER")]
-    report: PathBuf,
-}
-
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Phase {
     Observe,
@@ -277,7 +264,8 @@ pub fn main() -> ExitCode {
 fn fail(error: &anyhow::Error, json: bool) -> ExitCode {
     let refused = error.downcast_ref::<Refused>();
     let wrong_usage = refused
-        .is_some_and(|refused| matches!(refused.status, StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND));
+        .is_some_and(|refused| matches!(refused.status, StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND))
+        || error.downcast_ref::<RunError>().is_some_and(RunError::wrong_usage);
     let mut err = std::io::stderr().lock();
     // Where not even standard error takes a line, the exit status still says it.
     let _unheard = match refused {
@@ -298,13 +286,7 @@ fn dispatch(cli: Cli) -> Result<bool> {
             demo::run(&Demo { protocol, legacy, seconds, rehearsal, json })
         }
         Command::DemoClient { spec } => demo::client(&spec),
-        Command::Conformance(args) => anyhow::bail!(
-            "the {} suites are not built yet ({} against {}, report in {})",
-            args.protocol,
-            args.candidate,
-            args.reference,
-            args.report.display()
-        ),
+        Command::Conformance(args) => conformance::run(args, json),
         Command::Ask(question) => {
             let token = token(cli.token_file.as_deref())?;
             let api = Api { address: cli.admin, token };
