@@ -12,6 +12,8 @@ pub enum Kind {
     Bool,
     /// 32 bits, from this on.
     Int(i32),
+    /// 32 bits, from the first to the second.
+    IntWithin(i32, i32),
     /// 64 bits, from this on.
     Long(i64),
     /// A ratio from 0 to 1.
@@ -31,7 +33,7 @@ impl Kind {
         match self {
             Self::Bool => 1,
             Self::Word(_) => 2,
-            Self::Int(_) => 3,
+            Self::Int(_) | Self::IntWithin(..) => 3,
             Self::Long(_) => 5,
             Self::Ratio => 6,
             Self::Words(_) | Self::List => 7,
@@ -61,8 +63,8 @@ const fn key(name: &'static str, kind: Kind, default: &'static str, enforced: bo
 /// Every configuration of a topic, by name.
 pub static KEYS: [ConfigKey; 34] = [
     key("cleanup.policy", Kind::Words(&["delete", "compact"]), "delete", true),
-    key("compression.gzip.level", Kind::Int(-1), "-1", false),
-    key("compression.lz4.level", Kind::Int(1), "9", false),
+    key("compression.gzip.level", Kind::IntWithin(-1, 9), "-1", false),
+    key("compression.lz4.level", Kind::IntWithin(1, 17), "9", false),
     // Batches are stored as they were sent; only "producer" says so.
     key(
         "compression.type",
@@ -70,7 +72,7 @@ pub static KEYS: [ConfigKey; 34] = [
         "producer",
         false,
     ),
-    key("compression.zstd.level", Kind::Int(-131_072), "3", false),
+    key("compression.zstd.level", Kind::IntWithin(-131_072, 22), "3", false),
     key("delete.retention.ms", Kind::Long(0), "86400000", false),
     key("file.delete.delay.ms", Kind::Long(0), "60000", false),
     key("flush.messages", Kind::Long(1), FOREVER, false),
@@ -94,7 +96,8 @@ pub static KEYS: [ConfigKey; 34] = [
     key("remote.log.copy.disable", Kind::Bool, "false", false),
     key("remote.log.delete.on.disable", Kind::Bool, "false", false),
     key("remote.storage.enable", Kind::Bool, "false", false),
-    key("retention.bytes", Kind::Long(-1), "-1", true),
+    // Kafka takes any number below zero for "no bound".
+    key("retention.bytes", Kind::Long(i64::MIN), "-1", true),
     key("retention.ms", Kind::Long(-1), "604800000", true),
     key("segment.bytes", Kind::Int(14), "1073741824", true),
     key("segment.index.bytes", Kind::Int(4), "10485760", false),
@@ -119,6 +122,9 @@ pub fn check(name: &str, value: &str) -> Result<(), String> {
     let good = match key.kind {
         Kind::Bool => matches!(value.trim().to_ascii_lowercase().as_str(), "true" | "false"),
         Kind::Int(least) => value.trim().parse::<i32>().is_ok_and(|number| number >= least),
+        Kind::IntWithin(least, most) => {
+            value.trim().parse::<i32>().is_ok_and(|number| (least..=most).contains(&number))
+        }
         Kind::Long(least) => value.trim().parse::<i64>().is_ok_and(|number| number >= least),
         Kind::Ratio => value.trim().parse::<f64>().is_ok_and(|ratio| (0.0..=1.0).contains(&ratio)),
         Kind::Word(words) => words.contains(&value),
@@ -217,6 +223,8 @@ mod tests {
             ("retention.ms", "-2", false),
             ("retention.ms", "soon", false),
             ("max.message.bytes", "4294967296", false),
+            ("compression.gzip.level", "99", false),
+            ("retention.bytes", "-5", true),
             ("cleanup.policy", "compact,delete", true),
             ("cleanup.policy", "compost", false),
             ("cleanup.policy", "", false),

@@ -185,6 +185,17 @@ impl VerifiedBatch {
         &self.bytes
     }
 
+    /// The same batch with what its records say of their largest timestamp, which its producer got wrong.
+    #[must_use]
+    pub fn with_max_timestamp(mut self, max_timestamp_ms: i64) -> Self {
+        let mut copy = BytesMut::from(self.bytes.as_ref());
+        set_max_timestamp(&mut copy, max_timestamp_ms);
+        self.header.max_timestamp_ms = max_timestamp_ms;
+        self.header.crc = copy.get(CHECKSUMMED..).map_or(0, crc32c::crc32c);
+        self.bytes = copy.freeze();
+        self
+    }
+
     /// The same batch at another offset.
     #[must_use]
     pub fn at(mut self, base_offset: Offset) -> Self {
@@ -234,8 +245,13 @@ pub fn restamp(batch: &mut [u8], append_time_ms: i64) {
     if let Some(low) = batch.get_mut(22) {
         *low |= 0x08;
     }
+    set_max_timestamp(batch, append_time_ms);
+}
+
+/// Sets the largest timestamp and renews the checksum.
+fn set_max_timestamp(batch: &mut [u8], max_timestamp_ms: i64) {
     if let Some(mut field) = batch.get_mut(35..43) {
-        field.put_i64(append_time_ms);
+        field.put_i64(max_timestamp_ms);
     }
     let crc = batch.get(CHECKSUMMED..).map_or(0, crc32c::crc32c);
     if let Some(mut field) = batch.get_mut(17..21) {

@@ -107,20 +107,24 @@ impl Fault {
 /// A timestamp that says "none".
 const NO_TIMESTAMP: i64 = -1;
 
-/// Judges a producer's batch, every record included.
+/// Judges a producer's batch, every record included. Returns the largest timestamp of its records: its header
+/// may say another.
 ///
 /// # Errors
 ///
 /// The first [`Fault`] found.
-pub fn validate(batch: &VerifiedBatch, rules: &Rules) -> Result<(), Fault> {
+pub fn validate(batch: &VerifiedBatch, rules: &Rules) -> Result<i64, Fault> {
     check_header(batch, rules)?;
     let header = batch.header();
     let plain = record_bytes(batch, rules.inflated_bytes_max)?;
+    let mut max_timestamp_ms = i64::MIN;
     for (index, record) in (0_u32..).zip(Records::new(&plain, header.record_count)) {
         let record = record.map_err(|error| Fault::Record { index, error })?;
         check_record(&record, index, header.base_timestamp_ms, rules)?;
+        let timestamp_ms = header.base_timestamp_ms.saturating_add(record.timestamp_delta);
+        max_timestamp_ms = max_timestamp_ms.max(timestamp_ms);
     }
-    Ok(())
+    Ok(max_timestamp_ms)
 }
 
 fn check_header(batch: &VerifiedBatch, rules: &Rules) -> Result<(), Fault> {

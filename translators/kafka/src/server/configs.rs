@@ -13,6 +13,7 @@ use crate::codec::messages::list_config_resources_response::ConfigResource;
 use crate::codec::messages::{
     DescribeConfigsRequest, DescribeConfigsResponse, ListConfigResourcesRequest, ListConfigResourcesResponse,
 };
+use crate::coordinator::catalog::check_name;
 use crate::errors::ErrorCode;
 use crate::topic_config::{self, ConfigKey, KEYS};
 
@@ -77,6 +78,7 @@ fn configs_of(
     let name = &resource.resource_name;
     match resource.resource_type {
         TOPIC => {
+            check_name(name).map_err(|fault| (ErrorCode::InvalidTopic, fault))?;
             let catalog = cx.catalog();
             let topic = catalog.topic(name).ok_or_else(|| {
                 (ErrorCode::UnknownTopicOrPartition, format!("Topic '{name}' does not exist."))

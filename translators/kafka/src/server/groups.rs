@@ -18,6 +18,10 @@ use crate::codec::messages::offset_commit_request::OffsetCommitRequestTopic;
 use crate::codec::messages::offset_commit_response::{
     OffsetCommitResponsePartition, OffsetCommitResponseTopic,
 };
+use crate::codec::messages::offset_delete_request::{OffsetDeleteRequestPartition, OffsetDeleteRequestTopic};
+use crate::codec::messages::offset_delete_response::{
+    OffsetDeleteResponsePartition, OffsetDeleteResponseTopic,
+};
 use crate::codec::messages::offset_fetch_request::{OffsetFetchRequestGroup, OffsetFetchRequestTopics};
 use crate::codec::messages::offset_fetch_response::{
     OffsetFetchResponseGroup, OffsetFetchResponsePartitions, OffsetFetchResponseTopics,
@@ -138,7 +142,9 @@ pub(super) fn start(
         ApiKey::SyncGroup => one_group!(SyncGroupRequest, SyncGroupResponse),
         ApiKey::Heartbeat => one_group!(HeartbeatRequest, HeartbeatResponse),
         ApiKey::LeaveGroup => one_group!(LeaveGroupRequest, LeaveGroupResponse),
-        ApiKey::OffsetDelete => one_group!(OffsetDeleteRequest, OffsetDeleteResponse),
+        ApiKey::OffsetDelete => {
+            Ok(delete_offsets(sender, head, OffsetDeleteRequest::decode_request(reader, v)?))
+        }
         ApiKey::OffsetCommit => {
             Ok(commit(sender, head, OffsetCommitRequest::decode_request(reader, v)?, request))
         }
@@ -213,6 +219,48 @@ fn commit(mut sender: Sender<'_, '_>, head: Head, request: OffsetCommitRequest, 
             }
         }
         response.topics.extend(refused);
+        head.respond(&response)
+    };
+    sender.merged(head, Box::new(merge))
+}
+
+/// OffsetDelete: as with OffsetCommit.
+fn delete_offsets(mut sender: Sender<'_, '_>, head: Head, request: OffsetDeleteRequest) -> Begin {
+    let catalog = sender.cx.catalog();
+    let elsewhere = sender.cx.settings.topics_elsewhere;
+    let mut refused = Vec::new();
+    let mut kept = OffsetDeleteRequest { topics: Vec::new(), ..request.clone() };
+    for topic in request.topics {
+        let known = catalog.topic(&topic.name);
+        let exists = |number| elsewhere || known.is_some_and(|topic| topic.partition(number).is_some());
+        let (good, bad): (Vec<_>, Vec<_>) =
+            topic.partitions.into_iter().partition(|part| exists(part.partition_index));
+        let missing = |part: OffsetDeleteRequestPartition| OffsetDeleteResponsePartition {
+            partition_index: part.partition_index,
+            error_code: ErrorCode::UnknownTopicOrPartition.code(),
+        };
+        if !bad.is_empty() {
+            let partitions = bad.into_iter().map(missing).collect();
+            refused.push(OffsetDeleteResponseTopic { name: topic.name.detached(), partitions });
+        }
+        kept.topics.push(OffsetDeleteRequestTopic { name: topic.name, partitions: good });
+    }
+    // Also without a topic: the coordinator knows whether there is such a group.
+    let shard = sender.shard_of(&request.group_id);
+    sender.send_encoded(shard, &head, head.version, &kept);
+    let merge = move |head: &Head, answers: Vec<Result<Bytes, ErrorCode>>| {
+        let mut response = match answers.into_iter().next() {
+            Some(Ok(body)) => match OffsetDeleteResponse::decode_exact(body, head.version) {
+                Ok(response) => response,
+                Err(_) => return Finished::Close("a group coordinator's answer could not be read"),
+            },
+            Some(Err(code)) => OffsetDeleteResponse { error_code: code.code(), ..Default::default() },
+            None => return Finished::Close("a request could not be encoded"),
+        };
+        if response.error_code == 0 {
+            response.topics.retain(|topic| !topic.partitions.is_empty());
+            response.topics.extend(refused);
+        }
         head.respond(&response)
     };
     sender.merged(head, Box::new(merge))

@@ -154,5 +154,7 @@ pub(super) fn reassignments(
     head: Head,
     _request: ListPartitionReassignmentsRequest,
 ) -> Begin {
-    Begin::Done(head.respond(&ListPartitionReassignmentsResponse::default()))
+    Begin::Done(
+        head.respond(&ListPartitionReassignmentsResponse { error_message: None, ..Default::default() }),
+    )
 }

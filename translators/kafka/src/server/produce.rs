@@ -156,14 +156,17 @@ fn prepare(
         keys_required: topic.settings.compacted,
         timestamps: (!topic.settings.append_time).then_some(timestamps),
     };
-    judge(&batch, &rules, cx.settings.long_work)?;
+    let max_timestamp_ms = judge(&batch, &rules, cx.settings.long_work)?;
+    // Retention and search by time go by the header. Kafka puts it right, too.
+    let is_right = topic.settings.append_time || batch.header().max_timestamp_ms == max_timestamp_ms;
+    let batch = if is_right { batch } else { batch.with_max_timestamp(max_timestamp_ms) };
     Ok((*partition, batch))
 }
 
 /// What a batch may inflate to on the connection's own time: a few milliseconds.
 const INFLATED_AT_ONCE_MAX: usize = 2 << 20;
 
-fn judge(batch: &VerifiedBatch, rules: &Rules, long_work: LongWork) -> Result<(), Refusal> {
+fn judge(batch: &VerifiedBatch, rules: &Rules, long_work: LongWork) -> Result<i64, Refusal> {
     let inflated_bytes_max = rules.inflated_bytes_max.min(INFLATED_AT_ONCE_MAX);
     let mut judged = validate(batch, &Rules { inflated_bytes_max, ..*rules });
     let is_long = matches!(judged, Err(Fault::Inflate(InflateError::TooLarge { .. })));

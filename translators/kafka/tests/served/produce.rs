@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use kernel_model::batch::{BatchSpec, Codec};
+use kernel_model::{Reply, Request};
 use session::Violation;
 use translator_kafka::codec::messages::ProduceRequest;
 use translator_kafka::errors::ErrorCode;
@@ -242,4 +243,20 @@ fn what_takes_long_to_inflate_is_given_away_and_refused_for_now_when_nobody_take
         assert_eq!(client.produce(&mut node, "t", records("small")).error_code, 0);
         assert_eq!(client.produce(&mut node, "t", records(&large)).error_code, code(expected));
     }
+}
+
+#[test]
+fn a_header_that_lies_about_its_largest_timestamp_is_put_right() {
+    let mut node = Node::new(1);
+    let mut client = node.client();
+    client.create(&mut node, "t", 1, &[]);
+    let honest = batch(&["a", "b"]);
+    let far = START_MS + 100 * 86_400_000;
+    let lying = honest.clone().with_max_timestamp(far);
+    assert_eq!(lying.header().max_timestamp_ms, far);
+    assert_eq!(client.produce(&mut node, "t", lying.bytes().clone()).error_code, 0);
+    let log = node.settings.catalog.load().topic("t").unwrap().partitions[0].log;
+    let reply = node.kernel(log.shard(), Request::Describe { log }).unwrap();
+    let Reply::Described(log) = reply else { panic!("{reply:?}") };
+    assert_eq!(log.max_timestamp_ms, Some(honest.header().max_timestamp_ms));
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::create::{Refusal, check_configs, own};
+use super::create::{Refusal, check_configs, check_name, own};
 use super::draft::Draft;
 use super::{Answer, body, commit_error};
 use crate::catalog::Topic;
@@ -29,11 +29,20 @@ pub(super) fn delete_topics(draft: &mut Draft<'_>, request: &DeleteTopicsRequest
         .iter()
         .map(|name| DeleteTopicState { name: Some(name.clone()), ..DeleteTopicState::default() });
     let wanted: Vec<DeleteTopicState> = request.topics.iter().cloned().chain(named).collect();
-    let mut seen = BTreeSet::new();
+    let (mut seen, mut repeated) = (BTreeSet::new(), BTreeSet::new());
+    for state in &wanted {
+        let named = (state.name.as_deref(), state.topic_id);
+        if !seen.insert(named) {
+            repeated.insert(named);
+        }
+    }
     let mut results = Vec::new();
     for state in &wanted {
-        let fresh = seen.insert((state.name.as_deref(), state.topic_id));
-        results.push(delete_one(draft, state, fresh));
+        let named = (state.name.as_deref(), state.topic_id);
+        // What is named twice is refused, once.
+        if seen.remove(&named) {
+            results.push(delete_one(draft, state, !repeated.contains(&named)));
+        }
     }
     Box::new(move |outcome| {
         if let Err(error) = outcome {
@@ -171,6 +180,7 @@ fn alter(
         let fault = "Only the configuration of topics can be changed by clients.";
         return Err((ErrorCode::InvalidRequest, fault.to_owned()));
     }
+    check_name(name).map_err(|fault| (ErrorCode::InvalidTopic, fault))?;
     let topic = draft
         .catalog
         .topic(name)

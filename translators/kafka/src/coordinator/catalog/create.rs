@@ -129,6 +129,10 @@ fn prepare(draft: &Draft<'_>, wanted: &CreatableTopic) -> Result<Parts, Refusal>
         })?;
         configs.insert(config.name.to_string(), value.to_string());
     }
+    if configs.get("remote.storage.enable").is_some_and(|value| value.trim().eq_ignore_ascii_case("true")) {
+        let fault = "Topic cannot be configured with remote log storage: there is none.";
+        return Err((ErrorCode::InvalidConfig, fault.to_owned()));
+    }
     check_configs(&configs)?;
     Ok(Parts { name, partitions, configs })
 }
@@ -201,6 +205,7 @@ fn validated(draft: &Draft<'_>, wanted: &CreatableTopic) -> CreatableTopicResult
         name: wanted.name.detached(),
         num_partitions: i32::try_from(count).unwrap_or(i32::MAX),
         replication_factor: 1,
+        error_message: None,
         configs: Some(configs_of(&BTreeMap::new())),
         ..Default::default()
     }
@@ -223,6 +228,7 @@ fn create(draft: &mut Draft<'_>, parts: Parts) -> CreatableTopicResult {
         topic_id: topic.id,
         num_partitions: i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX),
         replication_factor: 1,
+        error_message: None,
         configs: Some(configs_of(&topic.configs)),
         ..Default::default()
     };
@@ -247,8 +253,12 @@ fn configs_of(set: &BTreeMap<String, String>) -> Vec<CreatableTopicConfigs> {
 pub(super) fn partitions(draft: &mut Draft<'_>, request: &CreatePartitionsRequest, version: i16) -> Answer {
     let repeated = repeated(request.topics.iter().map(|topic| &*topic.name));
     let mut results = Vec::new();
+    let mut answered = BTreeSet::new();
     for wanted in &request.topics {
         let outcome = if repeated.contains(&*wanted.name) {
+            if !answered.insert(&*wanted.name) {
+                continue;
+            }
             Err((ErrorCode::InvalidRequest, "Duplicate topic name.".to_owned()))
         } else {
             grow(draft, wanted, request.validate_only)
