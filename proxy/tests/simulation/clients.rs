@@ -4,6 +4,7 @@ use proxy::ledger::Primary;
 use session::Side;
 
 use crate::batches;
+use crate::planted::Plant;
 use crate::world::*;
 
 const TIMEOUT: T = 1_200 * MS;
@@ -139,14 +140,17 @@ impl World {
     fn poll(&mut self, forwarder: usize, group: usize, partition: usize) {
         let from = self.consumers[group].positions[partition];
         let mut read: Vec<(u64, Vec<u64>)> = Vec::new();
-        match self.route(forwarder, &partition_unit(partition)) {
-            Primary::Legacy if self.now >= self.legacy.down_until => {
+        let side = self.forwarders[forwarder].gates.get(&partition_unit(partition)).map(session::Gate::side);
+        match side {
+            // Neither side's: what legacy took behind the fence may not be there for long.
+            Some(Side::Held) if !self.planted(Plant::ReadsHeld) => {}
+            Some(Side::Legacy | Side::Held) if self.now >= self.legacy.down_until => {
                 let source = &self.legacy.partitions[partition];
                 read.extend(
                     source.read(from).into_iter().map(|stored| (stored.base, batches::values(&stored.bytes))),
                 );
             }
-            Primary::Kernel if self.sluice.is_some() && self.now >= self.sluice_paused_until => {
+            Some(Side::Kernel) if self.sluice.is_some() && self.now >= self.sluice_paused_until => {
                 let now = self.now();
                 match self.kernel.read(now, partition, from) {
                     Ok(batches) => read.extend(

@@ -115,28 +115,13 @@ impl Judge {
         self.reads.entry((partition, offset)).or_insert(value);
         if self.reads.get(&(partition, offset)) != Some(&value) && !self.damaged.contains_key(&partition) {
             let other = self.reads.get(&(partition, offset)).copied();
-            // A late write on legacy may have been read there before the release; it is declared.
-            let late = |value: Option<u64>| value.is_some_and(|value| self.is_late(partition, offset, value));
-            if !late(other) && !late(Some(value)) {
-                self.fail("G6", format!("{partition}@{offset} is {other:?} and {value}"));
-            }
+            self.fail("G6", format!("{partition}@{offset} is {other:?} and {value}"));
         }
-    }
-
-    fn is_late(&self, partition: usize, offset: u64, value: u64) -> bool {
-        self.bypassed.get(&(partition, offset)) == Some(&value)
-            || !self.acks.iter().any(|ack| {
-                ack.partition == partition
-                    && ack.base <= offset
-                    && ack.values.contains(&value)
-                    && ack.side == Primary::Legacy
-            })
     }
 
     pub fn read_error(&mut self, partition: usize, from: u64, error: &KernelError) {
         if let KernelError::OffsetOutOfRange { start, end } = error
             && !self.damaged.contains_key(&partition)
-            && !self.bypassed.keys().any(|(bypassed, _)| *bypassed == partition)
         {
             self.fail("K5", format!("a consumer at {from} of {partition} is told {start} to {end}"));
         }

@@ -194,6 +194,7 @@ fn planted() -> Vec<Planted> {
         (Plant::AboveWatermark, &["K2"], vec![(Fault::LegacySlow, (K::RecordBegun, Completed))]),
         (Plant::TransactionIgnored, &["K3"], vec![(Fault::OpenTransaction, (K::RecordFence, Before))]),
         (Plant::LowEpoch, &["K5"], vec![]),
+        (Plant::ReadsHeld, &["K5", "G6"], vec![(Fault::Bypass, (K::RecordCommit, After)), (Fault::CrashSluice, (K::Publish, After))]),
         (Plant::LoseMetadata, &["K6"], vec![]),
         (Plant::GroupNotFenced, &["K7", "K6"], vec![(Fault::CutControl, (K::RecordVerified, Before))]),
         (Plant::NoSourceCheck, &["K11", "K1", "G12"], vec![(Fault::Recreated, (K::RecordBegun, Completed)), (Fault::UncleanElection, (K::RecordBegun, After))]),

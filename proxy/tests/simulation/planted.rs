@@ -37,6 +37,8 @@ pub enum Plant {
     TransactionIgnored,
     /// K5: the kernel leads under an old epoch.
     LowEpoch,
+    /// K5: consumers of a held partition see what legacy takes behind the fence.
+    ReadsHeld,
     /// K6: metadata of committed offsets is lost.
     LoseMetadata,
     /// K7: group requests are not fenced.
