@@ -30,6 +30,8 @@ pub(super) enum Verdict {
     Equal(Vec<Evidence>),
     /// Not yet: why.
     NotYet(String),
+    /// Groups are in the middle of something that their members must end: each with what it is.
+    Busy(BTreeMap<UnitId, String>),
     /// Never: why.
     Never(String),
 }
@@ -93,7 +95,8 @@ impl Round {
         F: FnMut(&PlannedUnit, &Facts, &Facts, &Facts) -> Result<(), String>,
     {
         let mut evidence = Vec::with_capacity(units.len());
-        for unit in units {
+        let mut busy = BTreeMap::new();
+        'units: for unit in units {
             let name = &unit.unit;
             let (Some(source), Some(feed), Some(target)) =
                 (self.source.get(name), self.feed.get(name), self.target.get(name))
@@ -103,6 +106,10 @@ impl Round {
             for (whose, facts) in [("legacy or source", source), ("feed", feed), ("target", target)] {
                 match &facts.obstacle {
                     None => {}
+                    Some(Obstacle { reason, passing: true }) if unit.kind == UnitKind::Group => {
+                        busy.insert(name.clone(), reason.clone());
+                        continue 'units;
+                    }
                     Some(Obstacle { reason, passing: true }) => {
                         return Verdict::NotYet(format!("{name}: {whose}: {reason}"));
                     }
@@ -128,8 +135,21 @@ impl Round {
             }
             evidence.push(evidence_of(unit, source, feed, target));
         }
-        Verdict::Equal(evidence)
+        if busy.is_empty() { Verdict::Equal(evidence) } else { Verdict::Busy(busy) }
     }
+}
+
+/// The groups that cannot move now, each with why.
+pub(super) fn busy_groups(
+    units: &[PlannedUnit],
+    facts: &BTreeMap<UnitId, Facts>,
+) -> BTreeMap<UnitId, String> {
+    let groups = units.iter().filter(|unit| unit.kind == UnitKind::Group);
+    let obstacle = |unit: &PlannedUnit| {
+        let obstacle = facts.get(&unit.unit)?.obstacle.as_ref()?;
+        Some((unit.unit.clone(), obstacle.reason.clone()))
+    };
+    groups.filter_map(obstacle).collect()
 }
 
 /// Whether feed and target have come to where the source ends.

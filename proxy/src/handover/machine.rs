@@ -15,13 +15,16 @@ use std::time::Duration;
 use kernel_model::Now;
 use session::UnitId;
 
-use super::action::{Action, Completion, Facts, ForwarderId, NewOwner, PlannedUnit, Ticket, UnitKind};
-use super::compare::{Round, Verdict};
+use super::action::{Action, Completion, Facts, ForwarderId, NewOwner, PlannedUnit, Ticket, UnitKind, Whose};
+use super::compare::{Round, Verdict, busy_groups};
 use super::forwarders::Forwarders;
 use super::limits::HandoverLimits;
 use crate::ledger::{
     CommittedUnit, Decider, DivergenceKind, Evidence, Explanation, HandoverId, Primary, Sample, Step, What,
 };
+
+/// How often groups are looked at while writes on their way hold up a fence.
+const LOOK_AT_GROUPS: Duration = Duration::from_millis(50);
 
 /// What a handover shall do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +61,8 @@ pub enum Outcome {
         step: Step,
         /// Why.
         reason: String,
+        /// The groups that were in the middle of something, each with what: the others can go without them.
+        busy: BTreeMap<UnitId, String>,
     },
     /// The ledger failed: nobody knows what it holds. The process must end; its next start reads the ledger.
     Stopped {
@@ -112,6 +117,8 @@ pub struct Handover {
     drained_ends: BTreeMap<UnitId, u64>,
     bypass: BTreeMap<UnitId, (u64, u64)>,
     failure: Option<(Step, String)>,
+    /// Groups that a fence would only keep from ending what they are at.
+    busy: BTreeMap<UnitId, String>,
     last_reason: String,
     outcome: Option<Outcome>,
 }
@@ -197,6 +204,7 @@ impl Handover {
             drained_ends: BTreeMap::new(),
             bypass: BTreeMap::new(),
             failure: None,
+            busy: BTreeMap::new(),
             last_reason: String::new(),
             outcome: None,
         }
@@ -391,6 +399,7 @@ impl Handover {
                 Some(whose) => Action::Ask { whose, to, units },
                 None => return,
             },
+            State::Fence => Action::Ask { whose: Whose::Source, to, units },
             State::Close => Action::Close { to, units },
             State::Undo => Action::Reopen { to, units },
             State::Switch => Action::Switch(self.owners.clone()),
@@ -398,7 +407,6 @@ impl Handover {
             State::Follow => Action::Follow(self.owners.clone()),
             State::Begin
             | State::RecordFence
-            | State::Fence
             | State::RecordVerified(_)
             | State::RecordCommit
             | State::Release
@@ -417,6 +425,11 @@ impl Handover {
                 round.answer(facts);
                 self.judge_round(now);
             }
+            (State::Fence, Completion::Facts(facts)) => {
+                let busy = busy_groups(&self.plan.units, &facts);
+                if busy.is_empty() { self.look_at_groups(now) } else { self.leave_busy(now, busy) }
+            }
+            (State::Fence, _) => self.look_at_groups(now),
             (State::Close, Completion::Done) => {
                 self.state = State::Verify(Round::default());
                 self.ask_again(now);
@@ -484,7 +497,8 @@ impl Handover {
             State::RecordFollowing => self.outcome = Some(Outcome::Moved { fence: self.fenced_for(now) }),
             State::RecordAborted => {
                 let (step, reason) = self.failure.clone().unwrap_or((Step::Prepare, String::new()));
-                self.outcome = Some(Outcome::Aborted { step, reason });
+                let busy = std::mem::take(&mut self.busy);
+                self.outcome = Some(Outcome::Aborted { step, reason, busy });
             }
             other => self.state = other,
         }
@@ -507,14 +521,12 @@ impl Handover {
         }
         match verdict {
             Verdict::Never(reason) => self.abort(now, self.step(), reason),
-            Verdict::NotYet(reason) => {
-                self.state = if fenced {
-                    State::Verify(Round::default())
-                } else {
-                    State::Prepare(Round::before_fence())
-                };
-                self.ask_again_later(now, reason);
+            Verdict::NotYet(reason) => self.judge_again(now, reason),
+            // Before the fence a batch that would be empty without them waits: nobody is held.
+            Verdict::Busy(busy) if !fenced && busy.len() == self.plan.units.len() => {
+                self.judge_again(now, in_words(&busy));
             }
+            Verdict::Busy(busy) => self.leave_busy(now, busy),
             Verdict::Equal(_) if !fenced && now.elapsed < self.not_before => {
                 self.state = State::Prepare(Round::before_fence());
                 self.last_reason = "leases of an earlier run are not over".to_owned();
@@ -527,6 +539,28 @@ impl Handover {
                 self.ask(now, Action::Record(vec![step]));
             }
             Verdict::Equal(evidence) => self.record_verified(now, evidence),
+        }
+    }
+
+    fn judge_again(&mut self, now: Now, reason: String) {
+        let fenced = self.fence_began.is_some();
+        self.state =
+            if fenced { State::Verify(Round::default()) } else { State::Prepare(Round::before_fence()) };
+        self.ask_again_later(now, reason);
+    }
+
+    /// Gives up for the sake of groups that are in the middle of something. Behind a fence the requests that
+    /// would end it wait at the proxy, so it would last until the limit.
+    fn leave_busy(&mut self, now: Now, busy: BTreeMap<UnitId, String>) {
+        let reason = in_words(&busy);
+        self.busy = busy;
+        self.abort(now, self.step(), reason);
+    }
+
+    /// A member's request that legacy answers when the group's rebalance ends is on its way for that long.
+    fn look_at_groups(&mut self, now: Now) {
+        if self.plan.units.iter().any(|unit| unit.kind == UnitKind::Group) {
+            self.again_at = Some(now.deadline(LOOK_AT_GROUPS));
         }
     }
 
@@ -549,6 +583,7 @@ impl Handover {
         self.deadline = Some(now.deadline(self.limits.fence_max));
         self.last_reason = "waiting for what is on its way".to_owned();
         self.forwarders.fence();
+        self.look_at_groups(now);
         self.check_forwarders(now);
     }
 
@@ -564,6 +599,7 @@ impl Handover {
         }
         if matches!(self.state, State::Fence) && self.forwarders.all_drained() {
             self.state = State::Close;
+            self.again_at = None;
             self.ask_again(now);
         } else if matches!(self.state, State::Release) && self.forwarders.all_released() {
             self.record_released(now);
@@ -683,6 +719,11 @@ fn bypass_entry(unit: &UnitId, from: u64, to: u64) -> What {
         sample: Sample::new(from, &detail, &[]),
         explained_by: Some(Explanation::MirroredBeforeCommit),
     }
+}
+
+fn in_words(busy: &BTreeMap<UnitId, String>) -> String {
+    let each: Vec<String> = busy.iter().map(|(unit, reason)| format!("{unit}: {reason}")).collect();
+    each.join("; ")
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -132,7 +132,7 @@ fn a_fence_past_its_limit_releases_to_the_old_primary_and_says_why() {
     }
     assert_eq!(now, 12_000);
     assert_eq!(released, [Primary::Legacy]);
-    let Some(Outcome::Aborted { step: Step::Fence, reason }) = machine.outcome() else { panic!() };
+    let Some(Outcome::Aborted { step: Step::Fence, reason, .. }) = machine.outcome() else { panic!() };
     assert!(reason.contains("on its way"), "{reason}");
 }
 
@@ -260,4 +260,76 @@ fn going_back_before_the_commit_does_not_wait_for_a_kernel_that_fails() {
     });
     assert_eq!(kinds, [ActionKind::Reopen, ActionKind::Release, ActionKind::RecordAborted]);
     assert!(matches!(aborting.outcome(), Some(Outcome::Aborted { step: Step::Verify, .. })));
+}
+
+fn group(name: &str) -> UnitId {
+    UnitId::new(&format!("events/group/{name}"))
+}
+
+/// Of two groups one rebalances, from the question on that `from` numbers.
+fn rebalancing(from: usize) -> impl FnMut(&Action) -> Option<Option<Completion>> {
+    let mut asked = 0;
+    move |action| match action {
+        Action::Ask { whose, units, .. } => {
+            asked += 1;
+            let facts = |unit: &UnitId| {
+                let busy = asked >= from && *unit == group("a") && *whose == Whose::Source;
+                let reason = "the group is rebalancing".to_owned();
+                let obstacle = busy.then_some(Obstacle { reason, passing: true });
+                (unit.clone(), Facts { obstacle, ..equal(*whose) })
+            };
+            Some(Some(Completion::Facts(units.iter().map(facts).collect())))
+        }
+        _ => None,
+    }
+}
+
+fn two_groups() -> Handover {
+    let planned = |name| PlannedUnit { unit: group(name), kind: UnitKind::Group, epoch: 0 };
+    let plan = Plan { units: vec![planned("a"), planned("b")], ..machine(Primary::Kernel, &[]).plan };
+    Handover::new(at(0), plan, HandoverLimits::default(), [F0], Duration::ZERO)
+}
+
+#[test]
+fn a_rebalancing_group_is_left_behind_before_anybody_is_held() {
+    let mut machine = two_groups();
+    let kinds = play(&mut machine, at(0), rebalancing(1));
+    assert!(!kinds.contains(&ActionKind::Fence), "{kinds:?}");
+    let Some(Outcome::Aborted { step: Step::Prepare, busy, .. }) = machine.outcome() else {
+        panic!("{:?}", machine.outcome())
+    };
+    assert_eq!(busy.keys().collect::<Vec<_>>(), [&group("a")]);
+}
+
+#[test]
+fn a_rebalance_that_begins_with_the_fence_ends_it_long_before_its_limit() {
+    let mut machine = two_groups();
+    let mut rebalancing = rebalancing(5);
+    // The join of its member is answered when the others have joined, and they are held.
+    let mut special = |action: &Action| match action {
+        Action::Fence { .. } | Action::Count { .. } => Some(Some(Completion::OnTheWay(1))),
+        other => rebalancing(other),
+    };
+    play(&mut machine, at(0), &mut special);
+    assert!(machine.holds());
+    let mut now = 0;
+    while machine.outcome().is_none() {
+        now = u64::try_from(machine.poll_timeout().unwrap().as_millis()).unwrap().max(now + 1);
+        machine.handle_timeout(at(now));
+        play(&mut machine, at(now), &mut special);
+    }
+    assert!(now <= 100, "held for {now} ms");
+    let Some(Outcome::Aborted { step: Step::Fence, busy, reason }) = machine.outcome() else {
+        panic!("{:?}", machine.outcome())
+    };
+    assert_eq!(busy.keys().collect::<Vec<_>>(), [&group("a")]);
+    assert!(reason.contains("events/group/a: the group is rebalancing"), "{reason}");
+}
+
+#[test]
+fn a_rebalance_that_shows_in_the_comparison_behind_the_fence_ends_it_at_once() {
+    let mut machine = two_groups();
+    let kinds = play(&mut machine, at(0), rebalancing(5));
+    assert!(kinds.contains(&ActionKind::Fence) && !kinds.contains(&ActionKind::RecordCommit), "{kinds:?}");
+    assert!(matches!(machine.outcome(), Some(Outcome::Aborted { step: Step::Verify, .. })));
 }

@@ -183,6 +183,7 @@ impl Migrations {
             attempts: 0,
             last_gate: None,
             last_end: None,
+            set_aside: BTreeMap::new(),
             spec,
         };
         self.works.insert(work.spec.name.clone(), work);
@@ -626,14 +627,26 @@ impl Migrations {
                 let id = self.record(plan.by.clone(), whats);
                 if let Some(work) = self.works.get_mut(name) {
                     work.attempts = 0;
+                    for planned in &plan.units {
+                        work.set_aside.remove(&planned.unit);
+                    }
                     work.doing = Doing::RecordReached(id);
                 }
             }
-            Outcome::Aborted { step, reason } => {
+            Outcome::Aborted { step, reason, busy } => {
                 let Some(work) = self.works.get_mut(name) else { return };
                 work.last_end = Some(format!("{step}: {reason}"));
+                let others = !busy.is_empty() && busy.len() < plan.units.len();
+                for planned in &plan.units {
+                    work.set_aside.remove(&planned.unit);
+                }
+                work.set_aside.extend(busy);
                 if work.path.is_empty() {
                     work.doing = Doing::Idle;
+                } else if others {
+                    // No attempt of theirs: each time at least one group fewer is in the batch.
+                    work.attempts = work.attempts.saturating_sub(1);
+                    work.doing = Doing::Retry { at: now.elapsed };
                 } else if work.attempts >= attempts_max {
                     self.drop_intent(
                         name,

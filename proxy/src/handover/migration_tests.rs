@@ -9,7 +9,7 @@
 )]
 
 use super::*;
-use crate::handover::action::{Facts, Whose};
+use crate::handover::action::{Facts, Obstacle, Whose};
 use crate::handover::gate::Lag;
 use crate::ledger::{Digest, Ledger, MemoryStore};
 
@@ -21,6 +21,8 @@ struct Desk {
     now: u64,
     /// The source is not equal to the target.
     unequal: bool,
+    /// This group is in the middle of a rebalance.
+    rebalancing: Option<UnitId>,
 }
 
 fn units() -> Vec<(UnitId, UnitKind)> {
@@ -51,7 +53,8 @@ impl Desk {
         let control = Migrations::restore(now, ledger.book(), vec![spec], limits(), &[ForwarderId(0)]);
         let mut leases = Leases::after_start(now, Duration::from_secs(1), Duration::from_secs(1));
         leases.join(now, ForwarderId(0));
-        let mut desk = Self { control, ledger, leases, applied: vec![], now: 0, unequal: false };
+        let mut desk =
+            Self { control, ledger, leases, applied: vec![], now: 0, unequal: false, rebalancing: None };
         desk.run(1);
         desk.control.handle_discovered(now, desk.ledger.book(), "orders", &units());
         desk.control.handle_situation(now, desk.ledger.book(), "orders", good());
@@ -104,7 +107,14 @@ impl Desk {
                 let differs = self.unequal && whose == Whose::Target;
                 let chain = Some(Digest(u64::from(differs)));
                 let facts = Facts { end: 5, settled: 5, chain, ..Facts::default() };
-                Completion::Facts(units.into_iter().map(|unit| (unit, facts.clone())).collect())
+                let busy = |unit: &UnitId| whose == Whose::Source && self.rebalancing.as_ref() == Some(unit);
+                let obstacle = |unit: &UnitId| {
+                    let reason = "the group is rebalancing".to_owned();
+                    busy(unit).then_some(Obstacle { reason, passing: true })
+                };
+                let each =
+                    |unit: UnitId| (unit.clone(), Facts { obstacle: obstacle(&unit), ..facts.clone() });
+                Completion::Facts(units.into_iter().map(each).collect())
             }
             Action::Fence { .. } | Action::Count { .. } => Completion::OnTheWay(0),
             _ => Completion::Done,
@@ -237,4 +247,31 @@ fn a_new_partition_follows_to_dual_write_and_waits_for_the_next_advance() {
     desk.advance(None, false).unwrap();
     desk.run(1_000);
     assert_eq!((desk.phase(), desk.ledger.book().owner(&new).side), (Phase::Cutover, Primary::Kernel));
+}
+
+#[test]
+fn a_rebalancing_group_is_left_for_the_next_batch_and_shown_so() {
+    let mut desk = Desk::open(MemoryStore::default());
+    let (busy, other) = (UnitId::new("events/group/billing"), UnitId::new("events/group/shipping"));
+    let found = [(other.clone(), UnitKind::Group)];
+    desk.control.handle_discovered(desk.now(), desk.ledger.book(), "orders", &found);
+    desk.run(10);
+    let mut situation = good();
+    situation.lag.insert(other.clone(), Lag::default());
+    desk.control.handle_situation(desk.now(), desk.ledger.book(), "orders", situation);
+    desk.rebalancing = Some(busy.clone());
+    desk.advance(Some(Phase::Cutover), false).unwrap();
+    desk.run(4_000);
+    assert_eq!(desk.ledger.book().owner(&other).side, Primary::Kernel);
+    assert_eq!(desk.ledger.book().owner(&busy).side, Primary::Legacy);
+    let status = desk.control.status(desk.now(), desk.ledger.book());
+    let shown = status[0].units.iter().find(|unit| unit.unit == busy).unwrap();
+    let waits_for = status[0].handover.as_ref().unwrap().waits_for.clone();
+    assert_eq!(waits_for, "events/group/billing: the group is rebalancing");
+    assert_eq!(shown.set_aside.as_deref(), Some("the group is rebalancing"));
+    desk.rebalancing = None;
+    desk.run(100);
+    assert_eq!(desk.phase(), Phase::Cutover);
+    let status = desk.control.status(desk.now(), desk.ledger.book());
+    assert!(status[0].units.iter().all(|unit| unit.set_aside.is_none()));
 }

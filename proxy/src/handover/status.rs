@@ -73,6 +73,8 @@ pub struct UnitStatus {
     pub unexplained: u64,
     /// Why it takes part in nothing, if it does not.
     pub stopped: Option<String>,
+    /// Why a group was left for a later batch, if it was.
+    pub set_aside: Option<String>,
     /// The command that lets a stopped unit go on.
     pub resume: Option<String>,
 }
@@ -151,6 +153,7 @@ fn unit_status(book: &Book, work: &Work, unit: &UnitId) -> UnitStatus {
         divergences,
         unexplained,
         stopped: book.stopped(unit).map(str::to_owned),
+        set_aside: work.set_aside.get(unit).cloned(),
         resume: book.stop(unit).map(|stop| resume::command(book, &work.spec.name, unit, stop)),
     }
 }

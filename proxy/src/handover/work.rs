@@ -56,6 +56,8 @@ pub(super) struct Work {
     pub(super) attempts: u32,
     pub(super) last_gate: Option<GateReport>,
     pub(super) last_end: Option<String>,
+    /// Groups that an attempt found in the middle of something, each with what: the others go first.
+    pub(super) set_aside: BTreeMap<UnitId, String>,
 }
 
 impl Work {
@@ -83,6 +85,7 @@ impl Work {
         self.by = by;
         self.intent_recorded = false;
         self.attempts = 0;
+        self.set_aside.clear();
     }
 
     pub(super) fn awaits(&self, id: OrderId) -> bool {
@@ -109,8 +112,9 @@ impl Work {
         gate::check(phase, &units, self.situation.as_ref().unwrap_or(&unknown), limits)
     }
 
-    /// The next units to move: logs before groups, at most `units_max`, in order of name.
-    pub(super) fn batch(&self, book: &Book, units_max: usize) -> Result<Vec<PlannedUnit>, String> {
+    /// The next units to move: logs before groups, at most `units_max`, in order of name. What was set aside
+    /// comes when nothing else of its kind is left.
+    pub(super) fn batch(&mut self, book: &Book, units_max: usize) -> Result<Vec<PlannedUnit>, String> {
         let mut left: Vec<PlannedUnit> = Vec::new();
         for unit in units_of(book, &self.spec.name) {
             if book.phase(&unit) >= Phase::Cutover {
@@ -127,6 +131,9 @@ impl Work {
         }
         let first = left.iter().map(|unit| unit.kind).min();
         left.retain(|unit| Some(unit.kind) == first);
+        if left.iter().any(|unit| !self.set_aside.contains_key(&unit.unit)) {
+            left.retain(|unit| !self.set_aside.contains_key(&unit.unit));
+        }
         left.truncate(units_max);
         Ok(left)
     }

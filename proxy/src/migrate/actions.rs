@@ -211,9 +211,7 @@ impl Runner {
             job.facts.insert(unit, facts);
         }
         for (group, end) in groups {
-            let stable = matches!(end.state.as_str(), "Stable" | "Empty" | "Dead");
-            let obstacle = (!stable)
-                .then(|| Obstacle { reason: format!("the group is in state {}", end.state), passing: true });
+            let obstacle = group_obstacle(&end.state).map(|reason| Obstacle { reason, passing: true });
             let producers = Some(members_digest(end.members.clone()));
             let facts = Facts { end: end.end, settled: end.end, producers, obstacle, ..Facts::default() };
             job.facts.insert(units::group_unit(&name, group), facts);
@@ -387,4 +385,13 @@ fn incarnation(topic_id: [u8; 16]) -> Digest {
     let (high, low) = topic_id.split_at(8);
     let number = |half: &[u8]| half.iter().fold(0_u64, |number, byte| (number << 8) | u64::from(*byte));
     Digest(number(high) ^ number(low))
+}
+
+/// Why a group in this state cannot move: its members must bring it to rest first.
+fn group_obstacle(state: &str) -> Option<String> {
+    match state {
+        "Stable" | "Empty" | "Dead" => None,
+        "PreparingRebalance" | "CompletingRebalance" => Some(format!("the group is rebalancing ({state})")),
+        other => Some(format!("the group is in state {other}")),
+    }
 }

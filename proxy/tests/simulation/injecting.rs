@@ -5,6 +5,7 @@ use crate::faults::{Fault, When};
 use crate::planted::Plant;
 use crate::world::*;
 use proxy::handover::action::ActionKind;
+use session::Side;
 
 impl World {
     /// An edge is passed: armed faults strike.
@@ -104,8 +105,24 @@ impl World {
             Fault::OpenTransaction => {
                 self.legacy.partitions.iter_mut().for_each(|partition| partition.open_transaction = false);
             }
-            Fault::Rebalance => self.legacy.groups.rebalancing.fill(false),
+            Fault::Rebalance => self.end_rebalances(),
             _ => {}
+        }
+    }
+
+    /// Members end a rebalance by requests, which wait while their group is held.
+    fn end_rebalances(&mut self) {
+        for group in 0..GROUPS {
+            let held = |forwarder: &Forwarder| {
+                let gate = forwarder.gates.get(&group_unit(group));
+                forwarder.alive && gate.is_some_and(|gate| gate.side() == Side::Held)
+            };
+            if !self.forwarders.iter().any(held) {
+                self.legacy.groups.rebalancing[group] = false;
+            }
+        }
+        if self.legacy.groups.rebalancing.contains(&true) {
+            self.after(50 * MS, Ev::Heal(Fault::Rebalance));
         }
     }
 
