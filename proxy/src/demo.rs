@@ -3,6 +3,8 @@
 //! The demo itself lives in `conformance`, which shares no code with what it judges; this is its command. The binary
 //! starts itself again for every process of the demo: servers by `run`, clients by the hidden `demo-client`.
 
+mod past;
+
 use std::io::Write;
 
 use anyhow::{Context, Result, bail};
@@ -60,7 +62,10 @@ pub fn run(demo: &Demo) -> Result<bool> {
 pub fn client(spec: &str) -> Result<bool> {
     let spec: ClientSpec = serde_json::from_str(spec).context("what the client is to do")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let outcome = runtime.block_on(demo::client::run(spec));
+    let outcome = match spec {
+        ClientSpec::Past(spec) => runtime.block_on(past::run(&spec)),
+        ClientSpec::Produce(_) | ClientSpec::Consume(_) => runtime.block_on(demo::client::run(spec)),
+    };
     // The thread that waits for the end of standard input cannot be joined.
     runtime.shutdown_background();
     outcome.map(|()| true)

@@ -127,6 +127,13 @@ impl Account {
         self.producers.entry(client.to_owned()).or_default().seed = true;
     }
 
+    /// Values that were there before the demo began, and must be read.
+    #[must_use]
+    pub fn seeded(&self) -> usize {
+        let seeds = self.producers.values().filter(|producer| producer.seed);
+        seeds.flat_map(|producer| &producer.marks).filter(|mark| mark.flags & ACKNOWLEDGED != 0).count()
+    }
+
     /// Takes one line of a client.
     pub fn take(&mut self, line: &Line) {
         match line {

@@ -1,6 +1,6 @@
 //! The demo from beginning to end: set the stage, let clients work, walk through the phases, drain, judge.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::account::Account;
 use super::client::admin::Preparation;
 use super::line::{Line, now_ms};
 use super::screen::{Screen, View};
-use super::spec::{ClientSpec, Codec, ConsumeSpec, ProduceSpec};
+use super::spec::{ClientSpec, Codec, ConsumeSpec, PastSpec, ProduceSpec};
 use super::stage::{Stage, free_ports};
 use super::steer::{Shown, Steering};
 use super::summary::{Aside, PhaseSummary, Summary};
@@ -25,7 +25,7 @@ const MIGRATION: &str = "demo";
 const GROUPS: [&str; 2] = ["billing", "shipping"];
 const PARTITIONS: i32 = 3;
 const SEED: &str = "before";
-/// Values in the topics before the demo begins; the first of each partition are deleted again.
+/// Values that a real cluster gets before the demo begins; the first of each partition are deleted again.
 const SEED_VALUES: u64 = 600;
 const SEED_DELETED: i64 = 20;
 /// Seconds of traffic unless told otherwise.
@@ -118,14 +118,14 @@ impl Walk<'_> {
             Some(address) => address.clone(),
             None => format!("127.0.0.1:{legacy_port}"),
         };
-        let config = legacy_config(self.stage.folder(), *legacy_admin, *legacy_port);
-        if options.legacy.is_none() {
+        let past = if options.legacy.is_none() {
             self.screen.tell("legacy: a second kernel in its own process stands in for a Kafka cluster");
-            self.stage.serve("legacy", &config, *legacy_admin).await?;
+            self.stand_in(&topics, *legacy_admin, *legacy_port).await?
         } else {
             self.screen.tell(&format!("legacy: the Kafka cluster at {legacy}"));
-        }
-        self.prepare(&legacy, &topics, options.legacy.is_none().then_some((&config, *legacy_admin))).await?;
+            self.write_past(&legacy, &topics).await?
+        };
+        self.prepare(&legacy, &topics, past).await?;
         if options.rehearsal {
             return self.rehearse(options, Places { bootstrap: legacy, topics, groups }).await;
         }
@@ -165,20 +165,28 @@ impl Walk<'_> {
         self.judge(options, &places.bootstrap.clone(), &[end], false).await
     }
 
-    /// Creates the topics and gives them a past: values, a start that is not 0, an epoch that is not 0.
-    async fn prepare(
-        &mut self,
-        legacy: &str,
-        topics: &[String],
-        stand_in: Option<(&String, u16)>,
-    ) -> anyhow::Result<()> {
+    /// Starts the stand-in with topics that have a past: epochs, gaps and markers as a Kafka in use has them.
+    async fn stand_in(&mut self, topics: &[String], admin: u16, port: u16) -> anyhow::Result<Vec<Line>> {
+        let config = legacy_config(self.stage.folder(), admin, port);
+        let spec = PastSpec {
+            client: SEED.to_owned(),
+            config: self.stage.configure("legacy", &config)?,
+            topics: topics.to_vec(),
+            partitions: PARTITIONS,
+        };
+        let past = self.hear_past(&ClientSpec::Past(spec)).await?;
+        self.stage.serve("legacy", &config, admin).await?;
+        Ok(past)
+    }
+
+    /// Creates the topics on a real cluster and writes the values that were there before.
+    async fn write_past(&mut self, legacy: &str, topics: &[String]) -> anyhow::Result<Vec<Line>> {
         let bootstrap = vec![legacy.to_owned()];
         let mut preparation = Preparation::new(&bootstrap, topics);
         preparation.create(PARTITIONS).await.context("the topics could not be prepared")?;
-        self.account.seed(SEED);
         let spec = ProduceSpec {
             client: SEED.to_owned(),
-            bootstrap: bootstrap.clone(),
+            bootstrap,
             topics: topics.to_vec(),
             rate: 2_000,
             acks_all: true,
@@ -187,36 +195,43 @@ impl Walk<'_> {
             codec: Codec::Lz4,
             records: SEED_VALUES,
         };
-        self.stage.client(SEED, &ClientSpec::Produce(spec))?;
+        self.hear_past(&ClientSpec::Produce(spec)).await
+    }
+
+    /// What a process says that writes the past, until it is done.
+    async fn hear_past(&mut self, spec: &ClientSpec) -> anyhow::Result<Vec<Line>> {
+        self.account.seed(SEED);
+        self.stage.client(SEED, spec)?;
         let mut past = Vec::new();
         loop {
             match tokio::time::timeout(SETTLE_WAIT, self.heard.recv()).await.ok().flatten() {
-                Some(Line::Done { .. }) => break,
+                Some(Line::Done { .. }) => return Ok(past),
                 Some(Line::Error { error }) => anyhow::bail!("legacy does not take values: {error}"),
                 Some(line) => past.push(line),
                 None => anyhow::bail!("legacy took no values in time"),
             }
         }
+    }
+
+    /// Deletes the first values of the past, so that no log starts where it once did; says what legacy is like, by
+    /// its own answers.
+    async fn prepare(&mut self, legacy: &str, topics: &[String], past: Vec<Line>) -> anyhow::Result<()> {
+        let mut preparation = Preparation::new(&[legacy.to_owned()], topics);
+        preparation.create(PARTITIONS).await.context("the topics could not be prepared")?;
         let starts = deletions(&past);
         preparation.delete_below(&starts).await?;
         self.enter_past(&past, &starts)?;
-        if let Some((config, admin)) = stand_in {
-            // A broker that comes back leads with a new epoch.
-            self.stage.kill_server("legacy").await;
-            self.stage.serve("legacy", config, admin).await?;
-        }
-        let mut preparation = Preparation::new(&bootstrap, topics);
-        preparation.create(PARTITIONS).await?;
-        let (epoch, nodes) = preparation.epochs().await?;
-        let gaps = match (stand_in.is_some(), epoch) {
-            (false, _) => "",
-            (true, 0) => " (a restart does not raise it); no gaps: it writes no transactions",
-            (true, _) => "; no gaps: it writes no transactions",
-        };
+        let nature = preparation.nature().await?;
+        let (missing, gaps) = gaps(&past, &starts);
         self.screen.tell(&format!(
-            "topics {} with {PARTITIONS} partitions each: log start {SEED_DELETED} or more, leader epoch {epoch}, \
-             led by {nodes:?}{gaps}",
+            "topics {} with {PARTITIONS} partitions each: log starts {} to {}, leader epochs {:?}, {gaps} gaps \
+             ({missing} offsets) between the {} values there, led by {:?}",
             topics.join(" and "),
+            nature.starts.first().unwrap_or(&-1),
+            nature.starts.last().unwrap_or(&-1),
+            nature.epochs,
+            self.account.seeded(),
+            nature.nodes,
         ));
         Ok(())
     }
@@ -563,6 +578,26 @@ fn deletions(past: &[Line]) -> BTreeMap<(String, i32), i64> {
         }
     }
     firsts.into_iter().map(|(place, first)| (place, first + SEED_DELETED)).collect()
+}
+
+/// Offsets without a value between the values that are left of the past, and in how many places.
+fn gaps(past: &[Line], starts: &BTreeMap<(String, i32), i64>) -> (i64, usize) {
+    let mut offsets: BTreeMap<(String, i32), BTreeSet<i64>> = BTreeMap::new();
+    for line in past {
+        if let Line::Ack { topic, partition, offset, .. } = line {
+            offsets.entry((topic.clone(), *partition)).or_default().insert(*offset);
+        }
+    }
+    let (mut missing, mut gaps) = (0, 0);
+    for (place, held) in &offsets {
+        let start = starts.get(place).copied().unwrap_or(0);
+        for (at, next) in
+            held.range(start..).zip(held.range(start..).skip(1)).filter(|(at, next)| *next - *at > 1)
+        {
+            (missing, gaps) = (missing + next - at - 1, gaps + 1);
+        }
+    }
+    (missing, gaps)
 }
 
 fn legacy_config(folder: &Path, admin: u16, port: u16) -> String {

@@ -1,5 +1,7 @@
 //! What a client process is told to do, as one JSON argument.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 /// One client process.
@@ -10,6 +12,8 @@ pub enum ClientSpec {
     Produce(ProduceSpec),
     /// It is a member of a consumer group.
     Consume(ConsumeSpec),
+    /// No client: it writes the past of the stand-in for legacy, before that serves.
+    Past(PastSpec),
 }
 
 /// A producer.
@@ -46,6 +50,19 @@ pub struct ConsumeSpec {
     pub bootstrap: Vec<String>,
     /// Topics that it subscribes to.
     pub topics: Vec<String>,
+}
+
+/// The past of the stand-in for legacy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PastSpec {
+    /// Who wrote it, the first part of its values.
+    pub client: String,
+    /// The stand-in's configuration.
+    pub config: PathBuf,
+    /// Topics that it has.
+    pub topics: Vec<String>,
+    /// Partitions of each.
+    pub partitions: i32,
 }
 
 /// How batches are packed.

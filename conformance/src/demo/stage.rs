@@ -85,10 +85,16 @@ impl Stage {
         Ok(())
     }
 
-    /// Starts a server with this configuration and waits until it serves.
-    pub(super) async fn serve(&mut self, name: &str, config: &str, admin: u16) -> anyhow::Result<()> {
+    /// Writes a server's configuration.
+    pub(super) fn configure(&self, name: &str, config: &str) -> anyhow::Result<PathBuf> {
         let path = self.folder().join(format!("{name}.toml"));
         std::fs::write(&path, config)?;
+        Ok(path)
+    }
+
+    /// Starts a server with this configuration and waits until it serves.
+    pub(super) async fn serve(&mut self, name: &str, config: &str, admin: u16) -> anyhow::Result<()> {
+        let path = self.configure(name, config)?;
         let log = self.folder().join(format!("{name}.log"));
         let output = File::options().create(true).append(true).open(&log)?;
         let child = Command::new(&self.program)
@@ -110,14 +116,6 @@ impl Stage {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         Ok(())
-    }
-
-    /// Kills one server, as a crash would.
-    pub(super) async fn kill_server(&mut self, name: &str) {
-        if let Some(index) = self.servers.iter().position(|server| server.name == name) {
-            let mut server = self.servers.swap_remove(index);
-            let _gone_already = server.child.kill().await;
-        }
     }
 
     /// Fails if a server has ended by itself.

@@ -1,6 +1,6 @@
 //! The few administrative requests with which the demo prepares its topics.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use kafka_protocol::ResponseError;
@@ -9,12 +9,16 @@ use kafka_protocol::messages::delete_records_request::{DeleteRecordsPartition, D
 use kafka_protocol::messages::{CreateTopicsRequest, DeleteRecordsRequest};
 use tokio::time::Instant;
 
-use super::cluster::{BACKOFF, Cluster, topic_name};
-use super::connection::WireError;
+use super::cluster::{BACKOFF, Cluster, Leader, topic_name};
+use super::connection::{Connection, WireError};
+use super::fetch;
+use super::group::Place;
 
 /// How long the brokers may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 const PATIENCE_MS: i32 = 30_000;
+/// Most epochs of one partition that are asked for.
+const EPOCHS_MAX: usize = 10;
 
 /// What the demo prepares its topics with.
 pub(in crate::demo) struct Preparation {
@@ -94,18 +98,53 @@ impl Preparation {
         Ok(part.and_then(|part| ResponseError::try_from_code(part.error_code)))
     }
 
-    /// Highest leader epoch of the topics, and the ids of the nodes that lead them.
-    pub(in crate::demo) async fn epochs(&mut self) -> Result<(i32, Vec<i32>), WireError> {
+    /// What the topics' logs are like, as their leaders answer.
+    pub(in crate::demo) async fn nature(&mut self) -> anyhow::Result<Nature> {
         self.cluster.refresh().await?;
-        let leaders: Vec<_> = self
-            .cluster
-            .partitions()
-            .iter()
-            .filter_map(|(topic, partition)| self.cluster.leader(topic, *partition))
-            .collect();
-        let mut nodes: Vec<i32> = leaders.iter().map(|leader| leader.node).collect();
-        nodes.sort_unstable();
-        nodes.dedup();
-        Ok((leaders.iter().map(|leader| leader.epoch).max().unwrap_or(-1), nodes))
+        let mut nature = Nature::default();
+        for place in self.cluster.partitions() {
+            let Some(leader) = self.cluster.leader(&place.0, place.1) else { continue };
+            let connection = self.cluster.connection(leader.node).await?;
+            if let Ok(start) = fetch::earliest(&connection, &place, leader).await? {
+                nature.starts.insert(start);
+            }
+            nature.nodes.insert(leader.node);
+            nature.epochs.insert(leader.epoch);
+            nature.epochs.extend(epochs_below(&connection, &place, leader).await?);
+        }
+        Ok(nature)
     }
+}
+
+/// What logs are like.
+#[derive(Debug, Default)]
+pub(in crate::demo) struct Nature {
+    /// First offsets.
+    pub(in crate::demo) starts: BTreeSet<i64>,
+    /// Leader epochs that their histories know.
+    pub(in crate::demo) epochs: BTreeSet<i32>,
+    /// Nodes that lead them.
+    pub(in crate::demo) nodes: BTreeSet<i32>,
+}
+
+/// Epochs of a partition's history below the present one: asked from there downwards, each answer names the largest
+/// at or below what was asked for.
+async fn epochs_below(
+    connection: &Connection,
+    place: &Place,
+    leader: Leader,
+) -> Result<BTreeSet<i32>, WireError> {
+    let mut epochs = BTreeSet::new();
+    let mut wanted = leader.epoch;
+    for _ in 0..EPOCHS_MAX {
+        let Ok(Some((found, _))) = fetch::end_of_epoch(connection, place, leader, wanted).await? else {
+            break;
+        };
+        epochs.insert(found);
+        if found == 0 {
+            break;
+        }
+        wanted = found - 1;
+    }
+    Ok(epochs)
 }

@@ -51,7 +51,8 @@ pub(crate) fn value_name(client: &str, sequence: u64) -> String {
     format!("{client}:{sequence:06}")
 }
 
-fn whole_value(name: &str) -> Vec<u8> {
+/// The bytes of a value: its name, and padding that follows from it.
+pub(crate) fn whole_value(name: &str) -> Vec<u8> {
     let mut state = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |state, byte| {
         (state ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     });

@@ -154,13 +154,13 @@ pub(crate) async fn earliest(
 }
 
 /// Asks a new leader where the epoch of the last record read ends (KIP-320): below the position, and the log was
-/// cut behind the reader's back. `None`: the leader does not know the epoch.
+/// cut behind the reader's back. Answers the largest epoch at or below with its end; `None`: the leader knows none.
 pub(crate) async fn end_of_epoch(
     connection: &Connection,
     place: &Place,
     leader: Leader,
     epoch: i32,
-) -> Result<Result<Option<i64>, ResponseError>, WireError> {
+) -> Result<Result<Option<(i32, i64)>, ResponseError>, WireError> {
     let partition = OffsetForLeaderPartition::default()
         .with_partition(place.1)
         .with_current_leader_epoch(leader.epoch)
@@ -172,6 +172,7 @@ pub(crate) async fn end_of_epoch(
     let answer = connection.call(&request).await?;
     let part = answer.topics.first().and_then(|topic| topic.partitions.first());
     let part = part.ok_or_else(|| WireError::Codec("OffsetForLeaderEpoch without an answer".to_owned()))?;
-    let end = (part.leader_epoch >= 0 && part.end_offset >= 0).then_some(part.end_offset);
+    let end =
+        (part.leader_epoch >= 0 && part.end_offset >= 0).then_some((part.leader_epoch, part.end_offset));
     Ok(ResponseError::try_from_code(part.error_code).map_or(Ok(end), Err))
 }

@@ -229,7 +229,8 @@ impl Member {
             answer.map(|answer| answer.map(|offset| Position::at(Some(offset), -1)))
         } else {
             let answer = fetch::end_of_epoch(&connection, place, leader, position.epoch).await;
-            answer.map(|answer| answer.map(|end| self.judge_end(place, position, end, leader.epoch)))
+            let ends = |end: Option<(i32, i64)>| end.map(|(_, offset)| offset);
+            answer.map(|answer| answer.map(|end| self.judge_end(place, position, ends(end), leader.epoch)))
         };
         match after {
             Ok(Ok(after)) => drop(self.positions.insert(place.clone(), after)),

@@ -27,6 +27,14 @@ mod voice;
 use super::line::Line;
 use super::spec::ClientSpec;
 
+/// A value as producers of the demo write it: its name, and the bytes that readers check.
+#[must_use]
+pub fn value(client: &str, sequence: u64) -> (String, Vec<u8>) {
+    let name = batch::value_name(client, sequence);
+    let bytes = batch::whole_value(&name);
+    (name, bytes)
+}
+
 /// Runs one client process until standard input ends (or its records are written). Lines go to standard output.
 ///
 /// # Errors
@@ -36,6 +44,7 @@ pub async fn run(spec: ClientSpec) -> anyhow::Result<()> {
     let outcome = match spec {
         ClientSpec::Produce(spec) => producer::run(spec).await,
         ClientSpec::Consume(spec) => member::run(spec).await,
+        ClientSpec::Past(_) => Err(anyhow::anyhow!("a past is written by a kernel, not by a client")),
     };
     if let Err(error) = &outcome {
         let mut voice = voice::Voice::new();
