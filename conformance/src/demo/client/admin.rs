@@ -105,12 +105,11 @@ impl Preparation {
         for place in self.cluster.partitions() {
             let Some(leader) = self.cluster.leader(&place.0, place.1) else { continue };
             let connection = self.cluster.connection(leader.node).await?;
-            if let Ok(start) = fetch::earliest(&connection, &place, leader).await? {
-                nature.starts.insert(start);
-            }
+            let Ok(start) = fetch::earliest(&connection, &place, leader).await? else { continue };
+            nature.starts.insert(start);
             nature.nodes.insert(leader.node);
             nature.epochs.insert(leader.epoch);
-            nature.epochs.extend(epochs_below(&connection, &place, leader).await?);
+            nature.epochs.extend(epochs_below(&connection, &place, leader, start).await?);
         }
         Ok(nature)
     }
@@ -133,13 +132,18 @@ async fn epochs_below(
     connection: &Connection,
     place: &Place,
     leader: Leader,
+    start: i64,
 ) -> Result<BTreeSet<i32>, WireError> {
     let mut epochs = BTreeSet::new();
     let mut wanted = leader.epoch;
     for _ in 0..EPOCHS_MAX {
-        let Ok(Some((found, _))) = fetch::end_of_epoch(connection, place, leader, wanted).await? else {
+        let Ok(Some((found, end))) = fetch::end_of_epoch(connection, place, leader, wanted).await? else {
             break;
         };
+        // Below the oldest epoch that it knows, a leader answers with the log start and whatever was asked.
+        if end <= start {
+            break;
+        }
         epochs.insert(found);
         if found == 0 {
             break;
