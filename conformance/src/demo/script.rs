@@ -1,6 +1,8 @@
 //! The demo from beginning to end: set the stage, let clients work, walk through the phases, drain, judge.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+mod past;
+
+use std::collections::VecDeque;
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,10 +12,9 @@ use tokio::time::Instant;
 
 use super::Options;
 use super::account::Account;
-use super::client::admin::Preparation;
 use super::line::{Line, now_ms};
 use super::screen::{Screen, View};
-use super::spec::{ClientSpec, Codec, ConsumeSpec, PastSpec, ProduceSpec};
+use super::spec::{ClientSpec, Codec, ConsumeSpec, ProduceSpec};
 use super::stage::{Stage, free_ports};
 use super::steer::{Shown, Steering};
 use super::summary::{Aside, PhaseSummary, Summary};
@@ -24,10 +25,6 @@ const PHASES: [&str; 5] = ["observe", "mirror", "dual-write", "cutover", "retire
 const MIGRATION: &str = "demo";
 const GROUPS: [&str; 2] = ["billing", "shipping"];
 const PARTITIONS: i32 = 3;
-const SEED: &str = "before";
-/// Values that a real cluster gets before the demo begins; the first of each partition are deleted again.
-const SEED_VALUES: u64 = 600;
-const SEED_DELETED: i64 = 20;
 /// Seconds of traffic unless told otherwise.
 const SECONDS: u64 = 35;
 /// Values a second, all producers together, and as many in all at least.
@@ -163,107 +160,6 @@ impl Walk<'_> {
         let end = now_ms();
         self.drain(&places).await?;
         self.judge(options, &places.bootstrap.clone(), &[end], false).await
-    }
-
-    /// Starts the stand-in with topics that have a past: epochs, gaps and markers as a Kafka in use has them.
-    async fn stand_in(&mut self, topics: &[String], admin: u16, port: u16) -> anyhow::Result<Vec<Line>> {
-        let config = legacy_config(self.stage.folder(), admin, port);
-        let spec = PastSpec {
-            client: SEED.to_owned(),
-            config: self.stage.configure("legacy", &config)?,
-            topics: topics.to_vec(),
-            partitions: PARTITIONS,
-        };
-        let past = self.hear_past(&ClientSpec::Past(spec)).await?;
-        self.stage.serve("legacy", &config, admin).await?;
-        Ok(past)
-    }
-
-    /// Creates the topics on a real cluster and writes the values that were there before.
-    async fn write_past(&mut self, legacy: &str, topics: &[String]) -> anyhow::Result<Vec<Line>> {
-        let bootstrap = vec![legacy.to_owned()];
-        let mut preparation = Preparation::new(&bootstrap, topics);
-        preparation.create(PARTITIONS).await.context("the topics could not be prepared")?;
-        let spec = ProduceSpec {
-            client: SEED.to_owned(),
-            bootstrap,
-            topics: topics.to_vec(),
-            rate: 2_000,
-            acks_all: true,
-            idempotent: true,
-            in_flight_max: 5,
-            codec: Codec::Lz4,
-            records: SEED_VALUES,
-        };
-        self.hear_past(&ClientSpec::Produce(spec)).await
-    }
-
-    /// What a process says that writes the past, until it is done.
-    async fn hear_past(&mut self, spec: &ClientSpec) -> anyhow::Result<Vec<Line>> {
-        self.account.seed(SEED);
-        self.stage.client(SEED, spec)?;
-        let mut past = Vec::new();
-        loop {
-            match tokio::time::timeout(SETTLE_WAIT, self.heard.recv()).await.ok().flatten() {
-                Some(Line::Done { .. }) => return Ok(past),
-                Some(Line::Error { error }) => anyhow::bail!("legacy does not take values: {error}"),
-                Some(line) => past.push(line),
-                None => anyhow::bail!("legacy took no values in time"),
-            }
-        }
-    }
-
-    /// Deletes the first values of the past, so that no log starts where it once did; says what legacy is like, by
-    /// its own answers.
-    async fn prepare(&mut self, legacy: &str, topics: &[String], past: Vec<Line>) -> anyhow::Result<()> {
-        let mut preparation = Preparation::new(&[legacy.to_owned()], topics);
-        preparation.create(PARTITIONS).await.context("the topics could not be prepared")?;
-        let starts = deletions(&past);
-        preparation.delete_below(&starts).await?;
-        self.enter_past(&past, &starts)?;
-        let nature = preparation.nature().await?;
-        let (missing, gaps) = gaps(&past, &starts);
-        self.screen.tell(&format!(
-            "topics {} with {PARTITIONS} partitions each: log starts {} to {}, leader epochs {:?}, {gaps} gaps \
-             ({missing} offsets) between the {} values there, led by {:?}",
-            topics.join(" and "),
-            nature.starts.first().unwrap_or(&-1),
-            nature.starts.last().unwrap_or(&-1),
-            nature.epochs,
-            self.account.seeded(),
-            nature.nodes,
-        ));
-        Ok(())
-    }
-
-    /// What was there before must be read too, except what was deleted.
-    fn enter_past(&mut self, past: &[Line], starts: &BTreeMap<(String, i32), i64>) -> anyhow::Result<()> {
-        for line in past {
-            let deleted = match line {
-                Line::Ack { topic, partition, offset, .. } => {
-                    starts.get(&(topic.clone(), *partition)).is_some_and(|start| offset < start)
-                }
-                Line::Start { .. }
-                | Line::Fail { .. }
-                | Line::Read { .. }
-                | Line::Rebalance { .. }
-                | Line::Error { .. }
-                | Line::Note { .. }
-                | Line::Done { .. } => false,
-            };
-            if !deleted {
-                self.account.take(line);
-            }
-        }
-        let result = |((topic, partition), start): (&(String, i32), &i64)| {
-            serde_json::json!({
-                "op": "result", "command": "delete-records", "topic": topic, "partition": partition,
-                "low_watermark": start,
-            })
-            .to_string()
-        };
-        let lines: Vec<String> = starts.iter().map(result).collect();
-        self.stage.add_history("deleted", &lines)
     }
 
     async fn start_clients(&mut self, places: &Places, options: &Options) -> anyhow::Result<()> {
@@ -564,40 +460,6 @@ fn longest<'a>(fences: impl Iterator<Item = &'a super::timeline::Fence>) -> u64 
 fn seconds(ms: u64) -> f64 {
     let tenths = u32::try_from((ms + 50) / 100).unwrap_or(u32::MAX);
     f64::from(tenths) / 10.0
-}
-
-/// For each partition the offset below which the past is deleted: behind its first few values.
-fn deletions(past: &[Line]) -> BTreeMap<(String, i32), i64> {
-    let mut firsts: BTreeMap<(String, i32), i64> = BTreeMap::new();
-    for line in past {
-        if let Line::Ack { topic, partition, offset, .. } = line
-            && *offset >= 0
-        {
-            let first = firsts.entry((topic.clone(), *partition)).or_insert(*offset);
-            *first = (*first).min(*offset);
-        }
-    }
-    firsts.into_iter().map(|(place, first)| (place, first + SEED_DELETED)).collect()
-}
-
-/// Offsets without a value between the values that are left of the past, and in how many places.
-fn gaps(past: &[Line], starts: &BTreeMap<(String, i32), i64>) -> (i64, usize) {
-    let mut offsets: BTreeMap<(String, i32), BTreeSet<i64>> = BTreeMap::new();
-    for line in past {
-        if let Line::Ack { topic, partition, offset, .. } = line {
-            offsets.entry((topic.clone(), *partition)).or_default().insert(*offset);
-        }
-    }
-    let (mut missing, mut gaps) = (0, 0);
-    for (place, held) in &offsets {
-        let start = starts.get(place).copied().unwrap_or(0);
-        for (at, next) in
-            held.range(start..).zip(held.range(start..).skip(1)).filter(|(at, next)| *next - *at > 1)
-        {
-            (missing, gaps) = (missing + next - at - 1, gaps + 1);
-        }
-    }
-    (missing, gaps)
 }
 
 fn legacy_config(folder: &Path, admin: u16, port: u16) -> String {
