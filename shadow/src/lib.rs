@@ -7,6 +7,7 @@ mod feed;
 mod follower;
 mod link;
 mod offsets;
+mod reverse;
 mod view;
 
 pub use feed::{
@@ -16,4 +17,8 @@ pub use feed::{
 pub use follower::{FollowerState, FollowerStatus, StopReason};
 pub use link::{Credentials, LinkError};
 pub use offsets::OffsetsStatus;
+pub use reverse::{
+    ClosedReason, ReverseConfig, ReverseFact, ReverseFeed, ReverseLimits, ReverseOrder, ReverseStatus,
+    WayBack,
+};
 pub use view::{ClusterView, LegacyTopic};
