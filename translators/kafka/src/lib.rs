@@ -6,6 +6,7 @@
 pub mod catalog;
 pub mod codec;
 pub mod coordinator;
+pub mod epochs;
 pub mod errors;
 pub mod gateway;
 pub mod limits;

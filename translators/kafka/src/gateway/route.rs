@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use arc_swap::{ArcSwap, Guard};
+use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use kernel_model::LogId;
 use session::{Gate, Lease, Side, UnitId};
 
 use crate::codec::{Str, Uuid};
+use crate::epochs::EpochTable;
 
 /// No log has this number: its shard does not exist.
 const NO_LOG: u64 = u64::MAX;
@@ -27,6 +28,8 @@ pub struct Unit {
     dual_write: AtomicBool,
     legacy_epoch: AtomicI32,
     kernel_epoch: AtomicI32,
+    /// `None` while virtual epochs are legacy's own.
+    epochs: ArcSwapOption<EpochTable>,
 }
 
 impl Unit {
@@ -40,6 +43,7 @@ impl Unit {
             dual_write: AtomicBool::new(false),
             legacy_epoch: AtomicI32::new(-1),
             kernel_epoch: AtomicI32::new(-1),
+            epochs: ArcSwapOption::empty(),
         }
     }
 
@@ -90,6 +94,18 @@ impl Unit {
     /// Sets the epoch under which the kernel leads; before the gate is released to it.
     pub fn set_kernel_epoch(&self, epoch: i32) {
         self.kernel_epoch.store(epoch, Ordering::Release);
+    }
+
+    /// How clients see a partition's leader epochs; `None` while those are legacy's own.
+    #[must_use]
+    pub fn epochs(&self) -> Option<Arc<EpochTable>> {
+        self.epochs.load_full()
+    }
+
+    /// Publishes how clients see a partition's leader epochs: after the ledger has the commit, before the gate is
+    /// released. [`Routes::release`] and [`Routes::publish`] make sessions look.
+    pub fn set_epochs(&self, table: EpochTable) {
+        self.epochs.store((!table.is_identity()).then(|| Arc::new(table)));
     }
 
     /// Whether the kernel is primary.
@@ -205,6 +221,8 @@ pub struct Routes {
     moves: AtomicU64,
     /// Units that the kernel serves: asked on every request, so it is counted when it changes.
     moved: AtomicUsize,
+    /// Units whose epochs are not legacy's own: the same.
+    translated: AtomicUsize,
     retired: AtomicBool,
     lease: Lease,
 }
@@ -217,6 +235,7 @@ impl Routes {
             table: ArcSwap::from_pointee(RouteTable::default()),
             moves: AtomicU64::new(0),
             moved: AtomicUsize::new(0),
+            translated: AtomicUsize::new(0),
             retired: AtomicBool::new(false),
             lease: Lease::new(lease_until),
         }
@@ -231,12 +250,15 @@ impl Routes {
     /// Replaces the table. Units that stay must be the same `Arc`s: sessions count on their gates.
     pub fn publish(&self, table: RouteTable) {
         self.table.store(Arc::new(table));
-        self.count_moved();
+        self.count();
     }
 
-    fn count_moved(&self) {
-        let moved = self.table().units().filter(|unit| unit.is_moved()).count();
+    fn count(&self) {
+        let table = self.table();
+        let moved = table.units().filter(|unit| unit.is_moved()).count();
+        let translated = table.units().filter(|unit| unit.epochs.load().is_some()).count();
         self.moved.store(moved, Ordering::Release);
+        self.translated.store(translated, Ordering::Release);
     }
 
     /// How many times units changed sides; a session that saw an older number checks again what it holds.
@@ -247,8 +269,10 @@ impl Routes {
 
     /// Opens a unit's gate to `side` and makes every session look again.
     pub fn release(&self, unit: &Unit, side: Side) {
+        // The gate last: who is let through by it finds its epochs looked at.
+        self.translated.fetch_add(usize::from(unit.epochs.load().is_some()), Ordering::AcqRel);
         unit.gate.release(side);
-        self.count_moved();
+        self.count();
         self.moves.fetch_add(1, Ordering::AcqRel);
     }
 
@@ -256,6 +280,12 @@ impl Routes {
     #[must_use]
     pub fn any_moved(&self) -> bool {
         self.moved.load(Ordering::Acquire) > 0
+    }
+
+    /// Whether clients see other leader epochs of any unit than legacy's own.
+    #[must_use]
+    pub fn any_translated(&self) -> bool {
+        self.translated.load(Ordering::Acquire) > 0
     }
 
     /// Whether legacy is no longer contacted.
