@@ -77,8 +77,8 @@ impl GatewaySession {
             Then::Mechanism(asked) => self.mechanism_agreed(version, asked, whole)?,
             Then::Authenticate => self.authenticated_by(version, whole)?,
             Then::Rewrite(asked) => self.rewritten(api, version, &asked, whole)?,
-            Then::Merge(merge) => {
-                merge(self.rewritten(api, version, &Asked::Plain, whole)?).map_err(internal)?
+            Then::Merge(asked, merge) => {
+                merge(self.rewritten(api, version, &asked, whole)?).map_err(internal)?
             }
             Then::Fetch(plan, merge) => self.fetched(version, plan, merge, whole)?,
             Then::Produce(ahead, merge) => return self.produced(now, slot, version, &ahead, merge, whole),
@@ -93,6 +93,7 @@ impl GatewaySession {
             nodes: &nodes,
             routes: &routes,
             any_moved: self.shared.routes.any_moved(),
+            any_translated: self.shared.routes.any_translated(),
             at_kernel_node: self.role == Role::Kernel,
         };
         rewriter.rewrite(api, version, asked, whole).map_err(internal)

@@ -12,7 +12,7 @@ pub(super) enum Handling {
     Owned,
     /// Forwarded as it is; the answer names no node, leader or version.
     Forward,
-    /// Forwarded; nodes, leaders and versions in the answer are rewritten.
+    /// Forwarded; nodes, leaders, their epochs and versions in the answer are rewritten.
     Rewrite,
     /// Not for clients: the connection ends.
     Refuse,
@@ -45,7 +45,8 @@ pub(super) fn handling(api: ApiKey) -> Handling {
         | ApiKey::DescribeQuorum
         | ApiKey::DescribeTopicPartitions
         | ApiKey::ShareFetch
-        | ApiKey::ShareAcknowledge => Handling::Rewrite,
+        | ApiKey::ShareAcknowledge
+        | ApiKey::DescribeShareGroupOffsets => Handling::Rewrite,
         ApiKey::SaslHandshake
         | ApiKey::SaslAuthenticate
         | ApiKey::CreateTopics
@@ -89,7 +90,6 @@ pub(super) fn handling(api: ApiKey) -> Handling {
         | ApiKey::ShareGroupDescribe
         | ApiKey::AddRaftVoter
         | ApiKey::RemoveRaftVoter
-        | ApiKey::DescribeShareGroupOffsets
         | ApiKey::AlterShareGroupOffsets
         | ApiKey::DeleteShareGroupOffsets
         | ApiKey::StreamsGroupHeartbeat

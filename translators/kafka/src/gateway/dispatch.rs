@@ -12,6 +12,7 @@ use kernel_model::Now;
 use session::{Entry, Event, LegacyNode, Violation};
 
 use super::apis::{Handling, handling};
+use super::epochs::{AskedEpochs, NamesEpochs, StoresEpochs};
 use super::fetch::{FetchPlan, is_incremental, session_not_found};
 use super::nodes::NodeTable;
 use super::owner::{Leader, Owned, Owner};
@@ -27,6 +28,7 @@ use crate::codec::messages::{
     DescribeProducersRequest, FetchRequest, FindCoordinatorRequest, HeartbeatRequest, InitProducerIdRequest,
     JoinGroupRequest, LeaveGroupRequest, ListOffsetsRequest, OffsetCommitRequest, OffsetDeleteRequest,
     OffsetFetchRequest, OffsetForLeaderEpochRequest, ProduceRequest, SaslHandshakeRequest, SyncGroupRequest,
+    TxnOffsetCommitRequest,
 };
 use crate::codec::{ApiKey, Reader, Request, Response, Str};
 use crate::errors::ErrorCode;
@@ -117,17 +119,18 @@ impl GatewaySession {
         match request.api {
             ApiKey::Produce => self.produce(now, request),
             ApiKey::Fetch => self.fetch(request),
-            ApiKey::ListOffsets => self.owned::<ListOffsetsRequest>(now, request, Access::Read),
-            ApiKey::OffsetForLeaderEpoch => {
-                self.owned::<OffsetForLeaderEpochRequest>(now, request, Access::Read)
-            }
+            ApiKey::ListOffsets => self.ask_leader::<ListOffsetsRequest>(request),
+            ApiKey::OffsetForLeaderEpoch => self.ask_leader::<OffsetForLeaderEpochRequest>(request),
             ApiKey::DeleteRecords => self.owned::<DeleteRecordsRequest>(now, request, Access::Write),
             ApiKey::DescribeProducers => self.owned::<DescribeProducersRequest>(now, request, Access::Read),
             ApiKey::JoinGroup => self.owned::<JoinGroupRequest>(now, request, Access::Write),
             ApiKey::SyncGroup => self.owned::<SyncGroupRequest>(now, request, Access::Write),
             ApiKey::Heartbeat => self.owned::<HeartbeatRequest>(now, request, Access::Write),
             ApiKey::LeaveGroup => self.owned::<LeaveGroupRequest>(now, request, Access::Write),
-            ApiKey::OffsetCommit => self.owned::<OffsetCommitRequest>(now, request, Access::Write),
+            ApiKey::OffsetCommit => {
+                let request = self.forget_epochs::<OffsetCommitRequest>(request)?;
+                self.owned::<OffsetCommitRequest>(now, request, Access::Write)
+            }
             ApiKey::OffsetDelete => self.owned::<OffsetDeleteRequest>(now, request, Access::Write),
             ApiKey::DeleteGroups => self.owned::<DeleteGroupsRequest>(now, request, Access::Write),
             ApiKey::OffsetFetch => self.owned::<OffsetFetchRequest>(now, request, Access::Read),
@@ -202,8 +205,54 @@ impl GatewaySession {
                 return Ok(());
             }
         };
-        let then = |merge: Option<Merge>| merge.map_or(Then::Rewrite(Asked::Plain), Then::Merge);
-        self.forward_rest(request, &rest, &moved, passed, then)
+        let rest = Rest::of(rest, self.refused(&moved, request.version()));
+        self.forward_rest(request, rest, passed, |merge| rewrite(Asked::Plain, merge))
+    }
+
+    /// A question to the leaders of partitions: what has moved is refused, the rest goes on with legacy's epochs.
+    fn ask_leader<R: NamesEpochs>(&mut self, request: Incoming) -> Result<(), Violation> {
+        if self.shared.routes.table().is_empty() {
+            return self.relay(request);
+        }
+        let mut rest: R = request.decode()?;
+        let moved = self.take_moved(&mut rest);
+        let refused = self.refused(&moved, request.version());
+        let mut rest = Rest::of(rest, refused);
+        let asked = self.translate(&mut rest, request.version());
+        let asked = if asked.is_empty() { Asked::Plain } else { Asked::Ends(asked) };
+        self.forward_rest(request, rest, Vec::new(), |merge| rewrite(asked, merge))
+    }
+
+    fn take_moved<R: Owned>(&self, rest: &mut R) -> R {
+        let (routes, any_moved) = (self.shared.routes.table(), self.shared.routes.any_moved());
+        rest.take(&mut |owner| any_moved && lookup(&routes, owner).is_some_and(|unit| unit.is_moved()))
+    }
+
+    /// Writes legacy's epochs in place of the virtual ones. What names one that legacy does not have (any more) is
+    /// taken out and answered so. Returns the epochs whose ends were asked for.
+    fn translate<R: NamesEpochs>(&self, rest: &mut Rest<R>, version: i16) -> AskedEpochs {
+        if !self.shared.routes.any_translated() {
+            return AskedEpochs::new();
+        }
+        let translation = rest.request.translate(&self.shared.routes.table());
+        rest.changed |= translation.changed;
+        if let Some(refused) = translation.refuse(&mut rest.request, version) {
+            rest.refuse(refused);
+        }
+        translation.asked
+    }
+
+    /// Takes epochs out of a request that mean nothing to legacy: what is stored there has to be true without us.
+    fn forget_epochs<R: Request + StoresEpochs>(&self, request: Incoming) -> Result<Incoming, Violation> {
+        if !self.shared.routes.any_translated() {
+            return Ok(request);
+        }
+        let mut stored: R = request.decode()?;
+        if !stored.forget_epochs(&self.shared.routes.table()) {
+            return Ok(request);
+        }
+        let whole = encode(&request.head, &stored)?;
+        Ok(Incoming { whole, ..request })
     }
 
     /// Takes out what has moved and counts what passes; the inner error names a unit that is held.
@@ -241,22 +290,17 @@ impl GatewaySession {
     fn forward_rest<R: Owned>(
         &mut self,
         request: Incoming,
-        rest: &R,
-        moved: &R,
+        rest: Rest<R>,
         passed: Vec<Passed>,
         then: impl FnOnce(Option<Merge>) -> Then,
     ) -> Result<(), Violation> {
-        if moved.is_empty() {
-            return self.forward(request, passed, then(None));
-        }
-        let error = refusal_code(R::API);
-        let refused = self.refuse(moved, request.version(), error);
-        if rest.is_empty() {
+        let Rest { request: rest, changed, refused } = rest;
+        if let Some(refused) = refused.as_ref().filter(|_| rest.is_empty()) {
             let slot = self.slots.open();
-            return self.answer(slot, &request.head, &refused);
+            return self.answer(slot, &request.head, refused);
         }
-        let whole = encode(&request.head, rest)?;
-        let then = then(Some(merge::<R>(request.version(), refused)));
+        let then = then(refused.map(|refused| merge::<R>(request.version(), refused)));
+        let whole = if changed { encode(&request.head, &rest)? } else { request.whole };
         self.forward(Incoming { whole, ..request }, passed, then)
     }
 
@@ -278,10 +322,10 @@ impl GatewaySession {
             return self.produce_silently(now, request, &rest, &moved, passed);
         }
         let ahead = batches_ahead(&rest, &self.shared.routes.table());
-        self.forward_rest(request, &rest, &moved, passed, |merge| match (ahead.is_empty(), merge) {
-            (true, None) => Then::Rewrite(Asked::Plain),
-            (true, Some(merge)) => Then::Merge(merge),
-            (false, merge) => Then::Produce(ahead, merge),
+        let rest = Rest::of(rest, self.refused(&moved, request.version()));
+        self.forward_rest(request, rest, passed, |merge| match ahead.is_empty() {
+            true => rewrite(Asked::Plain, merge),
+            false => Then::Produce(ahead, merge),
         })
     }
 
@@ -370,22 +414,27 @@ impl GatewaySession {
     fn fetch(&mut self, request: Incoming) -> Result<(), Violation> {
         let mut rest: FetchRequest = request.decode()?;
         let routes = self.shared.routes.table();
-        let any_moved = !routes.is_empty() && self.shared.routes.any_moved();
-        if any_moved && is_incremental(&rest) && !self.fetch_sessions.may_continue(rest.session_id, &routes) {
+        let (any_moved, any_translated) =
+            (self.shared.routes.any_moved(), self.shared.routes.any_translated());
+        let any_changed = !routes.is_empty() && (any_moved || any_translated);
+        if any_changed && is_incremental(&rest) && !self.fetch_sessions.may_continue(rest.session_id, &routes)
+        {
             drop(routes);
             let slot = self.slots.open();
             return self.answer(slot, &request.head, &session_not_found());
         }
-        let moved =
-            rest.take(&mut |owner| any_moved && lookup(&routes, owner).is_some_and(|unit| unit.is_moved()));
+        let moved = self.take_moved(&mut rest);
+        let mut rest = Rest::of(rest, self.refused(&moved, request.version()));
+        self.translate(&mut rest, request.version());
+        let known: &RouteTable = &routes;
+        let plan = FetchPlan::of(&rest.request, any_translated.then_some(known));
         drop(routes);
-        let plan = FetchPlan::of(&rest);
-        if !moved.is_empty() && !is_incremental(&rest) {
+        if rest.refused.is_some() && !is_incremental(&rest.request) {
             // The client is to hear at once where the moved partitions are.
-            rest.max_wait_ms = 0;
-            rest.min_bytes = 0;
+            rest.request.max_wait_ms = 0;
+            rest.request.min_bytes = 0;
         }
-        self.forward_rest(request, &rest, &moved, Vec::new(), |merge| Then::Fetch(plan, merge))
+        self.forward_rest(request, rest, Vec::new(), |merge| Then::Fetch(plan, merge))
     }
 
     /// Forwards a request that no partition or group owns.
@@ -402,6 +451,7 @@ impl GatewaySession {
                 return self.forward(request, Vec::new(), Then::Mechanism(mechanism));
             }
             ApiKey::SaslAuthenticate => return self.forward(request, Vec::new(), Then::Authenticate),
+            ApiKey::TxnOffsetCommit => request = self.forget_epochs::<TxnOffsetCommitRequest>(request)?,
             ApiKey::ConsumerGroupHeartbeat => self.unsupported("consumer group protocol (KIP-848)"),
             ApiKey::ShareGroupHeartbeat | ApiKey::ShareFetch => self.unsupported("share groups"),
             ApiKey::StreamsGroupHeartbeat => self.unsupported("streams groups"),
@@ -465,6 +515,11 @@ impl GatewaySession {
         Ok(())
     }
 
+    /// The answer for what has moved, if anything has.
+    fn refused<R: Owned>(&self, moved: &R, version: i16) -> Option<R::Response> {
+        (!moved.is_empty()).then(|| self.refuse(moved, version, refusal_code(R::API)))
+    }
+
     fn refuse<R: Owned>(&self, owners: &R, version: i16, error: ErrorCode) -> R::Response {
         let (routes, nodes) = (self.shared.routes.table(), self.shared.nodes.table());
         owners.refuse(version, error, &|topic, partition| leader(&routes, &nodes, topic, partition))
@@ -475,6 +530,37 @@ impl GatewaySession {
 struct Split<R> {
     moved: R,
     passed: Vec<Passed>,
+}
+
+/// What is left of a request for legacy.
+struct Rest<R: Owned> {
+    request: R,
+    /// Whether it reads otherwise than it came.
+    changed: bool,
+    /// The answer for what was taken out.
+    refused: Option<R::Response>,
+}
+
+impl<R: Owned> Rest<R> {
+    fn of(request: R, refused: Option<R::Response>) -> Self {
+        Self { request, changed: refused.is_some(), refused }
+    }
+
+    fn refuse(&mut self, more: R::Response) {
+        self.changed = true;
+        match &mut self.refused {
+            Some(refused) => R::merge(refused, more),
+            None => self.refused = Some(more),
+        }
+    }
+}
+
+/// Rewrites the answer to come, and adds our own part.
+fn rewrite(asked: Asked, merge: Option<Merge>) -> Then {
+    match merge {
+        Some(merge) => Then::Merge(asked, merge),
+        None => Then::Rewrite(asked),
+    }
 }
 
 fn lookup<'a>(routes: &'a RouteTable, owner: Owner<'_>) -> Option<&'a Arc<Unit>> {

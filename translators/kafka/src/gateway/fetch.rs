@@ -3,7 +3,7 @@
 //! An incremental fetch names only what changed. When a partition moves, the sessions that hold it are
 //! answered FETCH_SESSION_ID_NOT_FOUND once: the next fetch is a full one, and can be trimmed (KIP-227).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use session::Side;
@@ -24,24 +24,31 @@ const OPENING: i32 = 0;
 
 /// A partition as a request named it.
 type Named = (Str, Uuid, i32);
+/// How many times the side of a partition has changed, and with it how its epochs are counted. A session that goes on
+/// from before would let an epoch pass that is over.
+type Changes = usize;
 
 /// What a fetch in flight will have done to its session.
 #[derive(Debug, Default)]
 pub(super) struct FetchPlan {
     session: i32,
     opens: bool,
-    added: Vec<Named>,
+    added: Vec<(Named, Changes)>,
     forgotten: Vec<Named>,
 }
 
 impl FetchPlan {
-    /// Reads what a forwarded request does.
-    pub(super) fn of(request: &FetchRequest) -> Self {
+    /// Reads what a forwarded request does. Without `routes` no side has ever changed.
+    pub(super) fn of(request: &FetchRequest, routes: Option<&RouteTable>) -> Self {
         if request.session_epoch == SESSIONLESS {
             return Self::default();
         }
         let added = request.topics.iter().flat_map(|topic| {
-            topic.partitions.iter().map(|each| (topic.topic.detached(), topic.topic_id, each.partition))
+            topic.partitions.iter().map(|each| {
+                let named = (topic.topic.detached(), topic.topic_id, each.partition);
+                let changes = routes.map_or(0, |routes| changes(routes, &named));
+                (named, changes)
+            })
         });
         let forgotten = request.forgotten_topics_data.iter().flat_map(|topic| {
             topic.partitions.iter().map(|index| (topic.topic.detached(), topic.topic_id, *index))
@@ -53,6 +60,11 @@ impl FetchPlan {
             forgotten: forgotten.collect(),
         }
     }
+}
+
+fn changes(routes: &RouteTable, (topic, topic_id, partition): &Named) -> Changes {
+    let unit = routes.partition(TopicRef::of(topic, *topic_id), *partition);
+    unit.and_then(|unit| unit.epochs()).map_or(0, |epochs| epochs.spans().len())
 }
 
 /// Whether a fetch continues a session, naming only what changed.
@@ -94,7 +106,7 @@ pub(super) fn withhold(answer: &mut FetchResponse, routes: &RouteTable) -> bool 
 
 /// The fetch sessions that this connection has with legacy.
 #[derive(Debug, Default)]
-pub(super) struct FetchSessions(BTreeMap<i32, BTreeSet<Named>>);
+pub(super) struct FetchSessions(BTreeMap<i32, BTreeMap<Named, Changes>>);
 
 impl FetchSessions {
     /// Notes what a successful answer did.
@@ -116,7 +128,7 @@ impl FetchSessions {
         }
     }
 
-    fn open(&mut self, id: i32, partitions: Vec<Named>) {
+    fn open(&mut self, id: i32, partitions: Vec<(Named, Changes)>) {
         if id == 0 || partitions.len() > PARTITIONS_MAX {
             return;
         }
@@ -126,15 +138,18 @@ impl FetchSessions {
         self.0.insert(id, partitions.into_iter().collect());
     }
 
-    /// Whether a session may go on: it is known, and holds nothing that has moved. Otherwise it is forgotten.
+    /// Whether a session may go on: it is known, and holds nothing that has moved, or has been away meanwhile. Otherwise
+    /// it is forgotten.
     pub(super) fn may_continue(&mut self, id: i32, routes: &RouteTable) -> bool {
-        let holds_moved = |session: &BTreeSet<Named>| {
-            session.iter().any(|(topic, topic_id, partition)| {
-                let unit = routes.partition(TopicRef::of(topic, *topic_id), *partition);
-                unit.is_some_and(|unit| unit.is_moved())
-            })
+        let has_changed = |named: &Named, then: Changes| {
+            let (topic, topic_id, partition) = named;
+            let unit = routes.partition(TopicRef::of(topic, *topic_id), *partition);
+            unit.is_some_and(|unit| unit.is_moved()) || changes(routes, named) != then
         };
-        let clean = self.0.get(&id).is_some_and(|session| !holds_moved(session));
+        let holds_changed = |session: &BTreeMap<Named, Changes>| {
+            session.iter().any(|(named, then)| has_changed(named, *then))
+        };
+        let clean = self.0.get(&id).is_some_and(|session| !holds_changed(session));
         if !clean {
             self.0.remove(&id);
         }

@@ -18,6 +18,7 @@
 mod answers;
 mod apis;
 mod dispatch;
+mod epochs;
 mod fetch;
 mod groups;
 pub mod nodes;

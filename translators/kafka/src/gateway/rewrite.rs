@@ -13,14 +13,16 @@ use bytes::Bytes;
 
 use crate::codec::frame;
 use crate::codec::messages::{
-    ApiVersionsResponse, DescribeClusterResponse, DescribeQuorumResponse, DescribeTopicPartitionsResponse,
-    FetchResponse, FindCoordinatorRequest, FindCoordinatorResponse, ListGroupsResponse, MetadataResponse,
-    ProduceResponse, ShareAcknowledgeResponse, ShareFetchResponse, describe_cluster_response,
-    metadata_response,
+    ApiVersionsResponse, DescribeClusterResponse, DescribeQuorumResponse, DescribeShareGroupOffsetsResponse,
+    DescribeTopicPartitionsResponse, FetchResponse, FindCoordinatorRequest, FindCoordinatorResponse,
+    ListGroupsResponse, ListOffsetsResponse, MetadataResponse, OffsetFetchResponse,
+    OffsetForLeaderEpochResponse, ProduceResponse, ShareAcknowledgeResponse, ShareFetchResponse,
+    describe_cluster_response, metadata_response,
 };
 use crate::codec::{ApiKey, DecodeError, EncodeError, Response, Str};
 use crate::errors::ErrorCode;
 
+use super::epochs::{AskedEpochs, HoldsBatches, TellsEpochs, patch, tell_ends};
 use super::nodes::NodeTable;
 use super::route::{RouteTable, TopicRef, Unit};
 use super::versions;
@@ -41,6 +43,8 @@ pub(super) struct Rewriter<'a> {
     pub(super) nodes: &'a NodeTable,
     pub(super) routes: &'a RouteTable,
     pub(super) any_moved: bool,
+    /// Whether clients see other leader epochs than legacy's own.
+    pub(super) any_translated: bool,
     /// On the kernel's own node fewer APIs are offered.
     pub(super) at_kernel_node: bool,
 }
@@ -56,6 +60,8 @@ pub(super) enum Asked {
     Plain,
     /// The key of an older FindCoordinator; `true` for a group.
     Coordinator(Str, bool),
+    /// The virtual epochs of an OffsetForLeaderEpoch.
+    Ends(AskedEpochs),
     /// A version of ApiVersions that we do not know: answered in the oldest form with an error.
     UnknownApiVersions,
 }
@@ -84,10 +90,17 @@ impl Rewriter<'_> {
                 answer.groups.retain(|group| !self.group_moved(&group.group_id));
             }),
             ApiKey::ApiVersions => self.api_versions(version, asked, whole),
-            ApiKey::Produce if version >= 10 => self.endpoints::<ProduceResponse>(whole, version),
-            ApiKey::Fetch if version >= 16 => self.endpoints::<FetchResponse>(whole, version),
-            ApiKey::ShareFetch => self.endpoints::<ShareFetchResponse>(whole, version),
-            ApiKey::ShareAcknowledge => self.endpoints::<ShareAcknowledgeResponse>(whole, version),
+            ApiKey::Produce if version >= 10 => self.leaders::<ProduceResponse>(whole, version),
+            ApiKey::Fetch if self.any_translated => self.batches::<FetchResponse>(whole, version),
+            ApiKey::Fetch if version >= 16 => self.leaders::<FetchResponse>(whole, version),
+            ApiKey::ShareFetch => self.batches::<ShareFetchResponse>(whole, version),
+            ApiKey::ShareAcknowledge => self.leaders::<ShareAcknowledgeResponse>(whole, version),
+            ApiKey::OffsetForLeaderEpoch => self.ends(asked, version, whole),
+            ApiKey::ListOffsets => self.epochs::<ListOffsetsResponse>(whole, version),
+            ApiKey::OffsetFetch => self.epochs::<OffsetFetchResponse>(whole, version),
+            ApiKey::DescribeShareGroupOffsets => {
+                self.epochs::<DescribeShareGroupOffsetsResponse>(whole, version)
+            }
             _ => Ok(whole),
         }
     }
@@ -102,6 +115,9 @@ impl Rewriter<'_> {
     }
 
     fn metadata(&self, answer: &mut MetadataResponse) {
+        if self.any_translated {
+            answer.translate(self.routes);
+        }
         answer.brokers.retain_mut(|broker| match self.nodes.legacy.get(&broker.node_id) {
             Some(endpoint) => {
                 broker.host = endpoint.host.clone();
@@ -136,6 +152,9 @@ impl Rewriter<'_> {
     }
 
     fn topic_partitions(&self, answer: &mut DescribeTopicPartitionsResponse) {
+        if self.any_translated {
+            answer.translate(self.routes);
+        }
         let Some((node_id, _)) = self.nodes.kernel_node() else { return };
         for topic in &mut answer.topics {
             let name = topic.name.clone().unwrap_or_default();
@@ -232,18 +251,45 @@ impl Rewriter<'_> {
         })
     }
 
-    /// Rewrites the node endpoints that newer answers carry with an error. Without any, the frame goes out as
-    /// it came.
-    fn endpoints<R: Response + HasEndpoints>(
+    /// Rewrites the node endpoints and leaders that newer answers carry with an error. Without any, the frame goes out
+    /// as it came.
+    fn leaders<R: Response + HasEndpoints + TellsEpochs>(
         &self,
         whole: Bytes,
         version: i16,
     ) -> Result<Bytes, RewriteError> {
-        let (correlation, mut answer) = decode::<R>(&whole, version)?;
-        if !answer.rewrite_endpoints(self.nodes) {
+        change_if(whole, version, |answer: &mut R| {
+            let translated = self.any_translated && answer.translate(self.routes);
+            answer.rewrite_endpoints(self.nodes) || translated
+        })
+    }
+
+    /// The same of an answer that carries batches: their headers tell leader epochs too.
+    fn batches<R: Response + HasEndpoints + TellsEpochs + HoldsBatches>(
+        &self,
+        whole: Bytes,
+        version: i16,
+    ) -> Result<Bytes, RewriteError> {
+        if !self.any_translated {
+            return self.leaders::<R>(whole, version);
+        }
+        let (_, answer) = decode::<R>(&whole, version)?;
+        self.leaders::<R>(patch(whole, &answer, self.routes), version)
+    }
+
+    /// Rewrites an answer in which nothing but leader epochs may differ.
+    fn epochs<R: Response + TellsEpochs>(&self, whole: Bytes, version: i16) -> Result<Bytes, RewriteError> {
+        if !self.any_translated {
             return Ok(whole);
         }
-        Ok(frame::response_frame(version, correlation, &answer)?)
+        change_if(whole, version, |answer: &mut R| answer.translate(self.routes))
+    }
+
+    fn ends(&self, asked: &Asked, version: i16, whole: Bytes) -> Result<Bytes, RewriteError> {
+        let Asked::Ends(asked) = asked else { return Ok(whole) };
+        change(whole, version, |answer: &mut OffsetForLeaderEpochResponse| {
+            tell_ends(answer, self.routes, asked);
+        })
     }
 }
 
@@ -285,6 +331,19 @@ pub(super) fn decode<R: Response>(whole: &Bytes, version: i16) -> Result<(i32, R
     let body = whole.slice(4.min(whole.len())..);
     let (header, reader) = frame::read_response_header(body, R::API, version)?;
     Ok((header.correlation_id, R::decode_rest(reader, version)?))
+}
+
+/// Decodes, and encodes again if something was changed.
+fn change_if<R: Response>(
+    whole: Bytes,
+    version: i16,
+    edit: impl FnOnce(&mut R) -> bool,
+) -> Result<Bytes, RewriteError> {
+    let (correlation, mut answer) = decode::<R>(&whole, version)?;
+    if !edit(&mut answer) {
+        return Ok(whole);
+    }
+    Ok(frame::response_frame(version, correlation, &answer)?)
 }
 
 /// Decodes, changes and encodes again.

@@ -43,7 +43,7 @@ pub(super) enum Then {
     /// Rewrite nodes and leaders.
     Rewrite(Asked),
     /// Add the owners that were taken out of the request, after rewriting.
-    Merge(Merge),
+    Merge(Asked, Merge),
     /// Dual-write what it acknowledges, after merging.
     Produce(Vec<AheadBatch>, Option<Merge>),
     /// Note the fetch session, after merging.
