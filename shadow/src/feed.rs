@@ -8,11 +8,13 @@
 //! ```
 
 mod ends;
+mod epochs;
 mod fetch;
 mod interface;
 mod topics;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -29,6 +31,7 @@ use translator_kafka::errors::ErrorCode;
 use translator_kafka::placement::{CATALOG_SHARD, GROUPS};
 
 use self::ends::Asking;
+pub(crate) use self::epochs::Epochs;
 pub use self::interface::{
     Address, Fact, FeedConfig, FeedStatus, GroupEnd, LinkAction, LinkEvent, LinkId, Mode, Order,
     PartitionEnd, Token,
@@ -109,6 +112,7 @@ pub struct Feed {
     configs_due: Duration,
     followers: BTreeMap<(String, i32), Follower>,
     modes: BTreeMap<(String, i32), Mode>,
+    epochs: Epochs,
     /// Partitions that are not fetched until then: their leader refused, and would again at once.
     refused: BTreeMap<(String, i32), Duration>,
     reported_stops: BTreeSet<(String, i32)>,
@@ -147,6 +151,7 @@ impl Feed {
             configs_due: now.elapsed,
             followers: BTreeMap::new(),
             modes: BTreeMap::new(),
+            epochs: Epochs::default(),
             refused: BTreeMap::new(),
             reported_stops: BTreeSet::new(),
             held: BTreeSet::new(),
@@ -178,6 +183,12 @@ impl Feed {
                     }
                 }
                 self.modes.insert(key, mode);
+            }
+            Order::SetEpochs { topic, partition, epochs } => {
+                self.epochs.set(&topic, partition, Arc::clone(&epochs));
+                if let Some(follower) = self.followers.get_mut(&(topic, partition)) {
+                    follower.count_by(epochs);
+                }
             }
             Order::ReadEnds { token, partitions, groups } => {
                 self.read_ends(now, token, &partitions, &groups);

@@ -7,14 +7,16 @@
 //!  Watching: the kernel leads; what legacy still gets is a divergence
 //! ```
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use kernel_model::batch::{BatchError, split};
 use kernel_model::reply::LogInfo;
 use kernel_model::request::MirrorOrigin;
 use kernel_model::{KernelError, LogId, Now, Offset, Request, VerifiedBatch};
 use translator_kafka::codec::messages::fetch_response::PartitionData;
+use translator_kafka::epochs::{EpochTable, patch_batches};
 use translator_kafka::errors::ErrorCode;
 
 /// Bytes of one partition that the kernel may still owe an answer for.
@@ -89,7 +91,7 @@ pub struct FollowerStatus {
     pub behind_for: Duration,
     /// How long ago its leader last said where it ends; everything here is as of then.
     pub heard_ago: Duration,
-    /// Leader epoch under which it was read last.
+    /// Leader epoch under which it was read last, as clients see it.
     pub epoch: i32,
     /// Bytes that are still to be copied, by the average of what has come; 0 before anything has.
     pub bytes_to_come: u64,
@@ -111,7 +113,7 @@ pub(crate) enum Outcome {
 /// One mirrored partition.
 pub(crate) struct Follower {
     pub(crate) leader: i32,
-    /// Its epoch, by metadata.
+    /// Its epoch, by metadata: as legacy counts it. Everything else here is virtual.
     pub(crate) leader_epoch: i32,
     pub(crate) state: FollowerState,
     log: Option<LogId>,
@@ -122,6 +124,7 @@ pub(crate) struct Follower {
     told: (u64, u64),
     /// Legacy has nothing between here and the next fetch: its log begins later now.
     skipped_from: Option<u64>,
+    epochs: Arc<EpochTable>,
     last_epoch: i32,
     epoch: i32,
     unanswered_bytes: usize,
@@ -135,7 +138,7 @@ pub(crate) struct Follower {
 
 impl Follower {
     /// A partition whose log is not known yet.
-    pub(crate) fn new(leader: i32, epoch: i32) -> Self {
+    pub(crate) fn new(leader: i32, epoch: i32, epochs: Arc<EpochTable>) -> Self {
         Self {
             leader,
             leader_epoch: epoch,
@@ -148,7 +151,8 @@ impl Follower {
             told: (0, 0),
             skipped_from: None,
             last_epoch: -1,
-            epoch,
+            epoch: epochs.virtual_now(epoch),
+            epochs,
             unanswered_bytes: 0,
             came: (0, 0),
             behind_since: None,
@@ -180,6 +184,11 @@ impl Follower {
 
     pub(crate) fn log(&self) -> Option<LogId> {
         self.log
+    }
+
+    /// Its epochs are counted by this table from now on.
+    pub(crate) fn count_by(&mut self, epochs: Arc<EpochTable>) {
+        self.epochs = epochs;
     }
 
     /// Legacy's first offset, for a copy that holds nothing yet.
@@ -243,11 +252,12 @@ impl Follower {
         self.request = None;
     }
 
-    /// What to fetch: offset and the epoch of the last record held (−1: unknown).
+    /// What to fetch: offset and the epoch of the last record held, as legacy counts it (−1: unknown, or the
+    /// kernel's).
     pub(crate) fn fetch_position(&self) -> Option<(u64, i32)> {
         match self.state {
             FollowerState::Following if self.unanswered_bytes < UNANSWERED_BYTES_MAX => {
-                Some((self.next, self.last_epoch))
+                Some((self.next, self.epochs.real_of(self.last_epoch).unwrap_or(-1)))
             }
             FollowerState::Watching => Some((self.next, -1)),
             FollowerState::Following | FollowerState::Locating | FollowerState::Stopped(_) => None,
@@ -262,7 +272,7 @@ impl Follower {
         }
         match ErrorCode::from_code(answer.error_code) {
             Some(ErrorCode::None) => {
-                self.epoch = self.epoch.max(epoch);
+                self.epoch = self.epoch.max(self.epochs.virtual_now(epoch));
                 self.take_records(now, from, answer)
             }
             Some(ErrorCode::OffsetOutOfRange) => Outcome::AskEnds,
@@ -301,7 +311,7 @@ impl Follower {
     }
 
     fn read_batches(&self, from: u64, records: Bytes) -> Result<Vec<VerifiedBatch>, StopReason> {
-        let mut rest = records;
+        let mut rest = self.counted(records);
         let batches = split(&mut rest).map_err(|error| match error {
             BatchError::Magic(_) => StopReason::OldFormat,
             BatchError::Incomplete | BatchError::Length(_) | BatchError::Checksum | BatchError::Negative => {
@@ -309,6 +319,16 @@ impl Follower {
             }
         })?;
         Ok(batches.into_iter().filter(|batch| batch.header().end_offset().0 > from).collect())
+    }
+
+    /// The batches under virtual epochs: the copy has to go on in the kernel's.
+    fn counted(&self, records: Bytes) -> Bytes {
+        if self.epochs.is_identity() {
+            return records;
+        }
+        let mut patched = BytesMut::from(records);
+        patch_batches(&self.epochs, &mut patched);
+        patched.freeze()
     }
 
     fn see_epoch(&mut self, batches: &[VerifiedBatch]) {

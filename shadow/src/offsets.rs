@@ -17,6 +17,7 @@ use translator_kafka::coordinator::group::{OffsetsRecord, decode_offsets_record}
 use translator_kafka::errors::ErrorCode;
 use translator_kafka::placement::group_shard;
 
+use crate::feed::Epochs;
 use crate::follower::Outcome;
 
 /// Name of the topic.
@@ -70,6 +71,14 @@ pub(crate) struct OffsetsFollower {
     groups: BTreeSet<String>,
     unsupported: BTreeMap<String, String>,
     error: Option<String>,
+}
+
+/// What is taken of the records, and how.
+pub(crate) struct Wanted<'a> {
+    /// Whether a group is to be followed.
+    pub(crate) groups: &'a dyn Fn(&str) -> bool,
+    /// How leader epochs are counted.
+    pub(crate) epochs: &'a Epochs,
 }
 
 /// Messages for the coordinators of one shard.
@@ -130,7 +139,7 @@ impl OffsetsFollower {
         partition: i32,
         from: u64,
         answer: &PartitionData,
-        wanted: &dyn Fn(&str) -> bool,
+        wanted: &Wanted<'_>,
         shards: u16,
     ) -> (Outcome, Vec<Messages>) {
         let Some(reader) = self.readers.get_mut(&partition).filter(|reader| reader.next == from) else {
@@ -172,12 +181,7 @@ impl OffsetsFollower {
         (Outcome::Fine, messages)
     }
 
-    fn decode(
-        &mut self,
-        batches: &[VerifiedBatch],
-        from: u64,
-        wanted: &dyn Fn(&str) -> bool,
-    ) -> Vec<OffsetsRecord> {
+    fn decode(&mut self, batches: &[VerifiedBatch], from: u64, wanted: &Wanted<'_>) -> Vec<OffsetsRecord> {
         let mut decoded = Vec::new();
         for batch in batches.iter().filter(|batch| !batch.header().is_control()) {
             let inflated = match record_bytes(batch, INFLATED_BYTES_MAX) {
@@ -197,7 +201,7 @@ impl OffsetsFollower {
         batch: &VerifiedBatch,
         inflated: &Bytes,
         from: u64,
-        wanted: &dyn Fn(&str) -> bool,
+        wanted: &Wanted<'_>,
         decoded: &mut Vec<OffsetsRecord>,
     ) {
         for record in Records::new(inflated, batch.header().record_count) {
@@ -220,14 +224,14 @@ impl OffsetsFollower {
         &mut self,
         record: OffsetsRecord,
         transactional: bool,
-        wanted: &dyn Fn(&str) -> bool,
+        wanted: &Wanted<'_>,
         decoded: &mut Vec<OffsetsRecord>,
     ) {
         let group: Option<&Str> = match &record {
             OffsetsRecord::Offset { group, .. } | OffsetsRecord::Group { group, .. } => Some(group),
             OffsetsRecord::Unsupported { group, .. } => group.as_ref(),
         };
-        let Some(group) = group.filter(|group| wanted(group)) else { return };
+        let Some(group) = group.filter(|group| (wanted.groups)(group)) else { return };
         let name = group.as_str().to_owned();
         if transactional {
             let why = "it commits offsets in transactions".to_owned();
@@ -238,7 +242,7 @@ impl OffsetsFollower {
             self.unsupported.insert(name, why);
         } else {
             self.groups.insert(name);
-            decoded.push(record);
+            decoded.push(counted(record, wanted.epochs));
         }
     }
 
@@ -282,6 +286,17 @@ impl OffsetsFollower {
             heard_ago: heard.map_or(Duration::ZERO, |at| now.elapsed.saturating_sub(at)),
         }
     }
+}
+
+/// The same record with an epoch that holds in the kernel too. A client that commits without passing the proxy names
+/// legacy's own.
+fn counted(mut record: OffsetsRecord, epochs: &Epochs) -> OffsetsRecord {
+    if let OffsetsRecord::Offset { key, value: Some(value), .. } = &mut record
+        && let Some(table) = epochs.get(&key.topic, key.partition)
+    {
+        value.leader_epoch = table.committed(value.offset, value.leader_epoch);
+    }
+    record
 }
 
 /// One message for each shard: its groups' records, and the position for all.

@@ -102,7 +102,7 @@ impl Feed {
     fn known_end(&self, topic: &str, partition: i32) -> Option<(i32, PartitionEnd)> {
         let legacy = self.view.as_ref()?.topics.get(topic)?;
         let (leader, epoch) = *legacy.partitions.get(&partition)?;
-        Some((leader, PartitionEnd { epoch, topic_id: legacy.id, ..Default::default() }))
+        Some((leader, PartitionEnd { legacy_epoch: epoch, topic_id: legacy.id, ..Default::default() }))
     }
 
     pub(super) fn see_log_ends(&mut self, token: Token, log_ends: bool, answer: &ListOffsetsResponse) {
@@ -116,7 +116,7 @@ impl Feed {
                 };
                 let key = (topic.name.as_str().to_owned(), partition.partition_index);
                 if let Some(known) = asking.partitions.get_mut(&key) {
-                    known.epoch = known.epoch.max(partition.leader_epoch);
+                    known.legacy_epoch = known.legacy_epoch.max(partition.leader_epoch);
                     *(if log_ends { &mut known.end } else { &mut known.high_watermark }) = end;
                 }
                 let of_groups = topic.name == *OFFSETS_TOPIC;
@@ -151,7 +151,10 @@ impl Feed {
         if self.asking.get(&token).is_none_or(|asking| asking.outstanding > 0) {
             return;
         }
-        if let Some(asking) = self.asking.remove(&token) {
+        if let Some(mut asking) = self.asking.remove(&token) {
+            for ((topic, partition), end) in &mut asking.partitions {
+                end.epoch = self.epochs.virtual_now(topic, *partition, end.legacy_epoch);
+            }
             let groups = asking.groups.into_iter().map(|(group, (_, end))| (group, end)).collect();
             self.facts.push_back(Fact::Ends { token, partitions: asking.partitions, groups });
         }

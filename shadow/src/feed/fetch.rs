@@ -11,7 +11,7 @@ use translator_kafka::codec::{ApiKey, Request, Str, Uuid};
 use super::topics::{EARLIEST, LATEST, list_offsets};
 use super::{Fact, Feed, Fetched, LinkId, Pending, Tag};
 use crate::follower::{Follower, Outcome};
-use crate::offsets::OFFSETS_TOPIC;
+use crate::offsets::{OFFSETS_TOPIC, Wanted};
 
 /// Longest wait of a fetch for news.
 const FETCH_WAIT: Duration = Duration::from_millis(250);
@@ -153,7 +153,7 @@ impl Feed {
                 each.partition,
                 each.from,
                 answer,
-                &self.config.groups,
+                &Wanted { groups: &self.config.groups, epochs: &self.epochs },
                 self.config.shards,
             );
             for message in messages {

@@ -1,9 +1,11 @@
 //! What a feed is told and what it tells: its configuration, the events of its connections, orders, facts and status.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use translator_kafka::codec::Uuid;
+use translator_kafka::epochs::EpochTable;
 
 use crate::follower::{FollowerStatus, StopReason};
 use crate::link::{Credentials, LinkError};
@@ -101,6 +103,16 @@ pub enum Order {
         partition: i32,
         /// What for.
         mode: Mode,
+    },
+    /// Count a partition's leader epochs by this table: the copy is stored, and everything reported, in virtual
+    /// epochs. Before the partition is followed again behind a change of its side.
+    SetEpochs {
+        /// Topic.
+        topic: String,
+        /// Partition.
+        partition: i32,
+        /// Its table.
+        epochs: Arc<EpochTable>,
     },
     /// Ask legacy where these end now: `Ends` or `EndsFailed`.
     ReadEnds {
@@ -212,8 +224,10 @@ pub struct PartitionEnd {
     pub end: u64,
     /// High watermark.
     pub high_watermark: u64,
-    /// Leader epoch.
+    /// Leader epoch, as clients see it.
     pub epoch: i32,
+    /// The same as legacy counts it.
+    pub legacy_epoch: i32,
     /// Topic id.
     pub topic_id: Uuid,
 }

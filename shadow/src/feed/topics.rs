@@ -244,8 +244,9 @@ impl Feed {
         setup.created = true;
         // Legacy may begin inside a batch, which the copy holds whole: where its log begins is known with the
         // first batch, not before.
+        let epoch = |(&partition, &(_, epoch))| self.epochs.virtual_now(name, partition, epoch);
         let partitions =
-            setup.legacy.partitions.values().map(|(_, epoch)| MirrorPartition { start: 0, epoch: *epoch });
+            setup.legacy.partitions.iter().map(|each| MirrorPartition { start: 0, epoch: epoch(each) });
         let message = CatalogMessage::MirrorTopic {
             name: name.to_owned(),
             id: setup.legacy.id.0,
@@ -264,7 +265,9 @@ impl Feed {
                     let key = (topic.to_owned(), partition);
                     let mode = self.modes.get(&key).copied();
                     let start = setup.starts.get(&partition).copied().unwrap_or(0);
-                    let follower = self.followers.entry(key).or_insert_with(|| Follower::new(leader, epoch));
+                    let epochs = self.epochs.of(topic, partition);
+                    let follower = self.followers.entry(key);
+                    let follower = follower.or_insert_with(|| Follower::new(leader, epoch, epochs));
                     follower.begins_at(start);
                     if let Some(Mode::Watch(cut)) = mode {
                         follower.watch(cut);
@@ -286,8 +289,9 @@ impl Feed {
                 for (partition, (leader, epoch)) in
                     legacy.map(|legacy| legacy.partitions.clone()).into_iter().flatten()
                 {
+                    let epochs = self.epochs.of(topic, partition);
                     let follower = self.followers.entry((topic.to_owned(), partition));
-                    follower.or_insert_with(|| Follower::new(leader, epoch)).stop(invalid.clone());
+                    follower.or_insert_with(|| Follower::new(leader, epoch, epochs)).stop(invalid.clone());
                 }
             }
             CatalogReply::Failed(_) => {
