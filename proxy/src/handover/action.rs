@@ -66,6 +66,8 @@ pub struct Facts {
     pub producers: Option<Digest>,
     /// Highest leader epoch (generation) used; for a feed: the one under which its position was reached.
     pub epoch: i32,
+    /// The same as legacy itself counts it, where legacy is asked: see `Evidence::legacy_epoch`.
+    pub legacy_epoch: Option<i32>,
     /// Which incarnation of the unit (a hash of the topic id).
     pub incarnation: Digest,
     /// Why the unit cannot move now, if it cannot: open transaction, rebalancing group, feed stopped, no room.

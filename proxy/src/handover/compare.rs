@@ -230,5 +230,6 @@ fn evidence_of(unit: &PlannedUnit, source: &Facts, feed: &Facts, target: &Facts)
             // A group goes on in its generation: that is what spares it a rebalance.
             UnitKind::Group => source.epoch.max(feed.epoch),
         },
+        legacy_epoch: source.legacy_epoch.or(target.legacy_epoch),
     }
 }

@@ -75,6 +75,7 @@ impl Desk {
             producers: Digest(1),
             source_epoch: 1,
             target_epoch: 2,
+            legacy_epoch: None,
         };
         let migration = "orders".to_owned();
         let to = Primary::Kernel;

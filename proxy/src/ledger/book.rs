@@ -55,6 +55,19 @@ pub struct Ownership {
     pub cut: Option<u64>,
 }
 
+/// A change of a unit's primary, as far as it decides how leader epochs are counted since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SideChange {
+    /// The new primary.
+    pub to: Primary,
+    /// End of the source: where the new primary began.
+    pub cut: u64,
+    /// What the new primary leads under.
+    pub epoch: i32,
+    /// What legacy itself called that moment, if it was noted.
+    pub legacy_epoch: Option<i32>,
+}
+
 /// A handover whose last entry is neither `following` nor `aborted`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OpenHandover {
@@ -96,6 +109,7 @@ pub struct Stop {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Book {
     owners: BTreeMap<UnitId, Ownership>,
+    changes: BTreeMap<UnitId, Vec<SideChange>>,
     phases: BTreeMap<UnitId, Phase>,
     migrations: BTreeMap<String, Migration>,
     open: BTreeMap<HandoverId, OpenHandover>,
@@ -121,6 +135,12 @@ impl Book {
     /// Every unit whose primary has ever changed.
     pub fn owners(&self) -> impl Iterator<Item = &Ownership> {
         self.owners.values()
+    }
+
+    /// Every change of a unit's primary since its source was last made anew, oldest first.
+    #[must_use]
+    pub fn side_changes(&self, unit: &UnitId) -> &[SideChange] {
+        self.changes.get(unit).map_or(&[], Vec::as_slice)
     }
 
     /// Phase of a unit.
@@ -224,8 +244,13 @@ impl Book {
             What::UnitStopped { unit, reason, cause } => {
                 self.stopped.insert(unit.clone(), Stop { reason: reason.clone(), cause: *cause });
             }
-            What::UnitResumed { unit, .. } => {
-                self.stopped.remove(unit);
+            What::UnitResumed { unit, discarded, .. } => {
+                let stop = self.stopped.remove(unit);
+                let anew = [StopCause::SourceRecreated, StopCause::SourceDeleted];
+                let anew = stop.is_some_and(|stop| anew.contains(&stop.cause));
+                if *discarded && anew {
+                    self.begin_anew(unit);
+                }
             }
             What::UnitsRemoved { migration, units } => self.remove(migration, units),
             What::GateChecked { .. }
@@ -240,9 +265,17 @@ impl Book {
         }
     }
 
+    /// What was counted for another source does not hold for this one.
+    fn begin_anew(&mut self, unit: &UnitId) {
+        if self.owner(unit).side == Primary::Legacy {
+            self.changes.remove(unit);
+        }
+    }
+
     /// What a unit was stays known: it may come back, and its divergences are never forgotten.
     fn remove(&mut self, migration: &str, units: &[UnitId]) {
         for unit in units {
+            self.begin_anew(unit);
             self.phases.remove(unit);
             self.stopped.remove(unit);
             if let Some(record) = self.migrations.get_mut(migration) {
@@ -353,6 +386,13 @@ impl Book {
                 cut: Some(evidence.source_end),
             };
             self.owners.insert(evidence.unit.clone(), owner);
+            let change = SideChange {
+                to,
+                cut: evidence.source_end,
+                epoch: evidence.target_epoch,
+                legacy_epoch: evidence.legacy_epoch,
+            };
+            self.changes.entry(evidence.unit.clone()).or_default().push(change);
         }
         let open = self.open_mut(id)?;
         open.committed = true;

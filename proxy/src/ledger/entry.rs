@@ -148,6 +148,10 @@ pub struct Evidence {
     pub source_epoch: i32,
     /// What the target leads under: above every epoch that the source used.
     pub target_epoch: i32,
+    /// Leader epoch of a partition as legacy itself counted it then, on whichever side legacy was: what clients are
+    /// told since its way back differs from it. `None`: a group, or an entry of an older version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub legacy_epoch: Option<i32>,
 }
 
 /// One unit's change of primary.

@@ -21,7 +21,7 @@ mod explained;
 mod frame;
 mod store;
 
-pub use book::{Book, BookError, Migration, OpenHandover, Ownership, Stop};
+pub use book::{Book, BookError, Migration, OpenHandover, Ownership, SideChange, Stop};
 pub use entry::{
     CommittedUnit, Decider, Digest, DivergenceKind, Entry, Evidence, ForwarderNote, HandoverId, Primary,
     Sample, Step, StopCause, What,

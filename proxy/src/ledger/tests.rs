@@ -20,6 +20,7 @@ fn evidence(n: u32) -> Evidence {
         producers: Digest(3),
         source_epoch: 4,
         target_epoch: 5,
+        legacy_epoch: Some(4),
     }
 }
 
@@ -156,6 +157,33 @@ fn the_primary_changes_at_the_committed_entry_and_its_epoch_grows_by_one() {
     ledger.append(1, &by, vec![What::Following { handover: HandoverId(1) }]).unwrap();
     assert_eq!(ledger.book().open().count(), 0);
     assert_eq!(ledger.entries().unwrap().len(), 3);
+}
+
+#[test]
+fn changes_of_side_are_kept_until_the_source_is_made_anew() {
+    let mut ledger = Ledger::open(MemoryStore::default()).unwrap();
+    let by = Decider::Sluice;
+    ledger.append(1, &by, vec![begun(1, 1), committed(1, 1, 1)]).unwrap();
+    let there = SideChange { to: Primary::Kernel, cut: 7, epoch: 5, legacy_epoch: Some(4) };
+    assert_eq!(ledger.book().side_changes(&unit(1)), [there]);
+    assert!(ledger.book().side_changes(&unit(2)).is_empty());
+    let stop = |cause| What::UnitStopped { unit: unit(1), reason: String::new(), cause };
+    let resume = What::UnitResumed { unit: unit(1), reason: String::new(), discarded: true };
+    ledger.append(1, &by, vec![stop(StopCause::SourceRecreated), resume.clone()]).unwrap();
+    assert_eq!(ledger.book().side_changes(&unit(1)), [there], "what the kernel leads goes on");
+    ledger.append(1, &by, vec![What::Following { handover: HandoverId(1) }]).unwrap();
+    let (mut begun, mut back) = (begun(2, 1), committed(2, 1, 2));
+    for what in [&mut begun, &mut back] {
+        if let What::HandoverBegun { to, .. } | What::Committed { to, .. } = what {
+            *to = Primary::Legacy;
+        }
+    }
+    ledger.append(1, &by, vec![begun, back]).unwrap();
+    assert_eq!(ledger.book().side_changes(&unit(1)).len(), 2);
+    ledger.append(1, &by, vec![stop(StopCause::SourceTruncated), resume.clone()]).unwrap();
+    assert_eq!(ledger.book().side_changes(&unit(1)).len(), 2, "the same source, copied again");
+    ledger.append(1, &by, vec![stop(StopCause::SourceRecreated), resume]).unwrap();
+    assert!(ledger.book().side_changes(&unit(1)).is_empty());
 }
 
 #[test]

@@ -99,6 +99,8 @@ impl Runner {
                 unit.set_kernel_epoch(owner.target_epoch);
             }
         }
+        let units: Vec<UnitId> = owners.iter().map(|owner| owner.unit.clone()).collect();
+        self.publish_epochs(&units);
     }
 
     /// From the cut on, what legacy still gets is a divergence.
@@ -205,6 +207,7 @@ impl Runner {
                 end: end.end.max(end.high_watermark),
                 settled: end.high_watermark,
                 epoch: end.epoch,
+                legacy_epoch: Some(end.legacy_epoch),
                 incarnation: incarnation(end.topic_id.0),
                 ..Facts::default()
             };

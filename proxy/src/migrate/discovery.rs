@@ -185,6 +185,7 @@ impl Runner {
             run.shared.routes.release(&unit, side);
         }
         run.units.insert(id.clone(), Known { migration: migration.to_owned(), name, unit });
+        self.publish_epochs(std::slice::from_ref(id));
     }
 
     /// Publishes the routes of a cluster. Units that stay are the same objects.

@@ -14,6 +14,7 @@ mod apply;
 mod cluster;
 mod control;
 mod discovery;
+mod epochs;
 mod figures;
 mod job;
 mod links;

@@ -173,6 +173,8 @@ impl Runner {
     }
 
     fn follow_again(&mut self, now: Now, cluster: usize, migration: &str, plan: &ResumePlan) {
+        let discarded: Vec<UnitId> = plan.discarded.iter().cloned().collect();
+        self.publish_epochs(&discarded);
         let mut topics = self.topics_of(cluster, &plan.followed);
         // A topic that is gone may come back; it is not held then.
         for topic in self.topics_of(cluster, &plan.discarded).into_keys() {

@@ -314,6 +314,7 @@ impl World {
             epoch: groups.generation[group],
             incarnation: Digest(0),
             obstacle,
+            ..Facts::default()
         }
     }
 
