@@ -25,7 +25,7 @@ pub struct ReverseConfig {
 pub struct ReverseLimits {
     /// Records that legacy may lack of a partition before the way back counts as lagging.
     pub lag_records_max: u64,
-    /// Time for which legacy may lack records of a partition before the way back counts as lagging.
+    /// Time for which legacy may lack records of a partition, and take none, before the way back counts as lagging.
     pub lag_max: Duration,
     /// Bytes read from the kernel, over all partitions, that legacy has not taken yet. A single larger batch still
     /// goes, alone.
@@ -131,14 +131,14 @@ pub enum ClosedReason {
         bytes: usize,
     },
     /// Legacy refuses a batch for what it is; asking again does not help.
-    #[error("legacy refuses the batch at {at}: {error} (code {code})")]
+    #[error("the batch at {at} is refused: {error} (code {code})")]
     Refused {
         /// Offset.
         at: u64,
         /// Kafka's error code.
         code: i16,
-        /// Its name.
-        error: &'static str,
+        /// What legacy said.
+        error: String,
     },
     /// Legacy lost records from before the cut, or that the kernel does not hold any more.
     #[error("legacy was truncated to {end}; the kernel can bring it records from {from} on")]
@@ -201,7 +201,7 @@ pub struct ReverseStatus {
     pub kernel_end: u64,
     /// Records that legacy lacks, of those that the kernel had as last seen.
     pub lag_records: u64,
-    /// How long legacy has been lacking records.
+    /// How long legacy has been lacking records without taking any.
     pub behind_for: Duration,
     /// First offset that must not be removed from the kernel's log: nothing below it is needed any more.
     pub floor: u64,
