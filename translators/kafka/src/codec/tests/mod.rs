@@ -9,6 +9,7 @@
 )]
 
 mod differential;
+mod epoch_fields;
 mod every_message;
 mod framing;
 mod hostile;
