@@ -4,6 +4,7 @@ mod addresses;
 mod authentication;
 mod bench;
 mod dual_write;
+mod epochs;
 mod fence;
 mod forward;
 mod groups;
