@@ -24,10 +24,21 @@ fn key(group: &str) -> Vec<u8> {
 
 /// Legacy commits (or forgets) an offset of a group.
 fn commit(legacy: &mut Legacy, spec: &BatchSpec, group: &str, offset: Option<i64>) {
+    commit_under(legacy, spec, group, offset, -1);
+}
+
+/// The same, with this leader epoch beside the offset.
+pub(crate) fn commit_under(
+    legacy: &mut Legacy,
+    spec: &BatchSpec,
+    group: &str,
+    offset: Option<i64>,
+    leader_epoch: i32,
+) {
     let value = offset.map(|offset| {
         let mut value = BytesMut::new();
         value.put_i16(3);
-        let committed = OffsetCommitValue { offset, leader_epoch: -1, ..Default::default() };
+        let committed = OffsetCommitValue { offset, leader_epoch, ..Default::default() };
         value.extend_from_slice(&committed.to_bytes(3).unwrap());
         value.to_vec()
     });
@@ -45,12 +56,20 @@ fn legacy() -> Legacy {
 
 /// The offset of a group that the kernel holds.
 fn held(world: &mut World, group: &str) -> Option<i64> {
+    held_epoch(world, group).map(|(offset, _)| offset)
+}
+
+/// The same, with the leader epoch beside it.
+pub(crate) fn held_epoch(world: &mut World, group: &str) -> Option<(i64, i32)> {
     let message = Transfer::Export { group: group.into() }.encode();
     let Reply::Coordinated(bytes) = world.kernel(Request::Coordinate { kind: GROUPS, message }) else {
         panic!("no answer")
     };
     match TransferReply::decode(bytes).unwrap() {
-        TransferReply::Exported(found) => found.and_then(|(group, _)| Some(group.offsets.first()?.1.offset)),
+        TransferReply::Exported(found) => found.and_then(|(group, _)| {
+            let committed = &group.offsets.first()?.1;
+            Some((committed.offset, committed.leader_epoch))
+        }),
         other => panic!("{other:?}"),
     }
 }

@@ -50,6 +50,8 @@ pub(crate) struct Legacy {
     pub(crate) asked_ends: BTreeSet<(i32, i64)>,
     /// Offsets from which was fetched, by topic.
     pub(crate) fetched: Vec<(String, i64)>,
+    /// Leader epochs that fetches of anything but the offsets named: of the leader, and of the last record held.
+    pub(crate) named: Vec<(i32, i32)>,
     /// User and password that it asks for.
     pub(crate) asks: Option<(&'static str, &'static str)>,
     /// How often somebody has tried to log in.
@@ -66,6 +68,7 @@ impl Legacy {
             down: false,
             asked_ends: BTreeSet::new(),
             fetched: Vec::new(),
+            named: Vec::new(),
             asks: None,
             logins: 0,
         }
@@ -242,6 +245,9 @@ impl Legacy {
                     named.and_then(|(_, topic)| topic.parts.get(usize::try_from(part.partition).unwrap()));
                 if let Some((name, _)) = named {
                     self.fetched.push((name.clone(), part.fetch_offset));
+                    if name != "__consumer_offsets" {
+                        self.named.push((part.current_leader_epoch, part.last_fetched_epoch));
+                    }
                 }
                 let answer =
                     read(held, part.partition, part.fetch_offset, part.current_leader_epoch, self.epoch);

@@ -8,6 +8,7 @@
     reason = "a test may stop at the first surprise"
 )]
 
+mod epochs;
 mod groups;
 mod hostile;
 mod legacy;

@@ -35,6 +35,8 @@ pub(crate) struct World {
     /// Requests that wait, oldest first, for each connection that stands.
     links: BTreeMap<LinkId, VecDeque<Bytes>>,
     credentials: Option<Credentials>,
+    /// What every feed is told before it begins.
+    orders: Vec<Order>,
     direct: Option<Result<Reply, KernelError>>,
     /// Keeps the kernel's answers back while it is set.
     pub(crate) stalled: bool,
@@ -69,8 +71,17 @@ impl World {
         Self::as_user(legacy, None)
     }
 
+    /// The feed is told this before it begins, and again when it begins anew.
+    pub(crate) fn ordered(legacy: Legacy, orders: Vec<Order>) -> Self {
+        Self::begun(legacy, None, orders)
+    }
+
     /// The feed shows these credentials.
     pub(crate) fn as_user(legacy: Legacy, credentials: Option<Credentials>) -> Self {
+        Self::begun(legacy, credentials, Vec::new())
+    }
+
+    fn begun(legacy: Legacy, credentials: Option<Credentials>, orders: Vec<Order>) -> Self {
         let now = Now::new(Duration::from_secs(1), 1_700_000_000_000);
         let catalog = CatalogHandle::default();
         let wanted = CatalogSettings {
@@ -90,6 +101,7 @@ impl World {
             legacy,
             feed: feed(&catalog, now, credentials.clone()),
             credentials,
+            orders,
             facts: Vec::new(),
             now,
             shard,
@@ -103,7 +115,7 @@ impl World {
             flip: None,
             kernel_stalls: false,
         };
-        world.turn();
+        world.begin();
         world
     }
 
@@ -112,7 +124,15 @@ impl World {
         self.links.clear();
         self.facts.clear();
         self.legacy.fetched.clear();
+        self.legacy.named.clear();
         self.feed = feed(&self.catalog, self.now, self.credentials.clone());
+        self.begin();
+    }
+
+    fn begin(&mut self) {
+        for order in self.orders.clone() {
+            self.feed.order(self.now, order);
+        }
         self.turn();
     }
 
