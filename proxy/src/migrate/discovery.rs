@@ -173,19 +173,27 @@ impl Runner {
         }
         let owner = book.owner(id);
         let Some(run) = self.clusters.iter_mut().find(|run| run.config.name == cluster) else { return };
-        let unit = Arc::new(Unit::new(id.clone(), side));
+        let primary = match owner.side {
+            Primary::Legacy => Side::Legacy,
+            Primary::Kernel => Side::Kernel,
+        };
+        let unit = Arc::new(Unit::new(id.clone(), primary));
+        let known = Known { migration: migration.to_owned(), name: name.clone(), unit: Arc::clone(&unit) };
+        run.units.insert(id.clone(), known);
+        self.publish_epochs(std::slice::from_ref(id));
+        let Some(run) = self.clusters.iter_mut().find(|run| run.config.name == cluster) else { return };
         if let (Primary::Kernel, Some(epoch)) = (owner.side, owner.target_epoch) {
             unit.set_kernel_epoch(epoch);
-            if let UnitName::Partition { topic, partition } = &name {
+            if let UnitName::Partition { topic, partition } = name {
                 let now = self.setup.clock.now();
                 let mode = shadow::Mode::Watch(owner.cut.unwrap_or(0));
-                let order = shadow::Order::SetMode { topic: topic.clone(), partition: *partition, mode };
-                run.feed.order(now, order);
+                run.feed.order(now, shadow::Order::SetMode { topic, partition, mode });
             }
-            run.shared.routes.release(&unit, side);
+            run.shared.routes.release(&unit, primary);
         }
-        run.units.insert(id.clone(), Known { migration: migration.to_owned(), name, unit });
-        self.publish_epochs(std::slice::from_ref(id));
+        if side == Side::Held {
+            unit.gate.fence();
+        }
     }
 
     /// Publishes the routes of a cluster. Units that stay are the same objects.

@@ -79,6 +79,7 @@ pub struct Gate {
 }
 
 const LEGACY: u8 = 0;
+/// Beside either side: it was fenced, and reads still are that side's.
 const HELD: u8 = 1;
 const KERNEL: u8 = 2;
 
@@ -115,7 +116,7 @@ impl Gate {
 
     /// Lets no further write pass.
     pub fn fence(&self) {
-        self.side.store(HELD, Ordering::SeqCst);
+        self.side.fetch_or(HELD, Ordering::SeqCst);
     }
 
     /// Opens to one side.
@@ -127,6 +128,13 @@ impl Gate {
     #[must_use]
     pub fn side(&self) -> Side {
         decode(self.side.load(Ordering::SeqCst))
+    }
+
+    /// Whether the kernel serves the unit, or served it when it was fenced: reads, which no fence holds, are its own until
+    /// the gate is released to legacy.
+    #[must_use]
+    pub fn is_kernels(&self) -> bool {
+        self.side.load(Ordering::SeqCst) & KERNEL != 0
     }
 
     /// Writes forwarded to legacy whose answers have not come.
@@ -196,6 +204,20 @@ mod tests {
         gate.release(Side::Kernel);
         assert_eq!(gate.enter(), Entry::Kernel);
         assert_eq!(gate.on_the_way(), 0);
+    }
+
+    #[test]
+    fn a_fenced_unit_is_read_from_the_side_that_it_is_leaving() {
+        for (side, is_kernels) in [(Side::Legacy, false), (Side::Kernel, true)] {
+            let gate = Gate::new(side);
+            for _ in 0..2 {
+                gate.fence();
+                assert_eq!((gate.side(), gate.enter()), (Side::Held, Entry::Held));
+                assert_eq!(gate.is_kernels(), is_kernels);
+            }
+            gate.release(Side::Legacy);
+            assert_eq!((gate.side(), gate.is_kernels()), (Side::Legacy, false));
+        }
     }
 
     #[test]

@@ -88,15 +88,14 @@ pub(super) fn withhold(answer: &mut FetchResponse, routes: &RouteTable) -> bool 
     for topic in &mut answer.responses {
         for partition in &mut topic.partitions {
             let named = TopicRef::of(&topic.topic, topic.topic_id);
-            let unit = routes.partition(named, partition.partition_index);
-            let side = unit.map_or(Side::Legacy, |unit| unit.gate.side());
-            if side == Side::Legacy || partition.error_code != 0 {
+            let Some(unit) = routes.partition(named, partition.partition_index) else { continue };
+            if unit.gate.side() == Side::Legacy || partition.error_code != 0 {
                 continue;
             }
             any = true;
             partition.records = Some(Bytes::new());
             partition.aborted_transactions = None;
-            if side == Side::Kernel {
+            if unit.is_moved() {
                 partition.error_code = ErrorCode::NotLeaderOrFollower.code();
             }
         }

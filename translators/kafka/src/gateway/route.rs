@@ -108,10 +108,10 @@ impl Unit {
         self.epochs.store((!table.is_identity()).then(|| Arc::new(table)));
     }
 
-    /// Whether the kernel is primary.
+    /// Whether the kernel is primary. On the way back it is until the gate is released to legacy.
     #[must_use]
     pub fn is_moved(&self) -> bool {
-        self.gate.side() == Side::Kernel
+        self.gate.is_kernels()
     }
 }
 

@@ -14,6 +14,7 @@ use translator_kafka::codec::messages::{
     FetchRequest, FetchResponse, ListOffsetsRequest, ListOffsetsResponse, OffsetForLeaderEpochRequest,
     OffsetForLeaderEpochResponse, fetch_response, list_offsets_response, offset_for_leader_epoch_response,
 };
+use translator_kafka::epochs::EpochTable;
 use translator_kafka::errors::ErrorCode;
 
 use super::super::bench::{AT_LEGACY, World, head, request_of};
@@ -328,19 +329,6 @@ fn an_end_is_told_beside_one_that_is_fenced() {
 }
 
 #[test]
-fn an_epoch_of_the_kernel_is_not_known_to_legacy_while_the_unit_is_fenced() {
-    let mut world = World::new();
-    let mut table = translator_kafka::epochs::EpochTable::default();
-    table.kernel_leads(107, 100).unwrap();
-    world.parts[0].set_epochs(table);
-    world.shared.routes.release(&world.parts[0], Side::Kernel);
-    world.parts[0].gate.fence();
-    let mut client = world.open(AT_LEGACY);
-    let answer = world.without_legacy(&mut client, 4, &ends(&[(0, 107, 107)]));
-    assert_eq!(answer.topics[0].partitions[0].error_code, ErrorCode::UnknownLeaderEpoch.code());
-}
-
-#[test]
 fn what_needs_no_translation_passes_byte_for_byte() {
     // Another partition has been away: every request and answer is looked at.
     let mut world = returned();
@@ -357,4 +345,31 @@ fn what_needs_no_translation_passes_byte_for_byte() {
         world.legacy_says(&mut client, &whole);
         assert_eq!(client.output, whole, "v{version}");
     }
+}
+
+#[test]
+fn on_the_way_back_clients_are_sent_to_the_kernel_until_the_gate_is_released() {
+    let mut world = World::new();
+    let mut table = EpochTable::default();
+    table.kernel_leads(107, 100).unwrap();
+    world.parts[0].set_epochs(table.clone());
+    world.shared.routes.release(&world.parts[0], Side::Kernel);
+    world.parts[0].gate.fence();
+    let mut client = world.open(AT_LEGACY);
+    let request = fetch(&world, 12, SESSIONLESS, &[(0, 107)]);
+    let not_leader = ErrorCode::NotLeaderOrFollower.code();
+    // The table tells of legacy before the gate does.
+    for _ in 0..2 {
+        let answer = world.without_legacy(&mut client, 12, &request);
+        assert_eq!(answer.responses[0].partitions[0].error_code, not_leader);
+        let mut back = table.clone();
+        back.legacy_leads(207, 250, 9).unwrap();
+        world.parts[0].set_epochs(back);
+    }
+    world.shared.routes.release(&world.parts[0], Side::Legacy);
+    let answer = world.without_legacy(&mut client, 12, &request);
+    assert_eq!(answer.responses[0].partitions[0].error_code, fenced(), "a leadership that is over");
+    let request = fetch(&world, 12, SESSIONLESS, &[(0, 207)]);
+    let (sent, _) = world.through(&mut client, 12, &request, &FetchResponse::default());
+    assert_eq!(sent.topics[0].partitions[0].current_leader_epoch, 9);
 }
