@@ -24,6 +24,7 @@ mod groups;
 pub mod nodes;
 mod owner;
 mod produce;
+mod relay;
 mod rewrite;
 pub mod route;
 mod session;
