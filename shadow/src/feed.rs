@@ -180,6 +180,7 @@ impl Feed {
                     match mode {
                         Mode::Follow => follower.relocate(now),
                         Mode::Watch(cut) => follower.watch(cut),
+                        Mode::Rest => follower.rest(),
                     }
                 }
                 self.modes.insert(key, mode);
@@ -376,6 +377,7 @@ impl Feed {
         let Some(follower) = self.asker(key, log) else { return };
         match (reply, mode) {
             (Ok(Reply::Described(_)), Some(Mode::Watch(cut))) => follower.watch(cut),
+            (Ok(Reply::Described(_)), Some(Mode::Rest)) => follower.rest(),
             (Ok(Reply::Described(info)), _) => follower.located(&info),
             _ => follower.relocate(now),
         }

@@ -116,6 +116,8 @@ pub(crate) struct Follower {
     /// Its epoch, by metadata: as legacy counts it. Everything else here is virtual.
     pub(crate) leader_epoch: i32,
     pub(crate) state: FollowerState,
+    /// Watched by the reverse feed instead.
+    rests: bool,
     log: Option<LogId>,
     next: u64,
     confirmed: u64,
@@ -143,6 +145,7 @@ impl Follower {
             leader,
             leader_epoch: epoch,
             state: FollowerState::Locating,
+            rests: false,
             log: None,
             next: 0,
             confirmed: 0,
@@ -231,9 +234,16 @@ impl Follower {
         self.state = FollowerState::Following;
     }
 
+    /// The kernel leads, and the reverse feed looks after legacy: nothing is read.
+    pub(crate) fn rest(&mut self) {
+        self.state = FollowerState::Watching;
+        self.rests = true;
+    }
+
     /// The kernel leads from `cut` on.
     pub(crate) fn watch(&mut self, cut: u64) {
         self.state = FollowerState::Watching;
+        self.rests = false;
         self.confirmed = self.confirmed.max(cut);
         self.next = cut;
         self.last_epoch = -1;
@@ -259,8 +269,11 @@ impl Follower {
             FollowerState::Following if self.unanswered_bytes < UNANSWERED_BYTES_MAX => {
                 Some((self.next, self.epochs.real_of(self.last_epoch).unwrap_or(-1)))
             }
-            FollowerState::Watching => Some((self.next, -1)),
-            FollowerState::Following | FollowerState::Locating | FollowerState::Stopped(_) => None,
+            FollowerState::Watching if !self.rests => Some((self.next, -1)),
+            FollowerState::Watching
+            | FollowerState::Following
+            | FollowerState::Locating
+            | FollowerState::Stopped(_) => None,
         }
     }
 

@@ -9,7 +9,7 @@
 
 mod ending;
 mod outward;
-mod requests;
+pub(crate) mod requests;
 mod socket;
 #[cfg(test)]
 mod tests;

@@ -175,13 +175,13 @@ impl Requests {
     }
 }
 
-fn is_cold(chunk: &Chunk) -> bool {
+pub(crate) fn is_cold(chunk: &Chunk) -> bool {
     matches!(chunk, Chunk::Cold(_))
 }
 
 /// Reads stored chunks where blocking is allowed, then answers again. The pool of threads has a bound, and so
 /// has the number of a connection's requests.
-fn read_beside(records: Records, reply_to: ReplyTo) {
+pub(crate) fn read_beside(records: Records, reply_to: ReplyTo) {
     tokio::spawn(async move {
         let read = tokio::task::spawn_blocking(move || read_chunks(records)).await;
         let lost = || KernelError::Stopped("the read was lost".to_owned());

@@ -154,6 +154,7 @@ impl Runner {
             // In this order: what is told by the second finds the first.
             cluster.legacy.retire();
             cluster.feed.order(now, FeedOrder::Stop);
+            cluster.reverse.feed.order(now, shadow::ReverseOrder::StopAll);
         }
     }
 

@@ -10,6 +10,7 @@ use shadow::{ClusterView, Feed, LinkId};
 use translator_kafka::gateway::{ClusterShared, Unit};
 
 use super::links::Links;
+use super::reverse::Reverse;
 use super::units::UnitName;
 use crate::legacy::LegacyCluster;
 use crate::listener::BrokerPorts;
@@ -28,6 +29,7 @@ pub(super) struct ClusterRun {
     pub(super) migrations: Vec<Migration>,
     pub(super) feed: Feed,
     pub(super) links: Links,
+    pub(super) reverse: Reverse,
     /// Connections to legacy that do not work now: what ended them last.
     pub(super) link_trouble: BTreeMap<LinkId, String>,
     pub(super) legacy: Arc<LegacyCluster>,

@@ -8,7 +8,10 @@ use std::time::Duration;
 use config::{Cluster, HostPort, Link, LinkPassword, Mechanism, Migration};
 use kernel_model::Now;
 use session::{LegacyNode, Session, Side, UnitId};
-use shadow::{Address, ClusterView, Credentials, Fact, Feed, FeedConfig, LinkId, StopReason};
+use shadow::{
+    Address, ClusterView, Credentials, Fact, Feed, FeedConfig, LinkId, ReverseConfig, ReverseLimits,
+    StopReason,
+};
 use tokio::sync::mpsc;
 use translator_kafka::codec::Str;
 use translator_kafka::gateway::{
@@ -18,8 +21,9 @@ use translator_kafka::gateway::{
 use translator_kafka::server::{ClusterView as ServedView, Node, Server};
 
 use super::cluster::{ClusterRun, Known, Scope};
-use super::links::{Links, Reported};
+use super::links::{Lane, Links, Reported};
 use super::resume::cause_of;
+use super::reverse::Reverse;
 use super::runner::{MigrateError, Runner, Setup};
 use super::units::{self, UnitName};
 use crate::handover::action::UnitKind;
@@ -43,9 +47,16 @@ pub(super) fn open_cluster(
     let scope = Arc::new(Scope::new(&migrations));
     let now = setup.clock.now();
     let shards = u16::try_from(setup.shards.count()).unwrap_or(u16::MAX);
+    let bootstrap: Vec<Address> =
+        config.legacy.iter().map(|at| Address { host: at.host.clone(), port: at.port }).collect();
     let (topics, mirrored, groups) = (Arc::clone(&scope), Arc::clone(&scope), Arc::clone(&scope));
+    let reverse = ReverseConfig {
+        bootstrap: bootstrap.clone(),
+        credentials: config.link.as_ref().map(credentials).transpose()?,
+        limits: ReverseLimits::default(),
+    };
     let feed = FeedConfig {
-        bootstrap: config.legacy.iter().map(|at| Address { host: at.host.clone(), port: at.port }).collect(),
+        bootstrap,
         topics: Box::new(move |topic| topics.topic_owner(topic).is_some()),
         mirrored: Box::new(move |topic| mirrored.mirrors_topic(topic)),
         groups: Box::new(move |group| groups.follows_group(group)),
@@ -66,7 +77,11 @@ pub(super) fn open_cluster(
     };
     Ok(ClusterRun {
         feed: Feed::new(feed, setup.catalog.clone(), now),
-        links: Links::new(index, Arc::clone(&legacy), reports.clone()),
+        links: Links::new(index, Lane::Mirror, Arc::clone(&legacy), reports.clone()),
+        reverse: Reverse::new(
+            reverse,
+            Links::new(index, Lane::Reverse, Arc::clone(&legacy), reports.clone()),
+        ),
         link_trouble: BTreeMap::new(),
         legacy,
         shared: Arc::new(shared),
@@ -186,7 +201,8 @@ impl Runner {
             unit.set_kernel_epoch(epoch);
             if let UnitName::Partition { topic, partition } = name {
                 let now = self.setup.clock.now();
-                let mode = shadow::Mode::Watch(owner.cut.unwrap_or(0));
+                // What legacy has beyond the cut may have been brought there: the reverse feed will say.
+                let mode = shadow::Mode::Rest;
                 run.feed.order(now, shadow::Order::SetMode { topic, partition, mode });
             }
             run.shared.routes.release(&unit, primary);

@@ -34,10 +34,20 @@ pub(super) enum LinkReport {
     Closed(String),
 }
 
+/// Whose connection it is: a cluster has a feed in each direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lane {
+    /// From legacy to the kernel.
+    Mirror,
+    /// From the kernel to legacy.
+    Reverse,
+}
+
 /// A report with its connection. `life` tells connections of one link apart that followed one another.
 #[derive(Debug)]
 pub(super) struct Reported {
     pub(super) cluster: usize,
+    pub(super) lane: Lane,
     pub(super) link: LinkId,
     pub(super) life: u64,
     pub(super) report: LinkReport,
@@ -50,9 +60,10 @@ struct Open {
     input: BytesMut,
 }
 
-/// The connections of one cluster's feed.
+/// The connections of one feed of a cluster.
 pub(super) struct Links {
     cluster: usize,
+    lane: Lane,
     legacy: Arc<LegacyCluster>,
     reports: mpsc::Sender<Reported>,
     open: BTreeMap<LinkId, Open>,
@@ -60,8 +71,13 @@ pub(super) struct Links {
 }
 
 impl Links {
-    pub(super) fn new(cluster: usize, legacy: Arc<LegacyCluster>, reports: mpsc::Sender<Reported>) -> Self {
-        Self { cluster, legacy, reports, open: BTreeMap::new(), next_life: 0 }
+    pub(super) fn new(
+        cluster: usize,
+        lane: Lane,
+        legacy: Arc<LegacyCluster>,
+        reports: mpsc::Sender<Reported>,
+    ) -> Self {
+        Self { cluster, lane, legacy, reports, open: BTreeMap::new(), next_life: 0 }
     }
 
     /// Does what the feed wants. `false`: the connection cannot take it and was closed.
@@ -89,8 +105,13 @@ impl Links {
         self.close(link);
         self.next_life += 1;
         let (writes, taken) = mpsc::channel(WRITES_MAX);
-        let whose =
-            Whose { cluster: self.cluster, link, life: self.next_life, reports: self.reports.clone() };
+        let whose = Whose {
+            cluster: self.cluster,
+            lane: self.lane,
+            link,
+            life: self.next_life,
+            reports: self.reports.clone(),
+        };
         let address = HostPort { host: address.host, port: address.port };
         let task = tokio::spawn(run(whose, Arc::clone(&self.legacy), address, taken));
         self.open.insert(link, Open { life: self.next_life, writes, task, input: BytesMut::new() });
@@ -137,6 +158,7 @@ impl Drop for Links {
 /// Whose task this is.
 struct Whose {
     cluster: usize,
+    lane: Lane,
     link: LinkId,
     life: u64,
     reports: mpsc::Sender<Reported>,
@@ -144,7 +166,8 @@ struct Whose {
 
 impl Whose {
     async fn report(&self, report: LinkReport) -> bool {
-        let reported = Reported { cluster: self.cluster, link: self.link, life: self.life, report };
+        let reported =
+            Reported { cluster: self.cluster, lane: self.lane, link: self.link, life: self.life, report };
         self.reports.send(reported).await.is_ok()
     }
 }

@@ -19,6 +19,7 @@ mod figures;
 mod job;
 mod links;
 mod resume;
+mod reverse;
 mod runner;
 mod situation;
 mod units;

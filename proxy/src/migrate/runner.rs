@@ -17,7 +17,7 @@ use super::cluster::ClusterRun;
 use super::control::{Asked, MigrationControl};
 use super::figures::{self, Published};
 use super::job::{Job, Want};
-use super::links::{LinkReport, Reported};
+use super::links::{Lane, LinkReport, Reported};
 use super::resume::Resuming;
 use crate::clock::Clock;
 use crate::handover::action::ForwarderId;
@@ -39,6 +39,8 @@ const TICK: Duration = Duration::from_millis(250);
 const REPORTS_MAX: usize = 64;
 /// Bits of a request id that name the cluster whose feed asks; 0 is the runner itself.
 const OWNER_SHIFT: u32 = 48;
+/// Bit of a request id that tells a cluster's reverse feed from its mirror.
+const REVERSE: u64 = 1 << 47;
 
 /// What the runner needs of the process.
 pub struct Setup {
@@ -280,8 +282,9 @@ impl Runner {
 
     fn next_due(&self) -> Duration {
         let feeds = self.clusters.iter().filter_map(|cluster| cluster.feed.poll_timeout()).min();
+        let reverse = self.clusters.iter().filter_map(|cluster| cluster.reverse.feed.poll_timeout()).min();
         let migrations = self.migrations.poll_timeout();
-        [Some(self.tick_due), Some(self.lease_due), feeds, migrations]
+        [Some(self.tick_due), Some(self.lease_due), feeds, reverse, migrations]
             .into_iter()
             .flatten()
             .min()
@@ -294,6 +297,7 @@ impl Runner {
             if cluster.feed.poll_timeout().is_some_and(|due| due <= now.elapsed) {
                 cluster.feed.handle_timeout(now);
             }
+            cluster.reverse.timeout(now);
         }
         if self.lease_due <= now.elapsed {
             self.renew_lease(now);
@@ -303,6 +307,7 @@ impl Runner {
             self.look_at_situations(now);
             self.try_dual_write_again(now);
             self.look_at_retired();
+            self.steer_reverse(now);
             self.listen_to_brokers().await;
             self.report_readiness();
             self.publish_figures(now);
@@ -334,6 +339,7 @@ impl Runner {
             let mut quiet = true;
             for index in 0..self.clusters.len() {
                 quiet &= !self.settle_feed(index).await;
+                quiet &= !self.settle_reverse(index);
             }
             while let Some(order) = self.migrations.poll_order() {
                 quiet = false;
@@ -367,6 +373,12 @@ impl Runner {
         any
     }
 
+    /// Where an answer for a cluster's reverse feed goes.
+    pub(super) fn reply_to_reverse(&self, index: usize, id: RequestId) -> ReplyTo {
+        let owner = u64::try_from(index + 1).unwrap_or(u64::MAX) << OWNER_SHIFT;
+        ReplyTo { answers: self.answers.clone(), asker: self.asker, id: RequestId(id.0 | owner | REVERSE) }
+    }
+
     pub(super) fn ask_shard(&mut self, id: RequestId, request: Request) {
         if let Request::Kernel { shard, request } = request {
             let reply_to = ReplyTo { answers: self.answers.clone(), asker: self.asker, id };
@@ -386,8 +398,12 @@ impl Runner {
 
     fn take_report(&mut self, reported: Reported) {
         let now = self.setup.clock.now();
-        let Reported { cluster: index, link, life, report } = reported;
+        let Reported { cluster: index, lane, link, life, report } = reported;
         let Some(cluster) = self.clusters.get_mut(index) else { return };
+        if lane == Lane::Reverse {
+            cluster.reverse.take_report(now, link, life, report);
+            return;
+        }
         if !cluster.links.is_current(link, life) {
             return;
         }
@@ -415,6 +431,10 @@ impl Runner {
             }
             return;
         };
+        if own & REVERSE != 0 {
+            self.take_reverse_answer(now, index, RequestId(own & !REVERSE), answer);
+            return;
+        }
         let cluster = usize::try_from(index).ok().and_then(|index| self.clusters.get_mut(index));
         if let Some(cluster) = cluster {
             cluster.feed.handle_reply(now, RequestId(own), answer);

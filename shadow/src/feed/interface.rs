@@ -80,6 +80,9 @@ pub enum Mode {
     Follow,
     /// The kernel is primary from this offset on: what legacy still gets is a divergence.
     Watch(u64),
+    /// The kernel is primary, and the reverse feed writes to legacy: it sees by itself what others write there. The
+    /// partition is not read.
+    Rest,
 }
 
 /// Names an order in the facts that answer it.

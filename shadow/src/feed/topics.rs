@@ -269,8 +269,10 @@ impl Feed {
                     let follower = self.followers.entry(key);
                     let follower = follower.or_insert_with(|| Follower::new(leader, epoch, epochs));
                     follower.begins_at(start);
-                    if let Some(Mode::Watch(cut)) = mode {
-                        follower.watch(cut);
+                    match mode {
+                        Some(Mode::Watch(cut)) => follower.watch(cut),
+                        Some(Mode::Rest) => follower.rest(),
+                        Some(Mode::Follow) | None => {}
                     }
                 }
                 self.facts.push_back(Fact::Mirrored { topic: topic.to_owned() });
