@@ -177,6 +177,9 @@ fn reachable(ip: IpAddr) -> IpAddr {
     if ip.is_unspecified() { IpAddr::from([127, 0, 0, 1]) } else { ip }
 }
 
+/// How long after a start retention begins.
+const RETENTION_AFTER: std::time::Duration = std::time::Duration::from_secs(10);
+
 /// How each shard is opened.
 struct Blueprint {
     kernel: Kernel,
@@ -191,7 +194,9 @@ struct Blueprint {
 impl Blueprint {
     fn open(&self, id: ShardId, waker: Waker) -> Result<Shard, KernelError> {
         let store = self.store(id, waker)?;
-        let limits = kernel_engine::Limits::default();
+        // A reverse feed says first what legacy still lacks.
+        let limits =
+            kernel_engine::Limits { retention_after: RETENTION_AFTER, ..kernel_engine::Limits::default() };
         Shard::open(id, store, limits, self.coordinators(id), self.clock.now())
     }
 

@@ -96,7 +96,7 @@ impl<'a> Draft<'a> {
                 self.log(*log)?;
                 self.logs.insert(*log, None);
             }
-            Op::LogAppend { .. } | Op::OutboxApplied { .. } | Op::OutboxTrim { .. } => {
+            Op::LogAppend { .. } | Op::LogHide { .. } | Op::OutboxApplied { .. } | Op::OutboxTrim { .. } => {
                 return Err(KernelError::Invalid("only the engine makes this operation"));
             }
             Op::Deliver { log, batch, views } => return self.deliver(*log, batch, views),

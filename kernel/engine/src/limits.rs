@@ -49,6 +49,8 @@ pub struct Limits {
     pub producer_expiry: Duration,
     /// How often retention, expiry and producer expiry are looked at.
     pub housekeeping_every: Duration,
+    /// How long after a shard was opened retention begins: followers say meanwhile what they still want.
+    pub retention_after: Duration,
     /// Expired keys removed in one turn.
     pub expiries_per_turn: usize,
     /// Timers fired in one turn.
@@ -88,6 +90,7 @@ impl Default for Limits {
             producers_max: 100_000,
             producer_expiry: Duration::from_secs(24 * 3600),
             housekeeping_every: Duration::from_secs(1),
+            retention_after: Duration::ZERO,
             expiries_per_turn: 1024,
             timers_per_turn: 1024,
             timer_repeat: Duration::from_secs(30),

@@ -107,7 +107,8 @@ impl State {
             | Op::LogAppend { log, .. }
             | Op::LogConfirm { log, .. }
             | Op::LogTruncate { log, .. }
-            | Op::LogTrim { log, .. } => {
+            | Op::LogTrim { log, .. }
+            | Op::LogHide { log, .. } => {
                 self.apply_log(*log, op)?;
                 self.dirty.insert(Part::Log(*log));
                 return Ok(Some(*log));
@@ -183,6 +184,7 @@ impl State {
             Op::LogConfirm { position, .. } => log.confirm(*position),
             Op::LogTruncate { to, .. } => log.truncate(*to),
             Op::LogTrim { start, .. } => log.trim(*start),
+            Op::LogHide { start, .. } => log.hide(*start),
             _ => return Err(impossible("not an operation of a log")),
         }
         Ok(())

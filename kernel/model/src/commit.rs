@@ -111,6 +111,14 @@ pub enum Op {
         /// New first offset.
         start: Offset,
     },
+    /// Moves a log's start like `LogTrim`, but leaves what lies below in the store: a follower still wants it. The
+    /// engine makes this operation.
+    LogHide {
+        /// Log.
+        log: LogId,
+        /// New first offset.
+        start: Offset,
+    },
     /// Creates an empty view.
     ViewCreate {
         /// View.

@@ -73,6 +73,15 @@ pub enum Request {
         /// Log.
         log: LogId,
     },
+    /// Keeps a log's records from an offset on for a follower that has not copied them yet: retention leaves them, and
+    /// a commit that removes them moves the log's start but leaves them readable with [`ReadLimit::Stored`]. Not
+    /// kept over a restart of the shard: the follower says it again. Answer: `Done`.
+    Hold {
+        /// Log.
+        log: LogId,
+        /// First offset that is kept; `None` ends it.
+        from: Option<Offset>,
+    },
     /// First offset whose record has a timestamp at or above this. Answer: `Found`.
     FindByTime {
         /// Log.

@@ -136,6 +136,12 @@ impl Log {
 
     /// Removes everything below `start`. A mirrored log whose source begins past its end begins anew there.
     pub(crate) fn trim(&mut self, start: Offset) {
+        self.hide(start);
+        self.spans.trim(self.start);
+    }
+
+    /// Begins at `start`; what lies below is still stored.
+    pub(crate) fn hide(&mut self, start: Offset) {
         self.start = self.start.max(start);
         if self.start > self.confirmed {
             self.tail.retain(|batch| batch.base_offset >= start);
@@ -146,7 +152,6 @@ impl Log {
         self.high = self.high.max(self.start);
         self.epochs.trim(self.start);
         self.transactions.trim(self.start);
-        self.spans.trim(self.start);
     }
 
     /// A batch has become final: the one place where tables learn of it.

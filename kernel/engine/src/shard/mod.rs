@@ -10,6 +10,7 @@
 
 mod append;
 mod delivery;
+mod holds;
 mod hosting;
 mod mirroring;
 mod reading;
@@ -34,6 +35,7 @@ use crate::log::parked::Parked;
 use crate::outbox::OutboxEntry;
 use crate::state::State;
 use crate::store::ShardStore;
+use holds::Holds;
 use hosting::Hosts;
 use upkeep::Upkeep;
 use watch::Watches;
@@ -82,6 +84,7 @@ pub struct Shard {
     parked: Parked<RequestKey>,
     hosts: Hosts,
     upkeep: Upkeep,
+    holds: Holds,
     stopped: Option<KernelError>,
     stats: ShardStats,
 }
@@ -99,6 +102,7 @@ fn waits(request: &Request) -> bool {
         Request::Read { .. }
         | Request::Watch { .. }
         | Request::Describe { .. }
+        | Request::Hold { .. }
         | Request::FindByTime { .. }
         | Request::FindEpochEnd { .. }
         | Request::Producers { .. }
@@ -138,7 +142,8 @@ impl Shard {
             watches: Watches::default(),
             parked: Parked::default(),
             hosts: Hosts::new(coordinators),
-            upkeep: Upkeep::new(now),
+            upkeep: Upkeep::new(now, limits.retention_after),
+            holds: Holds::default(),
             stopped: None,
             stats: ShardStats::default(),
         };
@@ -236,6 +241,10 @@ impl Shard {
                 Reply::Records(self.read(log, from, bytes_max, at_least_one, limit, epoch)?)
             }
             Request::Describe { log } => Reply::Described(self.log(log)?.describe()),
+            Request::Hold { log, from } => {
+                self.hold(log, from)?;
+                Reply::Done
+            }
             Request::FindByTime { log, timestamp_ms, limit } => {
                 Reply::Found(self.find_by_time(log, timestamp_ms, limit)?)
             }
@@ -338,6 +347,7 @@ impl Shard {
         }
         let draft = Draft::new(self.id, &self.state, &self.limits, self.now.wall_ms, source);
         let ops = draft.resolve(commit.ops)?;
+        let ops = self.holds.hide(ops);
         self.submit(ops)
     }
 

@@ -27,7 +27,8 @@ impl Shard {
     ) -> Result<Records, KernelError> {
         let log = self.log(id)?;
         check_epoch(log, epoch)?;
-        if from < log.start || from > log.end {
+        let held = limit == ReadLimit::Stored && self.holds.keeps(id, from);
+        if (from < log.start && !held) || from > log.end {
             return Err(KernelError::OffsetOutOfRange { start: log.start, end: log.readable_end(limit) });
         }
         let end = log.readable_end(limit);

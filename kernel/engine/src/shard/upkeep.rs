@@ -39,6 +39,8 @@ struct Overdue {
 /// When things are due, on the monotonic clock.
 pub(super) struct Upkeep {
     housekeeping_at: Duration,
+    /// Nothing is removed by age or size before.
+    retain_at: Duration,
     maintain_at: Duration,
     producers_at: Duration,
     /// Logs whose first records came, or were found, long past their age.
@@ -48,9 +50,10 @@ pub(super) struct Upkeep {
 }
 
 impl Upkeep {
-    pub(super) fn new(now: Now) -> Self {
+    pub(super) fn new(now: Now, retention_after: Duration) -> Self {
         Self {
             housekeeping_at: now.elapsed,
+            retain_at: now.deadline(retention_after),
             maintain_at: now.elapsed,
             producers_at: now.elapsed,
             overdue: BTreeMap::new(),
@@ -106,7 +109,10 @@ impl Shard {
         if now.elapsed >= self.upkeep.housekeeping_at {
             self.upkeep.housekeeping_at = now.deadline(self.limits.housekeeping_every);
             self.expire_keys();
-            self.retain_logs();
+            if now.elapsed >= self.upkeep.retain_at {
+                self.trim_hidden();
+                self.retain_logs();
+            }
             self.trim_outboxes();
         }
         if now.elapsed >= self.upkeep.producers_at {
@@ -179,10 +185,19 @@ impl Shard {
                 let log = self.state.logs.get(&id)?;
                 let pinned =
                     if log.config.retention_over_views { None } else { self.state.pinned(id, log.start) };
-                let start = pinned.map_or(wanted, |pinned| wanted.min(pinned));
+                let kept = [pinned, self.holds.from(id)].into_iter().flatten().min();
+                let start = kept.map_or(wanted, |kept| wanted.min(kept));
                 (start > log.start).then_some(Op::LogTrim { log: id, start })
             })
             .collect();
+        let _later = self.submit(ops);
+    }
+
+    /// Removes what was kept back for followers that have it now.
+    fn trim_hidden(&mut self) {
+        let logs = &self.state.logs;
+        let free = self.holds.released(|id| logs.get(&id).map(|log| log.start));
+        let ops = free.into_iter().map(|(log, start)| Op::LogTrim { log, start }).collect();
         let _later = self.submit(ops);
     }
 

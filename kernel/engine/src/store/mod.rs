@@ -201,6 +201,7 @@ pub fn only_removes(commit: &Commit) -> bool {
         Op::LogDelete { .. }
         | Op::LogTruncate { .. }
         | Op::LogTrim { .. }
+        | Op::LogHide { .. }
         | Op::ViewDelete { .. }
         | Op::ViewAck { .. }
         | Op::CursorDelete { .. }

@@ -243,3 +243,27 @@ fn a_cancelled_watch_is_not_answered() {
     assert_eq!(replies.len(), 1);
     assert!(matches!(&replies[0], (key, Ok(Reply::Changed(logs))) if *key == stays && logs.is_empty()));
 }
+
+#[test]
+fn what_a_follower_still_wants_is_kept_and_hidden_from_others() {
+    let mut desk = Desk::new();
+    let config = LogConfig { retention_ms: Some(60_000), ..LogConfig::default() };
+    desk.commit(vec![Op::LogCreate { log: LOG, config, start: Offset(0) }]).unwrap();
+    desk.append(plain(0, 4, "a")).unwrap();
+    desk.append(plain(0, 4, "b")).unwrap();
+    desk.ask(Request::Hold { log: LOG, from: Some(Offset(4)) }).unwrap();
+    desk.tick(Duration::from_secs(120));
+    desk.tick(Duration::from_secs(120));
+    assert_eq!(desk.describe().start, Offset(4), "retention stops where the follower is");
+    desk.append(plain(0, 4, "c")).unwrap();
+    desk.commit(vec![Op::LogTrim { log: LOG, start: Offset(10) }]).unwrap();
+    assert_eq!(desk.describe().start, Offset(10));
+    assert!(matches!(desk.read(4, ReadLimit::Durable), Err(KernelError::OffsetOutOfRange { .. })));
+    assert_eq!(bases(&desk.read(4, ReadLimit::Stored).unwrap()), [4, 8]);
+    assert!(matches!(desk.read(3, ReadLimit::Stored), Err(KernelError::OffsetOutOfRange { .. })));
+    assert_eq!(desk.shard.violations(), []);
+    desk.ask(Request::Hold { log: LOG, from: None }).unwrap();
+    desk.tick(Duration::from_secs(2));
+    assert!(matches!(desk.read(4, ReadLimit::Stored), Err(KernelError::OffsetOutOfRange { .. })));
+    assert_eq!(bases(&desk.read(10, ReadLimit::Durable).unwrap()), [8]);
+}

@@ -119,6 +119,7 @@ fn put_op(out: &mut BytesMut, op: &Op, batches_inside: bool) {
         Op::LogConfirm { log, position } => put_head(out, 5, &[log.0, position.0]),
         Op::LogTruncate { log, to } => put_head(out, 6, &[log.0, to.0]),
         Op::LogTrim { log, start } => put_head(out, 7, &[log.0, start.0]),
+        Op::LogHide { log, start } => put_head(out, 9, &[log.0, start.0]),
         Op::Deliver { log, batch, views } => {
             put_head(out, 8, &[log.0]);
             put_bytes(out, batch);
@@ -416,7 +417,7 @@ impl Input {
         self.list(|input| {
             let tag = input.byte()?;
             match tag {
-                1..=8 => input.log_op(tag),
+                1..=9 => input.log_op(tag),
                 20..=27 => input.view_op(tag),
                 _ => input.key_op(tag, depth),
             }
@@ -443,6 +444,7 @@ impl Input {
                 let batch = self.bytes()?;
                 Op::Deliver { log, batch, views: self.list(|input| Ok((input.view()?, input.bytes()?)))? }
             }
+            9 => Op::LogHide { log, start: self.offset()? },
             _ => return Err(CodecError),
         })
     }

@@ -27,6 +27,7 @@ fn log_ops() -> Vec<Op> {
         Op::LogConfirm { log, position: Offset(3) },
         Op::LogTruncate { log, to: Offset(4) },
         Op::LogTrim { log, start: Offset(5) },
+        Op::LogHide { log, start: Offset(6) },
         Op::Deliver {
             log,
             batch: batch(1, 1, 1, 1),
