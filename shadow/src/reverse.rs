@@ -142,7 +142,8 @@ impl ReverseFeed {
                 self.begin(now, (topic, partition), Partition::new(now, topic_id, log, cut, closed));
             }
             ReverseOrder::Stop { topic, partition } => {
-                self.partitions.remove(&(topic, partition));
+                let ended = self.partitions.remove(&(topic, partition));
+                ended.iter().for_each(|ended| self.release(ended));
             }
             ReverseOrder::SettleUntil { token, ends } => self.wait_for(now, token, ends),
             ReverseOrder::Forget { token } => {
@@ -150,7 +151,8 @@ impl ReverseFeed {
             }
             ReverseOrder::StopAll => {
                 self.stopped = true;
-                self.partitions.clear();
+                let ended = std::mem::take(&mut self.partitions);
+                ended.values().for_each(|ended| self.release(ended));
             }
         }
         self.advance(now);
@@ -161,6 +163,11 @@ impl ReverseFeed {
         if let Some((leader, epoch)) = legacy.and_then(|legacy| legacy.partitions.get(&key.1)) {
             (partition.leader, partition.leader_epoch) = (*leader, *epoch);
         }
+        partition.held = self
+            .partitions
+            .get(&key)
+            .filter(|before| before.log == partition.log)
+            .and_then(|before| before.held);
         // An answer to what was asked for the partition before it tells nothing about this one.
         partition.generation = self.partitions.get(&key).map_or(0, |before| before.generation + 1);
         self.partitions.insert(key, partition);

@@ -20,6 +20,8 @@ use crate::feed::LinkId;
 const WATCH_LOGS: usize = 64;
 /// Longest wait of a watch.
 const WATCH_WAIT: Duration = Duration::from_secs(5);
+/// How often the kernel is told how far legacy has come.
+const HOLD_EVERY: Duration = Duration::from_secs(1);
 /// How often the kernel is asked where a log stands that is not read at present.
 const DESCRIBE_BEHIND: Duration = Duration::from_secs(1);
 /// As [`DESCRIBE_BEHIND`], where nothing is to be brought: its start may have moved.
@@ -31,6 +33,8 @@ pub(super) enum Pending {
     Read(Key, bool),
     Describe(Key, LogId),
     Watch(Vec<Key>),
+    Hold(Key, LogId),
+    Release,
 }
 
 impl Partition {
@@ -62,6 +66,7 @@ impl Partition {
 impl ReverseFeed {
     pub(super) fn ask_kernel(&mut self, now: Now) {
         self.read_kernel(now);
+        self.hold_logs(now);
         self.describe_logs(now);
         self.watch_logs();
     }
@@ -100,7 +105,8 @@ impl ReverseFeed {
                 from: Offset(from),
                 bytes_max: limits.read_bytes_max,
                 at_least_one: true,
-                limit: ReadLimit::Durable,
+                // What a client has removed since is brought first, and then removed on legacy too.
+                limit: ReadLimit::Stored,
                 epoch: None,
             };
             let id = self.ask(log.shard(), request, Pending::Read(key.clone(), compare));
@@ -108,6 +114,32 @@ impl ReverseFeed {
                 partition.reading = Some(id);
             }
             self.read_turn = Some(key);
+        }
+    }
+
+    /// Keeps what legacy lacks.
+    fn hold_logs(&mut self, now: Now) {
+        let mut asks = Vec::new();
+        for (key, partition) in &mut self.partitions {
+            let wanted = (!partition.is_closed()).then(|| partition.floor());
+            let due = wanted.is_none() || partition.hold_due <= now.elapsed;
+            if partition.held != wanted && due {
+                partition.held = wanted;
+                partition.hold_due = now.deadline(HOLD_EVERY);
+                asks.push((key.clone(), partition.log, wanted));
+            }
+        }
+        for (key, log, from) in asks {
+            let request = KernelRequest::Hold { log, from: from.map(Offset) };
+            self.ask(log.shard(), request, Pending::Hold(key, log));
+        }
+    }
+
+    /// A partition is not brought any more: the kernel keeps nothing for legacy.
+    pub(super) fn release(&mut self, partition: &Partition) {
+        if partition.held.is_some() {
+            let log = partition.log;
+            self.ask(log.shard(), KernelRequest::Hold { log, from: None }, Pending::Release);
         }
     }
 
@@ -184,7 +216,13 @@ impl ReverseFeed {
                     }
                 }
             }
-            None => {}
+            Some(Pending::Hold(key, log)) => {
+                let Some(partition) = self.partitions.get_mut(&key) else { return };
+                if reply.is_err() && partition.log == log {
+                    partition.held = None;
+                }
+            }
+            Some(Pending::Release) | None => {}
         }
     }
 }
@@ -212,7 +250,17 @@ impl Partition {
             Ok(batches) => batches,
             Err(error) => return self.close(ClosedReason::Unreadable { at: self.read_next, error }),
         };
+        let durable = |batch: &VerifiedBatch| batch.header().end_offset() <= records.durable_end;
+        let batches: Vec<VerifiedBatch> = batches.into_iter().filter(durable).collect();
         if compare {
+            let first = batches.first().map(|batch| batch.header().base_offset.0);
+            if let (Some(first), Stage::Settling(settling)) = (first, &self.stage)
+                && first > settling.kernel.next
+                && self.kernel_start > settling.kernel.next
+            {
+                // What lay before was removed.
+                return self.compare_from(now, first);
+            }
             let nothing = batches.is_empty();
             self.take_prints(now, false, batches.iter().map(VerifiedBatch::header));
             if let (true, Stage::Settling(settling)) = (nothing, &self.stage) {
@@ -223,7 +271,7 @@ impl Partition {
         } else if batches.is_empty() {
             self.rests_until = self.rests_until.max(now.deadline(REST));
         } else {
-            self.take_batches(batches, records.durable_end.0);
+            self.take_batches(batches);
         }
         self.note_lag(now);
     }

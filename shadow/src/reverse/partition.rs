@@ -97,6 +97,9 @@ pub(super) struct Partition {
     pub(super) watched: bool,
     pub(super) describing: bool,
     pub(super) describe_due: Duration,
+    /// What the kernel was told to keep, from where.
+    pub(super) held: Option<u64>,
+    pub(super) hold_due: Duration,
     pub(super) in_flight: Option<InFlight>,
     /// A question to legacy that is under way: the node.
     pub(super) asked: Option<i32>,
@@ -137,6 +140,8 @@ impl Partition {
             watched: false,
             describing: false,
             describe_due: now.elapsed,
+            held: None,
+            hold_due: now.elapsed,
             in_flight: None,
             asked: None,
             // A feed before this one, of a process that is gone, may have sent something just now.
@@ -297,12 +302,15 @@ impl Partition {
     }
 
     /// Takes batches of the kernel, to be sent.
-    pub(super) fn take_batches(&mut self, batches: Vec<VerifiedBatch>, durable_end: u64) {
+    pub(super) fn take_batches(&mut self, batches: Vec<VerifiedBatch>) {
         for batch in batches {
             let header = batch.header();
             let (base, end) = (header.base_offset.0, header.end_offset().0);
-            if end <= self.read_next || end > durable_end {
+            if end <= self.read_next {
                 continue;
+            }
+            if base > self.read_next && self.kernel_start > self.read_next {
+                return self.close(ClosedReason::Truncated { end: self.read_next, from: base });
             }
             if base != self.read_next || header.record_count != header.last_offset_delta + 1 {
                 return self.close(ClosedReason::Gap { at: self.read_next, next: base });
@@ -323,6 +331,11 @@ impl Partition {
 
     pub(super) fn ready_bytes(&self) -> usize {
         self.ready.iter().map(|batch| batch.bytes().len()).sum()
+    }
+
+    /// First offset that the kernel must keep for legacy.
+    pub(super) fn floor(&self) -> u64 {
+        self.position.unwrap_or(self.cut)
     }
 
     /// Records that legacy lacks.
@@ -360,8 +373,8 @@ impl Partition {
     }
 
     /// When something may be done.
-    pub(super) fn dues(&self) -> [Duration; 4] {
-        [self.rests_until, self.check_due, self.describe_due, self.delete_due]
+    pub(super) fn dues(&self) -> [Duration; 5] {
+        [self.rests_until, self.check_due, self.describe_due, self.delete_due, self.hold_due]
     }
 
     pub(super) fn status(&self, now: Now) -> ReverseStatus {
@@ -377,7 +390,7 @@ impl Partition {
             kernel_end: self.kernel_end,
             lag_records: self.lag(),
             behind_for: self.behind_for(now),
-            floor: if self.is_closed() { u64::MAX } else { self.position.unwrap_or(self.cut) },
+            floor: if self.is_closed() { u64::MAX } else { self.floor() },
             trouble: self.trouble.clone(),
         }
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kernel_model::batch::BatchSpec;
-use kernel_model::commit::Op;
+use kernel_model::commit::{LogConfig, Op};
 use kernel_model::{Commit, Offset, Request};
 use shadow::{ReverseFact, ReverseLimits, ReverseOrder, Token, WayBack};
 use translator_kafka::errors::ErrorCode;
@@ -147,6 +147,46 @@ fn records_that_a_client_removes_are_removed_on_legacy_once_it_has_them() {
     world.pass(10_000);
     assert_eq!(world.legacy.deletions.len(), 1, "it is said once");
     assert!(world.is_equal(0));
+}
+
+#[test]
+fn records_that_a_client_removes_before_legacy_has_them_are_brought_and_then_removed() {
+    let mut world = World::new(1);
+    world.begin(0, 0);
+    world.pass(1_000);
+    world.legacy.down = true;
+    world.break_links();
+    for _ in 0..10 {
+        world.append(0, batch(&["v"]));
+    }
+    let trim = Op::LogTrim { log: log(0), start: Offset(6) };
+    world.kernel(Request::Commit(Commit::of(vec![trim]))).unwrap();
+    world.pass(5_000);
+    assert_eq!(world.start(0), 6, "clients see the removal at once");
+    assert_eq!(world.status(0).floor, 0);
+    world.legacy.down = false;
+    world.pass(10_000);
+    assert_eq!((world.way_back(0), world.position(0)), (WayBack::Open, Some(10)));
+    assert_eq!(world.legacy.deletions, [(0, 6)]);
+    assert!(world.is_equal(0));
+    assert!(world.stored_from(0, 0).is_err(), "nothing is kept any longer");
+}
+
+#[test]
+fn retention_waits_for_legacy() {
+    let config = LogConfig { retention_ms: Some(2_000), ..LogConfig::default() };
+    let mut world = World::new(1);
+    world.configure(0, config);
+    world.begin(0, 0);
+    world.pass(1_000);
+    world.legacy.down = true;
+    world.break_links();
+    world.append(0, batch(&["v"]));
+    world.pass(10_000);
+    assert_eq!(world.start(0), 0);
+    world.legacy.down = false;
+    world.pass(5_000);
+    assert_eq!((world.position(0), world.start(0)), (Some(1), 1));
 }
 
 #[test]

@@ -159,15 +159,14 @@ fn legacy_that_lost_records_from_before_the_cut_closes() {
 
 #[test]
 fn a_kernel_that_has_removed_what_legacy_lacks_closes() {
-    let mut world = running();
-    world.legacy.down = true;
-    world.break_links();
+    let mut world = World::new(1);
+    let cut = world.before(0, &[batch(&["before"])]);
     for _ in 0..5 {
         world.append(0, batch(&["v"]));
     }
     let trim = Op::LogTrim { log: log(0), start: Offset(4) };
     world.kernel(Request::Commit(Commit::of(vec![trim]))).unwrap();
-    world.legacy.down = false;
+    world.begin(0, cut);
     world.pass(3_000);
     assert_closed(&world, &ClosedReason::Truncated { end: 1, from: 4 });
 }

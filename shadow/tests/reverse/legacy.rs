@@ -68,9 +68,7 @@ impl Part {
             return Ok(*offset);
         }
         let newest = self.remembered.iter().filter(known).map(|each| each.3).max();
-        if newest.is_some_and(|newest| first <= newest) {
-            return Err(ErrorCode::DuplicateSequenceNumber);
-        }
+        // An older one than it remembers is no duplicate to it, as 3.9 and 4.x answer.
         if newest.is_some_and(|newest| first != newest + 1) {
             return Err(ErrorCode::OutOfOrderSequenceNumber);
         }

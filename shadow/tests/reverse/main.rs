@@ -11,5 +11,6 @@
 mod bringing;
 mod closing;
 mod legacy;
+mod real;
 mod settling;
 mod world;

@@ -308,3 +308,30 @@ impl World {
         self.links.len()
     }
 }
+
+impl World {
+    /// Where the kernel's log begins.
+    pub(crate) fn start(&mut self, part: i32) -> u64 {
+        match self.kernel(Request::Describe { log: log(part) }).unwrap() {
+            Reply::Described(info) => info.start.0,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Reads what only a follower sees.
+    pub(crate) fn stored_from(&mut self, part: i32, from: u64) -> Result<Reply, KernelError> {
+        self.kernel(Request::Read {
+            log: log(part),
+            from: Offset(from),
+            bytes_max: 1,
+            at_least_one: true,
+            limit: ReadLimit::Stored,
+            epoch: None,
+        })
+    }
+
+    pub(crate) fn configure(&mut self, part: i32, config: LogConfig) {
+        let configure = Op::LogConfigure { log: log(part), config, epoch: None };
+        self.kernel(Request::Commit(Commit::of(vec![configure]))).unwrap();
+    }
+}
