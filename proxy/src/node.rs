@@ -178,7 +178,7 @@ fn reachable(ip: IpAddr) -> IpAddr {
 }
 
 /// How long after a start retention begins.
-const RETENTION_AFTER: std::time::Duration = std::time::Duration::from_secs(10);
+const RETENTION_AFTER: Duration = Duration::from_secs(10);
 
 /// How each shard is opened.
 struct Blueprint {
