@@ -33,16 +33,16 @@ impl Holds {
     }
 
     /// Lets trims past a hold move the start only.
-    pub(super) fn hide(&mut self, ops: Vec<Op>) -> Vec<Op> {
-        ops.into_iter()
-            .map(|op| match op {
-                Op::LogTrim { log, start } if self.from(log).is_some_and(|from| start > from) => {
-                    self.hidden.insert(log);
-                    Op::LogHide { log, start }
-                }
-                op => op,
-            })
-            .collect()
+    pub(super) fn hide(&mut self, mut ops: Vec<Op>) -> Vec<Op> {
+        for op in &mut ops {
+            if let Op::LogTrim { log, start } = *op
+                && self.from(log).is_some_and(|from| start > from)
+            {
+                self.hidden.insert(log);
+                *op = Op::LogHide { log, start };
+            }
+        }
+        ops
     }
 
     /// Logs whose hidden records nobody wants any more, with their starts; they are forgotten here.
