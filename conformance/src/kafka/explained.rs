@@ -5,7 +5,7 @@
 pub(super) struct Explanation {
     /// Row ids (`API/name` or `KS1/name`) begin with this.
     pub(super) rows: &'static str,
-    /// Path of the field without indices, or a scenario's fact; `*` for every field.
+    /// Path of the field without indices, or a scenario's fact; what ends in `*` stands for all that begin so.
     pub(super) field: &'static str,
     /// The candidate's value, or `*` for any.
     pub(super) candidate: &'static str,
@@ -20,7 +20,10 @@ pub(super) const EXPLANATIONS: &[Explanation] = &[];
 pub(super) fn explain(row: &str, field: &str, candidate: &str) -> Option<&'static Explanation> {
     EXPLANATIONS.iter().find(|entry| {
         row.starts_with(entry.rows)
-            && (entry.field == "*" || entry.field == field)
+            && match entry.field.strip_suffix('*') {
+                Some(beginning) => field.starts_with(beginning),
+                None => entry.field == field,
+            }
             && (entry.candidate == "*" || entry.candidate == candidate)
     })
 }

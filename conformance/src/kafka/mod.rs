@@ -16,18 +16,23 @@
 //! (nobody asked: the codec lacks the version) or *failed*. Without a reference the candidate is judged by what a case
 //! documents.
 
-#![allow(dead_code, reason = "what the next families of cases need")]
-
+mod asking;
+mod batch;
 mod case;
 mod cases;
 mod endpoint;
 mod explained;
 mod judge;
 mod manifest;
+mod newer;
 mod normal;
 mod report;
+mod requests;
 mod runner;
+mod scenario;
+mod scenarios;
 mod scene;
+mod steps;
 mod tree;
 mod wire;
 

@@ -1,0 +1,291 @@
+//! Producer ids and transactions.
+
+use kafka_protocol::ResponseError as Error;
+use kafka_protocol::messages::add_partitions_to_txn_request::AddPartitionsToTxnTopic;
+use kafka_protocol::messages::txn_offset_commit_request::{
+    TxnOffsetCommitRequestPartition, TxnOffsetCommitRequestTopic,
+};
+use kafka_protocol::messages::{
+    AddOffsetsToTxnRequest, AddPartitionsToTxnRequest, ApiKey, EndTxnRequest, InitProducerIdRequest,
+    ProducerId, TransactionalId, TxnOffsetCommitRequest,
+};
+
+use super::super::case::{Case, Expect, case};
+use super::super::endpoint::{text, topic_name};
+use super::super::requests::group_id;
+use super::super::scene::{Given, Scene};
+use super::super::wire::Ask;
+
+type Build = fn(&Scene, i16) -> Box<dyn Ask>;
+
+const fn begins(
+    versions: (i16, i16),
+    name: &'static str,
+    given: Given,
+    expect: Expect,
+    build: Build,
+) -> Case {
+    case(ApiKey::InitProducerId, versions, name, given, expect, build)
+}
+
+const fn adds(name: &'static str, given: Given, expect: Expect, build: Build) -> Case {
+    case(ApiKey::AddPartitionsToTxn, (0, 3), name, given, expect, build)
+}
+
+const fn groups(name: &'static str, given: Given, expect: Expect, build: Build) -> Case {
+    case(ApiKey::AddOffsetsToTxn, (0, 4), name, given, expect, build)
+}
+
+const fn ends(versions: (i16, i16), name: &'static str, given: Given, expect: Expect, build: Build) -> Case {
+    case(ApiKey::EndTxn, versions, name, given, expect, build)
+}
+
+const fn commits(
+    versions: (i16, i16),
+    name: &'static str,
+    given: Given,
+    expect: Expect,
+    build: Build,
+) -> Case {
+    case(ApiKey::TxnOffsetCommit, versions, name, given, expect, build)
+}
+
+/// Before KIP-890; from there on an ended transaction has another epoch.
+const FIRST: (i16, i16) = (0, 4);
+const SECOND: (i16, i16) = (5, 5);
+
+pub(super) const BEGINNING: &[Case] = &[
+    begins((0, 5), "an idempotent producer", Given::Nothing, Expect::Success, |_, _| {
+        Box::new(begin(None, 60_000))
+    }),
+    begins((0, 5), "a new transactional id", Given::Nothing, Expect::Success, |scene, _| {
+        Box::new(begin(Some(&scene.transaction), 60_000))
+    }),
+    begins((0, 5), "a transactional id again", Given::Transactional, Expect::Success, |scene, _| {
+        Box::new(begin(Some(&scene.transaction), 60_000))
+    }),
+    begins((3, 5), "with its own epoch", Given::Transactional, Expect::Success, |scene, _| {
+        let request = begin(Some(&scene.transaction), 60_000);
+        Box::new(request.with_producer_id(scene.producer).with_producer_epoch(scene.epoch))
+    }),
+    begins(
+        (3, 5),
+        "with an epoch that is not its own",
+        Given::Transactional,
+        Expect::Compared,
+        |scene, _| {
+            let request = begin(Some(&scene.transaction), 60_000);
+            Box::new(request.with_producer_id(scene.producer).with_producer_epoch(scene.epoch + 5))
+        },
+    ),
+    begins((3, 5), "with an id that is not its own", Given::Transactional, Expect::Compared, |scene, _| {
+        let request = begin(Some(&scene.transaction), 60_000);
+        let other = ProducerId(scene.producer.0 + 1_000_000);
+        Box::new(request.with_producer_id(other).with_producer_epoch(scene.epoch))
+    }),
+    begins(
+        (3, 5),
+        "with an epoch and no id",
+        Given::Nothing,
+        Expect::Error(Error::InvalidRequest),
+        |scene, _| Box::new(begin(Some(&scene.transaction), 60_000).with_producer_epoch(3)),
+    ),
+    begins(
+        (0, 5),
+        "an empty transactional id",
+        Given::Nothing,
+        Expect::Error(Error::InvalidRequest),
+        |_, _| Box::new(begin(Some(""), 60_000)),
+    ),
+    begins(
+        (0, 5),
+        "a timeout longer than allowed",
+        Given::Nothing,
+        Expect::Error(Error::InvalidTransactionTimeout),
+        |scene, _| Box::new(begin(Some(&scene.transaction), i32::MAX)),
+    ),
+    begins(
+        (0, 5),
+        "no timeout",
+        Given::Nothing,
+        Expect::Error(Error::InvalidTransactionTimeout),
+        |scene, _| Box::new(begin(Some(&scene.transaction), 0)),
+    ),
+];
+
+pub(super) const WITHIN: &[Case] = &[
+    adds("a partition", Given::Transactional, Expect::Success, |scene, _| add(scene, &scene.topic)),
+    adds("a partition again", Given::InTransaction, Expect::Success, |scene, _| add(scene, &scene.topic)),
+    adds(
+        "an unknown topic",
+        Given::Transactional,
+        Expect::Error(Error::UnknownTopicOrPartition),
+        |scene, _| add(scene, &scene.absent()),
+    ),
+    adds("of another epoch", Given::Transactional, Expect::Compared, |scene, _| {
+        add(&Scene { epoch: scene.epoch + 1, ..scene.clone() }, &scene.topic)
+    }),
+    adds(
+        "of another producer",
+        Given::Transactional,
+        Expect::Error(Error::InvalidProducerIdMapping),
+        |scene, _| add(&stranger(scene), &scene.topic),
+    ),
+    adds(
+        "of an unknown transactional id",
+        Given::Topic,
+        Expect::Error(Error::InvalidProducerIdMapping),
+        |scene, _| add(&stranger(scene), &scene.topic),
+    ),
+    groups("a group", Given::Transactional, Expect::Success, |scene, _| add_group(scene)),
+    groups("of another epoch", Given::Transactional, Expect::Compared, |scene, _| {
+        add_group(&Scene { epoch: scene.epoch + 1, ..scene.clone() })
+    }),
+    groups(
+        "of another producer",
+        Given::Transactional,
+        Expect::Error(Error::InvalidProducerIdMapping),
+        |scene, _| add_group(&stranger(scene)),
+    ),
+    groups(
+        "of an unknown transactional id",
+        Given::Nothing,
+        Expect::Error(Error::InvalidProducerIdMapping),
+        |scene, _| add_group(&stranger(scene)),
+    ),
+    commits(FIRST, "without AddOffsetsToTxn", Given::Transactional, Expect::Compared, |scene, version| {
+        commit(scene, &scene.topic, version)
+    }),
+    commits(FIRST, "of another producer", Given::Transactional, Expect::Compared, |scene, version| {
+        commit(&stranger(scene), &scene.topic, version)
+    }),
+    commits(SECOND, "that opens the transaction", Given::Transactional, Expect::Success, |scene, version| {
+        commit(scene, &scene.topic, version)
+    }),
+    commits(
+        SECOND,
+        "of another producer",
+        Given::Transactional,
+        Expect::Error(Error::InvalidProducerIdMapping),
+        |scene, version| commit(&stranger(scene), &scene.topic, version),
+    ),
+    commits(
+        (0, 5),
+        "of an unknown topic",
+        Given::Transactional,
+        Expect::Error(Error::UnknownTopicOrPartition),
+        |scene, version| commit(scene, &scene.absent(), version),
+    ),
+    commits(
+        (3, 5),
+        "by a member that is unknown",
+        Given::Transactional,
+        Expect::Compared,
+        |scene, version| {
+            let member = Scene { member: "nobody".to_owned(), generation: 3, ..scene.clone() };
+            commit(&member, &scene.topic, version)
+        },
+    ),
+];
+
+pub(super) const ENDING: &[Case] = &[
+    ends(FIRST, "committed", Given::InTransaction, Expect::Success, |scene, _| end(scene, true)),
+    ends(FIRST, "aborted", Given::InTransaction, Expect::Success, |scene, _| end(scene, false)),
+    ends(SECOND, "committed", Given::InTransaction, Expect::Success, |scene, _| end(scene, true)),
+    ends(SECOND, "aborted", Given::InTransaction, Expect::Success, |scene, _| end(scene, false)),
+    ends(
+        FIRST,
+        "that did not begin",
+        Given::Transactional,
+        Expect::Error(Error::InvalidTxnState),
+        |scene, _| end(scene, true),
+    ),
+    ends(SECOND, "aborted that did not begin", Given::Transactional, Expect::Success, |scene, _| {
+        end(scene, false)
+    }),
+    ends(
+        SECOND,
+        "committed that did not begin",
+        Given::Transactional,
+        Expect::Error(Error::InvalidTxnState),
+        |scene, _| end(scene, true),
+    ),
+    ends((0, 5), "of another epoch", Given::InTransaction, Expect::Compared, |scene, _| {
+        end(&Scene { epoch: scene.epoch + 1, ..scene.clone() }, true)
+    }),
+    ends(
+        (0, 5),
+        "of another producer",
+        Given::InTransaction,
+        Expect::Error(Error::InvalidProducerIdMapping),
+        |scene, _| end(&stranger(scene), true),
+    ),
+    ends(
+        (0, 5),
+        "of an unknown transactional id",
+        Given::Nothing,
+        Expect::Error(Error::InvalidProducerIdMapping),
+        |scene, _| end(&stranger(scene), true),
+    ),
+];
+
+/// The scene with a producer that has nothing to do with the transactional id.
+fn stranger(scene: &Scene) -> Scene {
+    Scene { producer: ProducerId(scene.producer.0 + 1_000_000), epoch: 0, ..scene.clone() }
+}
+
+fn begin(transaction: Option<&str>, timeout_ms: i32) -> InitProducerIdRequest {
+    InitProducerIdRequest::default()
+        .with_transactional_id(transaction.map(|id| TransactionalId(text(id))))
+        .with_transaction_timeout_ms(timeout_ms)
+        .with_producer_id(ProducerId(-1))
+        .with_producer_epoch(-1)
+}
+
+fn add(scene: &Scene, topic: &str) -> Box<dyn Ask> {
+    let topic = AddPartitionsToTxnTopic::default().with_name(topic_name(topic)).with_partitions(vec![0]);
+    let request = AddPartitionsToTxnRequest::default()
+        .with_v3_and_below_transactional_id(TransactionalId(text(&scene.transaction)))
+        .with_v3_and_below_producer_id(scene.producer)
+        .with_v3_and_below_producer_epoch(scene.epoch)
+        .with_v3_and_below_topics(vec![topic]);
+    Box::new(request)
+}
+
+fn add_group(scene: &Scene) -> Box<dyn Ask> {
+    let request = AddOffsetsToTxnRequest::default()
+        .with_transactional_id(TransactionalId(text(&scene.transaction)))
+        .with_producer_id(scene.producer)
+        .with_producer_epoch(scene.epoch)
+        .with_group_id(group_id(&scene.group));
+    Box::new(request)
+}
+
+fn end(scene: &Scene, committed: bool) -> Box<dyn Ask> {
+    let request = EndTxnRequest::default()
+        .with_transactional_id(TransactionalId(text(&scene.transaction)))
+        .with_producer_id(scene.producer)
+        .with_producer_epoch(scene.epoch)
+        .with_committed(committed);
+    Box::new(request)
+}
+
+fn commit(scene: &Scene, topic: &str, version: i16) -> Box<dyn Ask> {
+    let entry = TxnOffsetCommitRequestPartition::default()
+        .with_partition_index(0)
+        .with_committed_offset(3)
+        .with_committed_metadata(Some(text("note")));
+    let topic =
+        TxnOffsetCommitRequestTopic::default().with_name(topic_name(topic)).with_partitions(vec![entry]);
+    let mut request = TxnOffsetCommitRequest::default()
+        .with_transactional_id(TransactionalId(text(&scene.transaction)))
+        .with_group_id(group_id(&scene.group))
+        .with_producer_id(scene.producer)
+        .with_producer_epoch(scene.epoch)
+        .with_topics(vec![topic]);
+    if version >= 3 {
+        request.generation_id = scene.generation;
+        request.member_id = text(&scene.member);
+    }
+    Box::new(request)
+}
