@@ -33,6 +33,8 @@ mod scenario;
 mod scenarios;
 mod scene;
 mod steps;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod wire;
 
