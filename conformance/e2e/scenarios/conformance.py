@@ -11,6 +11,8 @@ from harness.sluice import Sluice, binary
 
 # The whole suite takes three to four minutes on two cores; groups wait for their members most of that time.
 PATIENCE = 1800
+# Everybody may do everything, but rules can be made.
+ACLS = ("authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer", "super.users=User:ANONYMOUS")
 
 
 def options(parser):
@@ -18,6 +20,7 @@ def options(parser):
     parser.add_argument("--version", choices=("3", "4"), default="4", help="of the reference")
     parser.add_argument("--candidate", choices=("kernel", "3", "4"), default="kernel",
                         help="a version of Kafka instead of the kernel shows what differs between two real ones")
+    parser.add_argument("--acls", action="store_true", help="Kafka keeps rules of access")
     parser.add_argument("--only", action="append", default=[], help="as of `sluice conformance`")
     parser.add_argument("--report", metavar="FOLDER", help="keep report.html, junit.xml and report.json there")
 
@@ -25,12 +28,13 @@ def options(parser):
 def run(report, chosen):
     """The scenario."""
     with Workspace(report) as folder:
-        reference = Legacy(folder / "reference", version=chosen.version)
+        settings = ACLS if chosen.acls else ()
+        reference = Legacy(folder / "reference", version=chosen.version, settings=settings)
         try:
             if chosen.candidate == "kernel":
                 against_kernel(report, reference, folder, chosen)
             else:
-                other = Legacy(folder / "candidate", version=chosen.candidate)
+                other = Legacy(folder / "candidate", version=chosen.candidate, settings=settings)
                 try:
                     compare(report, reference.bootstrap, other.bootstrap, folder, chosen)
                 finally:

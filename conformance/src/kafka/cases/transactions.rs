@@ -1,7 +1,9 @@
 //! Producer ids and transactions.
 
 use kafka_protocol::ResponseError as Error;
-use kafka_protocol::messages::add_partitions_to_txn_request::AddPartitionsToTxnTopic;
+use kafka_protocol::messages::add_partitions_to_txn_request::{
+    AddPartitionsToTxnTopic, AddPartitionsToTxnTransaction,
+};
 use kafka_protocol::messages::txn_offset_commit_request::{
     TxnOffsetCommitRequestPartition, TxnOffsetCommitRequestTopic,
 };
@@ -137,6 +139,30 @@ pub(super) const WITHIN: &[Case] = &[
         Expect::Error(Error::InvalidProducerIdMapping),
         |scene, _| add(&stranger(scene), &scene.topic),
     ),
+    case(
+        ApiKey::AddPartitionsToTxn,
+        (4, 5),
+        "in a batch, as brokers do",
+        Given::Transactional,
+        Expect::Success,
+        |scene, _| batched(scene, false),
+    ),
+    case(
+        ApiKey::AddPartitionsToTxn,
+        (4, 5),
+        "only to see whether it is in the transaction",
+        Given::InTransaction,
+        Expect::Success,
+        |scene, _| batched(scene, true),
+    ),
+    case(
+        ApiKey::AddPartitionsToTxn,
+        (4, 5),
+        "only to see what is not in the transaction",
+        Given::Transactional,
+        Expect::Compared,
+        |scene, _| batched(scene, true),
+    ),
     groups("a group", Given::Transactional, Expect::Success, |scene, _| add_group(scene)),
     groups("of another epoch", Given::Transactional, Expect::Compared, |scene, _| {
         add_group(&Scene { epoch: scene.epoch + 1, ..scene.clone() })
@@ -250,6 +276,18 @@ fn add(scene: &Scene, topic: &str) -> Box<dyn Ask> {
         .with_v3_and_below_producer_epoch(scene.epoch)
         .with_v3_and_below_topics(vec![topic]);
     Box::new(request)
+}
+
+fn batched(scene: &Scene, verify_only: bool) -> Box<dyn Ask> {
+    let topic =
+        AddPartitionsToTxnTopic::default().with_name(topic_name(&scene.topic)).with_partitions(vec![0]);
+    let transaction = AddPartitionsToTxnTransaction::default()
+        .with_transactional_id(TransactionalId(text(&scene.transaction)))
+        .with_producer_id(scene.producer)
+        .with_producer_epoch(scene.epoch)
+        .with_verify_only(verify_only)
+        .with_topics(vec![topic]);
+    Box::new(AddPartitionsToTxnRequest::default().with_transactions(vec![transaction]))
 }
 
 fn add_group(scene: &Scene) -> Box<dyn Ask> {
