@@ -5,6 +5,7 @@
 //! ListOffsets 11    as 10
 //! OffsetCommit 10   as 9, topics by id instead of name, in request and answer
 //! OffsetFetch 10    as 9, likewise
+//! TxnOffsetCommit 6 as 5, likewise
 //! ApiVersions 5     request as 4, then cluster id (nullable) and node id
 //! DeleteGroups 3    request as 2; answer as 2, then a message for each group
 //! ```
@@ -14,6 +15,7 @@ use std::collections::BTreeMap;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use kafka_protocol::messages::{
     ApiVersionsRequest, DeleteGroupsRequest, ListOffsetsRequest, OffsetCommitRequest, OffsetFetchRequest,
+    TxnOffsetCommitRequest,
 };
 use kafka_protocol::protocol::StrBytes;
 use uuid::Uuid;
@@ -131,11 +133,9 @@ impl Ask for Commit {
             frame.put_slice(self.1.as_bytes());
             put_count(&mut frame, topic.partitions.len());
             for partition in &topic.partitions {
-                frame.put_i32(partition.partition_index);
-                frame.put_i64(partition.committed_offset);
-                frame.put_i32(partition.committed_leader_epoch);
-                put_text(&mut frame, partition.committed_metadata.as_deref());
-                frame.put_u8(0);
+                let note = partition.committed_metadata.as_deref();
+                let (offset, epoch) = (partition.committed_offset, partition.committed_leader_epoch);
+                put_commit(&mut frame, partition.partition_index, offset, epoch, note);
             }
             frame.put_u8(0);
         }
@@ -147,19 +147,78 @@ impl Ask for Commit {
         if version < 10 {
             return self.0.answer(body, version);
         }
-        let mut reader = Reader::behind_header(body)?;
-        let throttle = reader.int()?;
-        let topics = reader.list(|reader| {
-            let id = reader.uuid()?;
-            let partitions = reader.list(|reader| {
-                let fields = [("partition_index", reader.int()?), ("error_code", reader.short()?)];
-                reader.tags()?;
-                Ok(tree(fields))
-            })?;
+        commit_answer(body)
+    }
+}
+
+/// The answer to a commit by id.
+fn commit_answer(body: Bytes) -> Result<Tree, WireError> {
+    let mut reader = Reader::behind_header(body)?;
+    let throttle = reader.int()?;
+    let topics = reader.list(|reader| {
+        let id = reader.uuid()?;
+        let partitions = reader.list(|reader| {
+            let fields = [("partition_index", reader.int()?), ("error_code", reader.short()?)];
             reader.tags()?;
-            Ok(tree([("topic_id", id), ("partitions", partitions)]))
+            Ok(tree(fields))
         })?;
-        reader.end(tree([("throttle_time_ms", throttle), ("topics", topics)]))
+        reader.tags()?;
+        Ok(tree([("topic_id", id), ("partitions", partitions)]))
+    })?;
+    reader.end(tree([("throttle_time_ms", throttle), ("topics", topics)]))
+}
+
+/// One partition of a commit.
+fn put_commit(frame: &mut BytesMut, index: i32, offset: i64, leader_epoch: i32, note: Option<&str>) {
+    frame.put_i32(index);
+    frame.put_i64(offset);
+    frame.put_i32(leader_epoch);
+    put_text(frame, note);
+    frame.put_u8(0);
+}
+
+/// TxnOffsetCommit in any version up to 6; the id of the one topic it names.
+pub(super) struct TxnCommit(pub(super) TxnOffsetCommitRequest, pub(super) Uuid);
+
+impl Ask for TxnCommit {
+    fn key(&self) -> i16 {
+        self.0.key()
+    }
+
+    fn frame(&self, version: i16, correlation: i32) -> Result<Bytes, WireError> {
+        if version < 6 {
+            return self.0.frame(version, correlation);
+        }
+        let mut frame = header(self.key(), version, correlation);
+        put_text(&mut frame, Some(&self.0.transactional_id));
+        put_text(&mut frame, Some(&self.0.group_id));
+        frame.put_i64(self.0.producer_id.0);
+        frame.put_i16(self.0.producer_epoch);
+        frame.put_i32(self.0.generation_id);
+        put_text(&mut frame, Some(&self.0.member_id));
+        put_text(&mut frame, self.0.group_instance_id.as_deref());
+        put_count(&mut frame, self.0.topics.len());
+        for topic in &self.0.topics {
+            frame.put_slice(self.1.as_bytes());
+            put_count(&mut frame, topic.partitions.len());
+            for part in &topic.partitions {
+                let note = part.committed_metadata.as_deref();
+                put_commit(
+                    &mut frame,
+                    part.partition_index,
+                    part.committed_offset,
+                    part.committed_leader_epoch,
+                    note,
+                );
+            }
+            frame.put_u8(0);
+        }
+        frame.put_u8(0);
+        Ok(frame.freeze())
+    }
+
+    fn answer(&self, body: Bytes, version: i16) -> Result<Tree, WireError> {
+        if version < 6 { self.0.answer(body, version) } else { commit_answer(body) }
     }
 }
 

@@ -17,6 +17,7 @@ use super::judge::{judge, judge_facts};
 use super::manifest::APIS;
 use super::report::{Counts, Report, Row, Side, Verdict};
 use super::scenario::{Scenario, play};
+use super::scene::{Given, Scene};
 use super::wire::WireError;
 use super::{Listed, Options, RunError, cases, manifest, scenarios};
 
@@ -74,6 +75,7 @@ pub(super) async fn run(options: &Options) -> Result<Report, RunError> {
         time_ms: i64::try_from(began_ms).unwrap_or(0),
         began,
     };
+    warm(sides, &work.tag, work.time_ms).await;
     rows.extend(lanes(Arc::new(work), options).await?);
     let report = Report {
         suite: env!("CARGO_PKG_VERSION"),
@@ -96,6 +98,23 @@ fn side_of(address: &str, endpoint: &Endpoint) -> Side {
 
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Lets both sides find their coordinators and make their internal topics, which a first request of its kind would otherwise
+/// wait for, or be refused over. Whatever fails here shows in the rows.
+async fn warm(mut sides: Sides, tag: &str, time_ms: i64) {
+    for given in [Given::Committed, Given::InTransaction] {
+        let tag = format!("{tag}-warm-{given:?}");
+        let reference = async {
+            if let Some(side) = sides.reference.as_mut() {
+                let _shown_by_rows =
+                    tokio::time::timeout(ROW_WAIT, Scene::set(side, given, &tag, time_ms)).await;
+            }
+        };
+        let candidate =
+            tokio::time::timeout(ROW_WAIT, Scene::set(&mut sides.candidate, given, &tag, time_ms));
+        let _shown_by_rows = tokio::join!(reference, candidate);
+    }
 }
 
 /// Something to ask.

@@ -14,9 +14,11 @@ use kafka_protocol::messages::{
 
 use super::super::case::{Case, Expect, case};
 use super::super::endpoint::{text, topic_name};
+use super::super::newer::TxnCommit;
 use super::super::requests::group_id;
 use super::super::scene::{Given, Scene};
 use super::super::wire::Ask;
+use super::cluster::NO_ID;
 
 type Build = fn(&Scene, i16) -> Box<dyn Ask>;
 
@@ -55,6 +57,8 @@ const fn commits(
 /// Before KIP-890; from there on an ended transaction has another epoch.
 const FIRST: (i16, i16) = (0, 4);
 const SECOND: (i16, i16) = (5, 5);
+/// The same of TxnOffsetCommit, which went on.
+const SECOND_COMMITS: (i16, i16) = (5, 6);
 
 pub(super) const BEGINNING: &[Case] = &[
     begins((0, 5), "an idempotent producer", Given::Nothing, Expect::Success, |_, _| {
@@ -185,11 +189,15 @@ pub(super) const WITHIN: &[Case] = &[
     commits(FIRST, "of another producer", Given::Transactional, Expect::Compared, |scene, version| {
         commit(&stranger(scene), &scene.topic, version)
     }),
-    commits(SECOND, "that opens the transaction", Given::Transactional, Expect::Success, |scene, version| {
-        commit(scene, &scene.topic, version)
-    }),
     commits(
-        SECOND,
+        SECOND_COMMITS,
+        "that opens the transaction",
+        Given::Transactional,
+        Expect::Success,
+        |scene, version| commit(scene, &scene.topic, version),
+    ),
+    commits(
+        SECOND_COMMITS,
         "of another producer",
         Given::Transactional,
         Expect::Error(Error::InvalidProducerIdMapping),
@@ -203,7 +211,14 @@ pub(super) const WITHIN: &[Case] = &[
         |scene, version| commit(scene, &scene.absent(), version),
     ),
     commits(
-        (3, 5),
+        (6, 6),
+        "of an unknown topic",
+        Given::Transactional,
+        Expect::Error(Error::UnknownTopicId),
+        |scene, version| commit(scene, &scene.absent(), version),
+    ),
+    commits(
+        (3, 6),
         "by a member that is unknown",
         Given::Transactional,
         Expect::Compared,
@@ -309,6 +324,7 @@ fn end(scene: &Scene, committed: bool) -> Box<dyn Ask> {
 }
 
 fn commit(scene: &Scene, topic: &str, version: i16) -> Box<dyn Ask> {
+    let id = if scene.topic_id.is_nil() || topic != scene.topic { NO_ID } else { scene.topic_id };
     let entry = TxnOffsetCommitRequestPartition::default()
         .with_partition_index(0)
         .with_committed_offset(3)
@@ -325,5 +341,5 @@ fn commit(scene: &Scene, topic: &str, version: i16) -> Box<dyn Ask> {
         request.generation_id = scene.generation;
         request.member_id = text(&scene.member);
     }
-    Box::new(request)
+    Box::new(TxnCommit(request, id))
 }
