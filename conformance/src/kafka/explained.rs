@@ -96,6 +96,12 @@ pub(super) const EXPLANATIONS: &[Explanation] = &[
         "what Kafka 4 answers from version 9 on",
     ),
     known(
+        "CreateTopics/only to see whether it could be",
+        "topics[].topic_id",
+        "(none)",
+        "no topic is made, so it has no id; Kafka tells one that nothing will ever have",
+    ),
+    known(
         "ListOffsets/a partition twice",
         "topics[].partitions[].*",
         "*",

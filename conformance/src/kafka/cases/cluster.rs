@@ -119,6 +119,14 @@ pub(super) const CASES: &[Case] = &[
     ),
     case(
         ApiKey::FindCoordinator,
+        (0, 6),
+        "of a group without a name",
+        Given::Nothing,
+        Expect::Compared,
+        |scene, version| Box::new(coordinator(scene, "", 0, version)),
+    ),
+    case(
+        ApiKey::FindCoordinator,
         (1, 6),
         "of an unknown kind",
         Given::Nothing,

@@ -1,5 +1,6 @@
 //! Produce: what is taken and what is refused of a batch.
 
+use bytes::Bytes;
 use kafka_protocol::ResponseError as Error;
 use kafka_protocol::messages::{ApiKey, ProduceRequest};
 use kafka_protocol::records::Compression;
@@ -100,6 +101,13 @@ pub(super) const CASES: &[Case] = &[
         Expect::Error(Error::MessageTooLarge),
         |scene, version| Box::new(produce(scene, batch(scene).sized(300).bytes(), version)),
     ),
+    produces(ANY, "no records at all", Given::Topic, Expect::Compared, |scene, version| {
+        Box::new(produce(scene, Bytes::new(), version))
+    }),
+    produces(ANY, "half a batch", Given::Topic, Expect::Compared, |scene, version| {
+        let whole = batch(scene).bytes();
+        Box::new(produce(scene, whole.slice(..whole.len() / 2), version))
+    }),
     produces(
         ANY,
         "no key for a compacted topic",

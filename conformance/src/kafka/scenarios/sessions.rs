@@ -5,7 +5,7 @@ use kafka_protocol::messages::{ApiKey, FetchRequest, FetchResponse};
 use super::super::batch::Batch;
 use super::super::case::error_name;
 use super::super::endpoint::StepError;
-use super::super::requests::fetch;
+use super::super::requests::{BY_ID_FROM, fetch};
 use super::super::scenario::{Play, Scenario, scenario};
 use super::super::scene::Given;
 use super::super::steps;
@@ -21,6 +21,9 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         Given::Records,
         |play| Box::pin(incremental(play)),
     ),
+    scenario("KS16", "a session does not change from names to ids", NEEDS, Given::Records, |play| {
+        Box::pin(renamed(play))
+    }),
     scenario("KS16", "a session that was ended is not there", NEEDS, Given::Records, |play| {
         Box::pin(ended(play))
     }),
@@ -71,5 +74,19 @@ async fn ended(play: &mut Play<'_>) -> Result<(), StepError> {
     play.check("has no session", answer.session_id, 0);
     let answer = ask(play, session, 1, None).await?;
     play.check("afterwards", error_name(answer.error_code), "FETCH_SESSION_ID_NOT_FOUND");
+    Ok(())
+}
+
+async fn renamed(play: &mut Play<'_>) -> Result<(), StepError> {
+    let key = ApiKey::Fetch as i16;
+    if !play.at.serves(key, BY_ID_FROM - 1) || !play.at.serves(key, BY_ID_FROM) {
+        return Err(StepError::NotServed("Fetch by name and by id".to_owned()));
+    }
+    let request = fetch(&play.scene, 6, BY_ID_FROM - 1).with_session_epoch(0);
+    let session = fetched(play, &request, BY_ID_FROM - 1).await?.session_id;
+    play.check("a session by names", session > 0, true);
+    let request = fetch(&play.scene, 6, BY_ID_FROM).with_session_id(session).with_session_epoch(1);
+    let answer = fetched(play, &request, BY_ID_FROM).await?;
+    play.check("goes on by ids", error_name(answer.error_code), "FETCH_SESSION_TOPIC_ID_ERROR");
     Ok(())
 }
