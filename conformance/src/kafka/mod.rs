@@ -11,7 +11,7 @@
 //! ```
 //!
 //! Both endpoints get the same requests under the same names. Requests and answers are encoded by the stock codec
-//! (`kafka-protocol`); an answer is compared as a whole, field by field, but for the fields of [`normal`]. A row says:
+//! (`kafka-protocol`); an answer is compared as a whole, field by field, but for the fields in `normal.rs`. A row says:
 //! *same*, *different* (with both values), *explained*, *not served* (the candidate does not advertise it), *uncovered*
 //! (nobody asked: the codec lacks the version) or *failed*. Without a reference the candidate is judged by what a case
 //! documents.
