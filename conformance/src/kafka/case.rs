@@ -74,6 +74,23 @@ pub(super) const fn case(
     Case { api, versions, name, given, expect, build }
 }
 
+/// The API of several rows.
+pub(super) struct Of(pub(super) ApiKey);
+
+impl Of {
+    /// A row of the table.
+    pub(super) const fn case(
+        &self,
+        versions: (i16, i16),
+        name: &'static str,
+        given: Given,
+        expect: Expect,
+        build: Build,
+    ) -> Case {
+        case(self.0, versions, name, given, expect, build)
+    }
+}
+
 /// The protocol's name of an error code: `UNKNOWN_TOPIC_OR_PARTITION`.
 pub(super) fn error_name(code: i16) -> String {
     let Some(error) = ResponseError::try_from_code(code) else { return "NONE".to_owned() };

@@ -130,14 +130,13 @@ impl Ask for Commit {
         put_text(&mut frame, self.0.group_instance_id.as_deref());
         put_count(&mut frame, self.0.topics.len());
         for topic in &self.0.topics {
-            frame.put_slice(self.1.as_bytes());
-            put_count(&mut frame, topic.partitions.len());
-            for partition in &topic.partitions {
-                let note = partition.committed_metadata.as_deref();
-                let (offset, epoch) = (partition.committed_offset, partition.committed_leader_epoch);
-                put_commit(&mut frame, partition.partition_index, offset, epoch, note);
-            }
-            frame.put_u8(0);
+            let offsets = topic.partitions.iter().map(|each| Offset {
+                partition: each.partition_index,
+                offset: each.committed_offset,
+                leader_epoch: each.committed_leader_epoch,
+                note: each.committed_metadata.as_deref(),
+            });
+            put_topic(&mut frame, self.1, offsets);
         }
         frame.put_u8(0);
         Ok(frame.freeze())
@@ -169,11 +168,24 @@ fn commit_answer(body: Bytes) -> Result<Tree, WireError> {
 }
 
 /// One partition of a commit.
-fn put_commit(frame: &mut BytesMut, index: i32, offset: i64, leader_epoch: i32, note: Option<&str>) {
-    frame.put_i32(index);
-    frame.put_i64(offset);
-    frame.put_i32(leader_epoch);
-    put_text(frame, note);
+struct Offset<'a> {
+    partition: i32,
+    offset: i64,
+    leader_epoch: i32,
+    note: Option<&'a str>,
+}
+
+/// One topic of a commit, by its id.
+fn put_topic<'a>(frame: &mut BytesMut, id: Uuid, offsets: impl ExactSizeIterator<Item = Offset<'a>>) {
+    frame.put_slice(id.as_bytes());
+    put_count(frame, offsets.len());
+    for Offset { partition, offset, leader_epoch, note } in offsets {
+        frame.put_i32(partition);
+        frame.put_i64(offset);
+        frame.put_i32(leader_epoch);
+        put_text(frame, note);
+        frame.put_u8(0);
+    }
     frame.put_u8(0);
 }
 
@@ -199,19 +211,13 @@ impl Ask for TxnCommit {
         put_text(&mut frame, self.0.group_instance_id.as_deref());
         put_count(&mut frame, self.0.topics.len());
         for topic in &self.0.topics {
-            frame.put_slice(self.1.as_bytes());
-            put_count(&mut frame, topic.partitions.len());
-            for part in &topic.partitions {
-                let note = part.committed_metadata.as_deref();
-                put_commit(
-                    &mut frame,
-                    part.partition_index,
-                    part.committed_offset,
-                    part.committed_leader_epoch,
-                    note,
-                );
-            }
-            frame.put_u8(0);
+            let offsets = topic.partitions.iter().map(|each| Offset {
+                partition: each.partition_index,
+                offset: each.committed_offset,
+                leader_epoch: each.committed_leader_epoch,
+                note: each.committed_metadata.as_deref(),
+            });
+            put_topic(&mut frame, self.1, offsets);
         }
         frame.put_u8(0);
         Ok(frame.freeze())

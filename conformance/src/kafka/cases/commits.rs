@@ -4,47 +4,27 @@ use kafka_protocol::ResponseError as Error;
 use kafka_protocol::messages::{ApiKey, OffsetCommitRequest};
 use uuid::Uuid;
 
-use super::super::case::{Case, Expect, case};
+use super::super::case::{Case, Expect, Of};
 use super::super::endpoint::text;
 use super::super::newer::{Commit, Committed};
 use super::super::requests::{commit, committed};
 use super::super::scene::{Given, Scene};
-use super::super::wire::Ask;
 use super::cluster::NO_ID;
 
-type Build = fn(&Scene, i16) -> Box<dyn Ask>;
-
-const fn commits(
-    versions: (i16, i16),
-    name: &'static str,
-    given: Given,
-    expect: Expect,
-    build: Build,
-) -> Case {
-    case(ApiKey::OffsetCommit, versions, name, given, expect, build)
-}
-
-const fn fetches(
-    versions: (i16, i16),
-    name: &'static str,
-    given: Given,
-    expect: Expect,
-    build: Build,
-) -> Case {
-    case(ApiKey::OffsetFetch, versions, name, given, expect, build)
-}
+const COMMITS: Of = Of(ApiKey::OffsetCommit);
+const FETCHES: Of = Of(ApiKey::OffsetFetch);
 
 const WRITES: (i16, i16) = (2, 10);
 const READS: (i16, i16) = (1, 10);
 
 pub(super) const CASES: &[Case] = &[
-    commits(WRITES, "by a member", Given::Member, Expect::Success, |scene, version| {
+    COMMITS.case(WRITES, "by a member", Given::Member, Expect::Success, |scene, version| {
         Box::new(Commit(commit(scene, &scene.topic, 0, 3, "note", version), id(scene)))
     }),
-    commits(WRITES, "by nobody for a new group", Given::Topic, Expect::Success, |scene, version| {
+    COMMITS.case(WRITES, "by nobody for a new group", Given::Topic, Expect::Success, |scene, version| {
         Box::new(Commit(commit(scene, &scene.topic, 0, 3, "note", version), id(scene)))
     }),
-    commits(
+    COMMITS.case(
         WRITES,
         "by nobody while there is a member",
         Given::Member,
@@ -54,7 +34,7 @@ pub(super) const CASES: &[Case] = &[
             Box::new(Commit(commit(&nobody, &scene.topic, 0, 3, "note", version), id(scene)))
         },
     ),
-    commits(
+    COMMITS.case(
         WRITES,
         "by an unknown member",
         Given::Member,
@@ -64,7 +44,7 @@ pub(super) const CASES: &[Case] = &[
             Box::new(Commit(commit(&unknown, &scene.topic, 0, 3, "note", version), id(scene)))
         },
     ),
-    commits(
+    COMMITS.case(
         WRITES,
         "of another generation",
         Given::Member,
@@ -74,32 +54,38 @@ pub(super) const CASES: &[Case] = &[
             Box::new(Commit(commit(&other, &scene.topic, 0, 3, "note", version), id(scene)))
         },
     ),
-    commits(WRITES, "by a member of an unknown group", Given::Topic, Expect::Compared, |scene, version| {
-        let unknown = Scene { member: "nobody".to_owned(), generation: 3, ..scene.clone() };
-        Box::new(Commit(commit(&unknown, &scene.topic, 0, 3, "note", version), id(scene)))
-    }),
-    commits(
+    COMMITS.case(
+        WRITES,
+        "by a member of an unknown group",
+        Given::Topic,
+        Expect::Compared,
+        |scene, version| {
+            let unknown = Scene { member: "nobody".to_owned(), generation: 3, ..scene.clone() };
+            Box::new(Commit(commit(&unknown, &scene.topic, 0, 3, "note", version), id(scene)))
+        },
+    ),
+    COMMITS.case(
         (2, 9),
         "of an unknown topic",
         Given::Member,
         Expect::Error(Error::UnknownTopicOrPartition),
         |scene, version| Box::new(Commit(commit(scene, &scene.absent(), 0, 3, "note", version), id(scene))),
     ),
-    commits(
+    COMMITS.case(
         (10, 10),
         "of an unknown topic",
         Given::Member,
         Expect::Error(Error::UnknownTopicId),
         |scene, version| Box::new(Commit(commit(scene, &scene.topic, 0, 3, "note", version), NO_ID)),
     ),
-    commits(
+    COMMITS.case(
         WRITES,
         "of an unknown partition",
         Given::Member,
         Expect::Error(Error::UnknownTopicOrPartition),
         |scene, version| Box::new(Commit(commit(scene, &scene.topic, 7, 3, "note", version), id(scene))),
     ),
-    commits(
+    COMMITS.case(
         WRITES,
         "with a note that is too long",
         Given::Member,
@@ -108,14 +94,14 @@ pub(super) const CASES: &[Case] = &[
             Box::new(Commit(commit(scene, &scene.topic, 0, 3, &"n".repeat(5000), version), id(scene)))
         },
     ),
-    commits(WRITES, "without a group", Given::Topic, Expect::Success, |scene, version| {
+    COMMITS.case(WRITES, "without a group", Given::Topic, Expect::Success, |scene, version| {
         let unnamed = Scene { group: String::new(), ..scene.clone() };
         Box::new(Commit(commit(&unnamed, &scene.topic, 0, 3, "note", version), id(scene)))
     }),
-    commits(WRITES, "of nothing", Given::Member, Expect::Success, |scene, version| {
+    COMMITS.case(WRITES, "of nothing", Given::Member, Expect::Success, |scene, version| {
         Box::new(Commit(commit(scene, &scene.topic, 0, 3, "note", version).with_topics(vec![]), id(scene)))
     }),
-    commits(
+    COMMITS.case(
         (7, 10),
         "by a static member with another's id",
         Given::StaticMember,
@@ -125,16 +111,25 @@ pub(super) const CASES: &[Case] = &[
             Box::new(Commit(named(commit(&other, &scene.topic, 0, 3, "note", version)), id(scene)))
         },
     ),
-    commits((7, 10), "by a static member", Given::StaticMember, Expect::Success, |scene, version| {
+    COMMITS.case((7, 10), "by a static member", Given::StaticMember, Expect::Success, |scene, version| {
         Box::new(Commit(named(commit(scene, &scene.topic, 0, 3, "note", version)), id(scene)))
     }),
-    fetches(READS, "of a committed partition", Given::Committed, Expect::Success, |scene, version| {
+    FETCHES.case(READS, "of a committed partition", Given::Committed, Expect::Success, |scene, version| {
         Box::new(Committed(committed(&scene.group, Some((&scene.topic, &[0])), false, version), id(scene)))
     }),
-    fetches(READS, "of a group without members", Given::EmptyGroup, Expect::Success, |scene, version| {
-        Box::new(Committed(committed(&scene.group, Some((&scene.topic, &[0])), false, version), id(scene)))
-    }),
-    fetches(
+    FETCHES.case(
+        READS,
+        "of a group without members",
+        Given::EmptyGroup,
+        Expect::Success,
+        |scene, version| {
+            Box::new(Committed(
+                committed(&scene.group, Some((&scene.topic, &[0])), false, version),
+                id(scene),
+            ))
+        },
+    ),
+    FETCHES.case(
         READS,
         "of a partition that was not committed",
         Given::Committed,
@@ -146,26 +141,26 @@ pub(super) const CASES: &[Case] = &[
             ))
         },
     ),
-    fetches((2, 10), "of all partitions", Given::Committed, Expect::Success, |scene, version| {
+    FETCHES.case((2, 10), "of all partitions", Given::Committed, Expect::Success, |scene, version| {
         Box::new(Committed(committed(&scene.group, None, false, version), id(scene)))
     }),
-    fetches(READS, "of an unknown group", Given::Nothing, Expect::Compared, |scene, version| {
+    FETCHES.case(READS, "of an unknown group", Given::Nothing, Expect::Compared, |scene, version| {
         Box::new(Committed(committed(&scene.group, Some((&scene.topic, &[0])), false, version), id(scene)))
     }),
-    fetches(
+    FETCHES.case(
         (2, 10),
         "of all partitions of an unknown group",
         Given::Nothing,
         Expect::Compared,
         |scene, version| Box::new(Committed(committed(&scene.group, None, false, version), id(scene))),
     ),
-    fetches((7, 10), "of what is stable", Given::Committed, Expect::Success, |scene, version| {
+    FETCHES.case((7, 10), "of what is stable", Given::Committed, Expect::Success, |scene, version| {
         Box::new(Committed(committed(&scene.group, Some((&scene.topic, &[0])), true, version), id(scene)))
     }),
-    fetches(READS, "without a group", Given::Nothing, Expect::Compared, |scene, version| {
+    FETCHES.case(READS, "without a group", Given::Nothing, Expect::Compared, |scene, version| {
         Box::new(Committed(committed("", Some((&scene.topic, &[0])), false, version), id(scene)))
     }),
-    fetches(
+    FETCHES.case(
         (9, 10),
         "by a member that a classic group does not have",
         Given::Committed,

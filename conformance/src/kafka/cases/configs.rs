@@ -5,12 +5,10 @@ use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use kafka_protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
 use kafka_protocol::messages::{ApiKey, DescribeConfigsRequest, IncrementalAlterConfigsRequest};
 
-use super::super::case::{Case, Expect, case};
+use super::super::case::{Case, Expect, Of};
 use super::super::endpoint::text;
-use super::super::scene::{Given, Scene};
+use super::super::scene::Given;
 use super::super::wire::Ask;
-
-type Build = fn(&Scene, i16) -> Box<dyn Ask>;
 
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
@@ -19,101 +17,123 @@ const DELETE: i8 = 1;
 const APPEND: i8 = 2;
 const SUBTRACT: i8 = 3;
 
-const fn reads(name: &'static str, given: Given, expect: Expect, build: Build) -> Case {
-    case(ApiKey::DescribeConfigs, (1, 4), name, given, expect, build)
-}
-
-const fn changes(name: &'static str, given: Given, expect: Expect, build: Build) -> Case {
-    case(ApiKey::IncrementalAlterConfigs, (0, 1), name, given, expect, build)
-}
+const READS: Of = Of(ApiKey::DescribeConfigs);
+const CHANGES: Of = Of(ApiKey::IncrementalAlterConfigs);
 
 const SETTINGS: Given = Given::TopicWith(&[("retention.ms", "86400000")]);
 const COMPACTED: Given = Given::TopicWith(&[("cleanup.policy", "compact,delete")]);
 
 pub(super) const CASES: &[Case] = &[
-    reads("of a topic, by name", SETTINGS, Expect::Success, |scene, _| {
+    READS.case((1, 4), "of a topic, by name", SETTINGS, Expect::Success, |scene, _| {
         read(
             TOPIC,
             &scene.topic,
             Some(&["retention.ms", "cleanup.policy", "max.message.bytes", "compression.type"]),
         )
     }),
-    reads("of a compacted topic", COMPACTED, Expect::Success, |scene, _| {
+    READS.case((1, 4), "of a compacted topic", COMPACTED, Expect::Success, |scene, _| {
         read(TOPIC, &scene.topic, Some(&["cleanup.policy"]))
     }),
-    reads("of a topic, one that does not exist", SETTINGS, Expect::Success, |scene, _| {
+    READS.case((1, 4), "of a topic, one that does not exist", SETTINGS, Expect::Success, |scene, _| {
         read(TOPIC, &scene.topic, Some(&["no.such.setting"]))
     }),
-    reads("of a topic, all names", SETTINGS, Expect::Success, |scene, _| read(TOPIC, &scene.topic, None)),
-    reads("of a topic, with synonyms", SETTINGS, Expect::Success, |scene, _| {
+    READS.case((1, 4), "of a topic, all names", SETTINGS, Expect::Success, |scene, _| {
+        read(TOPIC, &scene.topic, None)
+    }),
+    READS.case((1, 4), "of a topic, with synonyms", SETTINGS, Expect::Success, |scene, _| {
         let request = described(TOPIC, &scene.topic, Some(&["retention.ms"]));
         Box::new(request.with_include_synonyms(true))
     }),
-    reads(
+    READS.case(
+        (1, 4),
         "of an unknown topic",
         Given::Nothing,
         Expect::Error(Error::UnknownTopicOrPartition),
         |scene, _| read(TOPIC, &scene.absent(), None),
     ),
-    reads(
+    READS.case(
+        (1, 4),
         "of a topic that cannot be",
         Given::Nothing,
         Expect::Error(Error::InvalidTopicException),
         |_, _| read(TOPIC, "not/allowed", None),
     ),
-    reads("of a broker that is not there", Given::Nothing, Expect::Error(Error::InvalidRequest), |_, _| {
-        read(BROKER, "123456", None)
-    }),
-    reads("of a broker that is no number", Given::Nothing, Expect::Error(Error::InvalidRequest), |_, _| {
-        read(BROKER, "first", None)
-    }),
-    reads("of an unknown kind", Given::Nothing, Expect::Error(Error::InvalidRequest), |_, _| {
+    READS.case(
+        (1, 4),
+        "of a broker that is not there",
+        Given::Nothing,
+        Expect::Error(Error::InvalidRequest),
+        |_, _| read(BROKER, "123456", None),
+    ),
+    READS.case(
+        (1, 4),
+        "of a broker that is no number",
+        Given::Nothing,
+        Expect::Error(Error::InvalidRequest),
+        |_, _| read(BROKER, "first", None),
+    ),
+    READS.case((1, 4), "of an unknown kind", Given::Nothing, Expect::Error(Error::InvalidRequest), |_, _| {
         read(99, "x", None)
     }),
-    changes("one is set", Given::Topic, Expect::Success, |scene, _| {
+    CHANGES.case((0, 1), "one is set", Given::Topic, Expect::Success, |scene, _| {
         change(&scene.topic, vec![to("retention.ms", SET, Some("1000"))])
     }),
-    changes("one goes back to its default", SETTINGS, Expect::Success, |scene, _| {
+    CHANGES.case((0, 1), "one goes back to its default", SETTINGS, Expect::Success, |scene, _| {
         change(&scene.topic, vec![to("retention.ms", DELETE, None)])
     }),
-    changes("a list grows", Given::Topic, Expect::Success, |scene, _| {
+    CHANGES.case((0, 1), "a list grows", Given::Topic, Expect::Success, |scene, _| {
         change(&scene.topic, vec![to("cleanup.policy", APPEND, Some("compact"))])
     }),
-    changes("a list shrinks", COMPACTED, Expect::Success, |scene, _| {
+    CHANGES.case((0, 1), "a list shrinks", COMPACTED, Expect::Success, |scene, _| {
         change(&scene.topic, vec![to("cleanup.policy", SUBTRACT, Some("delete"))])
     }),
-    changes("only to see whether it could be", Given::Topic, Expect::Success, |scene, _| {
+    CHANGES.case((0, 1), "only to see whether it could be", Given::Topic, Expect::Success, |scene, _| {
         Box::new(altered(&scene.topic, vec![to("retention.ms", SET, Some("1000"))]).with_validate_only(true))
     }),
-    changes(
+    CHANGES.case(
+        (0, 1),
         "of an unknown topic",
         Given::Nothing,
         Expect::Error(Error::UnknownTopicOrPartition),
         |scene, _| change(&scene.absent(), vec![to("retention.ms", SET, Some("1000"))]),
     ),
-    changes("an unknown one", Given::Topic, Expect::Error(Error::InvalidConfig), |scene, _| {
+    CHANGES.case((0, 1), "an unknown one", Given::Topic, Expect::Error(Error::InvalidConfig), |scene, _| {
         change(&scene.topic, vec![to("no.such.setting", SET, Some("1"))])
     }),
-    changes("a value out of range", Given::Topic, Expect::Error(Error::InvalidConfig), |scene, _| {
-        change(&scene.topic, vec![to("retention.ms", SET, Some("much"))])
-    }),
-    changes("a number grows", Given::Topic, Expect::Error(Error::InvalidConfig), |scene, _| {
+    CHANGES.case(
+        (0, 1),
+        "a value out of range",
+        Given::Topic,
+        Expect::Error(Error::InvalidConfig),
+        |scene, _| change(&scene.topic, vec![to("retention.ms", SET, Some("much"))]),
+    ),
+    CHANGES.case((0, 1), "a number grows", Given::Topic, Expect::Error(Error::InvalidConfig), |scene, _| {
         change(&scene.topic, vec![to("retention.ms", APPEND, Some("1"))])
     }),
-    changes("without a value", Given::Topic, Expect::Error(Error::InvalidRequest), |scene, _| {
-        change(&scene.topic, vec![to("retention.ms", SET, None)])
-    }),
-    changes("one twice", Given::Topic, Expect::Error(Error::InvalidRequest), |scene, _| {
+    CHANGES.case(
+        (0, 1),
+        "without a value",
+        Given::Topic,
+        Expect::Error(Error::InvalidRequest),
+        |scene, _| change(&scene.topic, vec![to("retention.ms", SET, None)]),
+    ),
+    CHANGES.case((0, 1), "one twice", Given::Topic, Expect::Error(Error::InvalidRequest), |scene, _| {
         change(&scene.topic, vec![to("retention.ms", SET, Some("1")), to("retention.ms", SET, Some("2"))])
     }),
-    changes("an unknown operation", Given::Topic, Expect::Compared, |scene, _| {
+    CHANGES.case((0, 1), "an unknown operation", Given::Topic, Expect::Compared, |scene, _| {
         change(&scene.topic, vec![to("retention.ms", 9, Some("1000"))])
     }),
-    changes("the same topic twice", Given::Topic, Expect::Error(Error::InvalidRequest), |scene, _| {
-        let mut request = altered(&scene.topic, vec![to("retention.ms", SET, Some("1000"))]);
-        request.resources.extend(request.resources.clone());
-        Box::new(request)
-    }),
+    CHANGES.case(
+        (0, 1),
+        "the same topic twice",
+        Given::Topic,
+        Expect::Error(Error::InvalidRequest),
+        |scene, _| {
+            let mut request = altered(&scene.topic, vec![to("retention.ms", SET, Some("1000"))]);
+            request.resources.extend(request.resources.clone());
+            Box::new(request)
+        },
+    ),
 ];
 
 fn described(kind: i8, name: &str, keys: Option<&[&str]>) -> DescribeConfigsRequest {

@@ -3,49 +3,54 @@
 use kafka_protocol::ResponseError as Error;
 use kafka_protocol::messages::{ApiKey, ConsumerGroupDescribeRequest};
 
-use super::super::case::{Case, Expect, case};
+use super::super::case::{Case, Expect, Of, case};
 use super::super::endpoint::text;
 use super::super::requests::{consumer_heartbeat, consumer_owns, group_id};
 use super::super::scene::{Given, Scene};
 use super::super::wire::Ask;
 
-type Build = fn(&Scene, i16) -> Box<dyn Ask>;
-
-const fn beats(name: &'static str, given: Given, expect: Expect, build: Build) -> Case {
-    case(ApiKey::ConsumerGroupHeartbeat, (0, 1), name, given, expect, build)
-}
-
-const fn describes(name: &'static str, given: Given, expect: Expect, build: Build) -> Case {
-    case(ApiKey::ConsumerGroupDescribe, (0, 1), name, given, expect, build)
-}
+const BEATS: Of = Of(ApiKey::ConsumerGroupHeartbeat);
+const DESCRIBES: Of = Of(ApiKey::ConsumerGroupDescribe);
 
 pub(super) const CASES: &[Case] = &[
-    beats("a new member", Given::Topic, Expect::Success, |scene, version| {
+    BEATS.case((0, 1), "a new member", Given::Topic, Expect::Success, |scene, version| {
         Box::new(consumer_heartbeat(scene, "member", 0, version))
     }),
-    beats("a member without news", Given::Consumer, Expect::Success, |scene, _| {
+    BEATS.case((0, 1), "a member without news", Given::Consumer, Expect::Success, |scene, _| {
         Box::new(consumer_owns(scene, &scene.member, scene.generation, &[0, 1]))
     }),
-    beats("a member that leaves", Given::Consumer, Expect::Success, |scene, _| {
+    BEATS.case((0, 1), "a member that leaves", Given::Consumer, Expect::Success, |scene, _| {
         Box::new(consumer_owns(scene, &scene.member, -1, &[]).with_topic_partitions(None))
     }),
-    beats("an unknown member", Given::Consumer, Expect::Error(Error::UnknownMemberId), |scene, _| {
-        Box::new(consumer_owns(scene, "nobody", 3, &[]))
-    }),
-    beats(
+    BEATS.case(
+        (0, 1),
+        "an unknown member",
+        Given::Consumer,
+        Expect::Error(Error::UnknownMemberId),
+        |scene, _| Box::new(consumer_owns(scene, "nobody", 3, &[])),
+    ),
+    BEATS.case(
+        (0, 1),
         "a member of another epoch",
         Given::Consumer,
         Expect::Error(Error::FencedMemberEpoch),
         |scene, _| Box::new(consumer_owns(scene, &scene.member, scene.generation + 7, &[])),
     ),
-    beats("an unknown group", Given::Nothing, Expect::Compared, |scene, _| {
+    BEATS.case((0, 1), "an unknown group", Given::Nothing, Expect::Compared, |scene, _| {
         Box::new(consumer_owns(scene, "nobody", 3, &[]))
     }),
-    beats("without a group", Given::Topic, Expect::Error(Error::InvalidRequest), |scene, version| {
-        let unnamed = Scene { group: String::new(), ..scene.clone() };
-        Box::new(consumer_heartbeat(&unnamed, "member", 0, version))
-    }),
-    beats(
+    BEATS.case(
+        (0, 1),
+        "without a group",
+        Given::Topic,
+        Expect::Error(Error::InvalidRequest),
+        |scene, version| {
+            let unnamed = Scene { group: String::new(), ..scene.clone() };
+            Box::new(consumer_heartbeat(&unnamed, "member", 0, version))
+        },
+    ),
+    BEATS.case(
+        (0, 1),
         "an unknown assignor",
         Given::Topic,
         Expect::Error(Error::UnsupportedAssignor),
@@ -54,10 +59,17 @@ pub(super) const CASES: &[Case] = &[
             Box::new(request.with_server_assignor(Some(text("nonsense"))))
         },
     ),
-    beats("no subscription", Given::Topic, Expect::Error(Error::InvalidRequest), |scene, version| {
-        Box::new(consumer_heartbeat(scene, "member", 0, version).with_subscribed_topic_names(None))
-    }),
-    beats(
+    BEATS.case(
+        (0, 1),
+        "no subscription",
+        Given::Topic,
+        Expect::Error(Error::InvalidRequest),
+        |scene, version| {
+            Box::new(consumer_heartbeat(scene, "member", 0, version).with_subscribed_topic_names(None))
+        },
+    ),
+    BEATS.case(
+        (0, 1),
         "a new member that owns something",
         Given::Topic,
         Expect::Error(Error::InvalidRequest),
@@ -66,16 +78,25 @@ pub(super) const CASES: &[Case] = &[
             Box::new(consumer_heartbeat(scene, "member", 0, version).with_topic_partitions(owns))
         },
     ),
-    beats("into a classic group that has members", Given::Member, Expect::Compared, |scene, version| {
-        Box::new(consumer_heartbeat(scene, "member", 0, version))
-    }),
-    describes("with a member", Given::Consumer, Expect::Success, |scene, _| describe(&scene.group)),
-    describes("unknown", Given::Nothing, Expect::Error(Error::GroupIdNotFound), |scene, _| {
+    BEATS.case(
+        (0, 1),
+        "into a classic group that has members",
+        Given::Member,
+        Expect::Compared,
+        |scene, version| Box::new(consumer_heartbeat(scene, "member", 0, version)),
+    ),
+    DESCRIBES
+        .case((0, 1), "with a member", Given::Consumer, Expect::Success, |scene, _| describe(&scene.group)),
+    DESCRIBES.case((0, 1), "unknown", Given::Nothing, Expect::Error(Error::GroupIdNotFound), |scene, _| {
         describe(&scene.group)
     }),
-    describes("a classic group", Given::Member, Expect::Error(Error::GroupIdNotFound), |scene, _| {
-        describe(&scene.group)
-    }),
+    DESCRIBES.case(
+        (0, 1),
+        "a classic group",
+        Given::Member,
+        Expect::Error(Error::GroupIdNotFound),
+        |scene, _| describe(&scene.group),
+    ),
     case(
         ApiKey::DescribeGroups,
         (5, 6),

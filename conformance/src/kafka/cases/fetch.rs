@@ -4,69 +4,60 @@ use kafka_protocol::ResponseError as Error;
 use kafka_protocol::messages::fetch_request::FetchPartition;
 use kafka_protocol::messages::{ApiKey, FetchRequest};
 
-use super::super::case::{Case, Expect, case};
+use super::super::case::{Case, Expect, Of};
 use super::super::requests::{BY_ID_FROM, fetch, fetch_of};
 use super::super::scene::{Given, Scene};
-use super::super::wire::Ask;
 use super::cluster::NO_ID;
 
 const ANY: (i16, i16) = (4, 18);
 
-const fn fetches(
-    versions: (i16, i16),
-    name: &'static str,
-    given: Given,
-    expect: Expect,
-    build: fn(&Scene, i16) -> Box<dyn Ask>,
-) -> Case {
-    case(ApiKey::Fetch, versions, name, given, expect, build)
-}
+const FETCHES: Of = Of(ApiKey::Fetch);
 
 pub(super) const CASES: &[Case] = &[
-    fetches(ANY, "from the beginning", Given::Records, Expect::Success, |scene, version| {
+    FETCHES.case(ANY, "from the beginning", Given::Records, Expect::Success, |scene, version| {
         Box::new(fetch(scene, 0, version))
     }),
-    fetches(ANY, "from within a batch", Given::Records, Expect::Success, |scene, version| {
+    FETCHES.case(ANY, "from within a batch", Given::Records, Expect::Success, |scene, version| {
         Box::new(fetch(scene, 4, version))
     }),
-    fetches(ANY, "at the end", Given::Records, Expect::Success, |scene, version| {
+    FETCHES.case(ANY, "at the end", Given::Records, Expect::Success, |scene, version| {
         Box::new(fetch(scene, 6, version))
     }),
-    fetches(ANY, "of an empty topic", Given::Topic, Expect::Success, |scene, version| {
+    FETCHES.case(ANY, "of an empty topic", Given::Topic, Expect::Success, |scene, version| {
         Box::new(fetch(scene, 0, version))
     }),
-    fetches(
+    FETCHES.case(
         ANY,
         "behind the end",
         Given::Records,
         Expect::Error(Error::OffsetOutOfRange),
         |scene, version| Box::new(fetch(scene, 7, version)),
     ),
-    fetches(
+    FETCHES.case(
         ANY,
         "below the log start",
         Given::Trimmed,
         Expect::Error(Error::OffsetOutOfRange),
         |scene, version| Box::new(fetch(scene, 1, version)),
     ),
-    fetches(ANY, "from the log start", Given::Trimmed, Expect::Success, |scene, version| {
+    FETCHES.case(ANY, "from the log start", Given::Trimmed, Expect::Success, |scene, version| {
         Box::new(fetch(scene, 2, version))
     }),
-    fetches(
+    FETCHES.case(
         ANY,
         "a negative offset",
         Given::Records,
         Expect::Error(Error::OffsetOutOfRange),
         |scene, version| Box::new(fetch(scene, -5, version)),
     ),
-    fetches(
+    FETCHES.case(
         (4, BY_ID_FROM - 1),
         "an unknown topic",
         Given::Nothing,
         Expect::Error(Error::UnknownTopicOrPartition),
         |scene, version| Box::new(fetch(scene, 0, version)),
     ),
-    fetches(
+    FETCHES.case(
         (BY_ID_FROM, 18),
         "an unknown topic id",
         Given::Nothing,
@@ -76,14 +67,14 @@ pub(super) const CASES: &[Case] = &[
             Box::new(fetch(&unknown, 0, version))
         },
     ),
-    fetches(
+    FETCHES.case(
         ANY,
         "an unknown partition",
         Given::Records,
         Expect::Error(Error::UnknownTopicOrPartition),
         |scene, version| Box::new(of_partition(scene, 7, version)),
     ),
-    fetches(
+    FETCHES.case(
         (9, 18),
         "with a leader epoch that is not there yet",
         Given::Records,
@@ -93,10 +84,10 @@ pub(super) const CASES: &[Case] = &[
             Box::new(fetch_of(scene, partition, version))
         },
     ),
-    fetches((9, 18), "with the leader epoch", Given::Records, Expect::Success, |scene, version| {
+    FETCHES.case((9, 18), "with the leader epoch", Given::Records, Expect::Success, |scene, version| {
         Box::new(fetch_of(scene, whole().with_current_leader_epoch(0), version))
     }),
-    fetches(
+    FETCHES.case(
         (12, 18),
         "with a last epoch that the log does not have",
         Given::Records,
@@ -106,7 +97,7 @@ pub(super) const CASES: &[Case] = &[
             Box::new(fetch_of(scene, partition, version))
         },
     ),
-    fetches(
+    FETCHES.case(
         (7, 18),
         "of a session that is not there",
         Given::Records,
@@ -116,16 +107,16 @@ pub(super) const CASES: &[Case] = &[
             Box::new(request.with_session_epoch(1).with_topics(vec![]))
         },
     ),
-    fetches((7, 18), "that begins a session", Given::Records, Expect::Success, |scene, version| {
+    FETCHES.case((7, 18), "that begins a session", Given::Records, Expect::Success, |scene, version| {
         Box::new(fetch(scene, 0, version).with_session_epoch(0))
     }),
-    fetches(ANY, "of at most one byte", Given::Records, Expect::Success, |scene, version| {
+    FETCHES.case(ANY, "of at most one byte", Given::Records, Expect::Success, |scene, version| {
         Box::new(fetch_of(scene, whole().with_partition_max_bytes(1), version).with_max_bytes(1))
     }),
-    fetches(ANY, "of what is committed", Given::InTransaction, Expect::Success, |scene, version| {
+    FETCHES.case(ANY, "of what is committed", Given::InTransaction, Expect::Success, |scene, version| {
         Box::new(fetch(scene, 0, version).with_isolation_level(1))
     }),
-    fetches(ANY, "of what is not committed", Given::InTransaction, Expect::Success, |scene, version| {
+    FETCHES.case(ANY, "of what is not committed", Given::InTransaction, Expect::Success, |scene, version| {
         Box::new(fetch(scene, 0, version).with_isolation_level(0))
     }),
 ];

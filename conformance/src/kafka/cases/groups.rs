@@ -7,86 +7,71 @@ use kafka_protocol::messages::{
     ListGroupsRequest,
 };
 
-use super::super::case::{Case, Expect, case};
+use super::super::case::{Case, Expect, Of, case};
 use super::super::endpoint::text;
 use super::super::newer::Deletion;
 use super::super::requests::{group_id, heartbeat, join, sync};
 use super::super::scene::{Given, Scene};
 use super::super::wire::Ask;
 
-type Build = fn(&Scene, i16) -> Box<dyn Ask>;
-
-const fn joins(versions: (i16, i16), name: &'static str, given: Given, expect: Expect, build: Build) -> Case {
-    case(ApiKey::JoinGroup, versions, name, given, expect, build)
-}
-
-const fn syncs(versions: (i16, i16), name: &'static str, given: Given, expect: Expect, build: Build) -> Case {
-    case(ApiKey::SyncGroup, versions, name, given, expect, build)
-}
-
-const fn beats(versions: (i16, i16), name: &'static str, given: Given, expect: Expect, build: Build) -> Case {
-    case(ApiKey::Heartbeat, versions, name, given, expect, build)
-}
-
-const fn leaves(
-    versions: (i16, i16),
-    name: &'static str,
-    given: Given,
-    expect: Expect,
-    build: Build,
-) -> Case {
-    case(ApiKey::LeaveGroup, versions, name, given, expect, build)
-}
+const JOINS: Of = Of(ApiKey::JoinGroup);
+const SYNCS: Of = Of(ApiKey::SyncGroup);
+const BEATS: Of = Of(ApiKey::Heartbeat);
+const LEAVES: Of = Of(ApiKey::LeaveGroup);
 
 pub(super) const JOINING: &[Case] = &[
-    joins((0, 3), "a new member", Given::Nothing, Expect::Success, |scene, version| {
+    JOINS.case((0, 3), "a new member", Given::Nothing, Expect::Success, |scene, version| {
         Box::new(join(&scene.group, "", None, "range", version))
     }),
-    joins(
+    JOINS.case(
         (4, 9),
         "a new member",
         Given::Nothing,
         Expect::Error(Error::MemberIdRequired),
         |scene, version| Box::new(join(&scene.group, "", None, "range", version)),
     ),
-    joins((5, 9), "a new static member", Given::Nothing, Expect::Success, |scene, version| {
+    JOINS.case((5, 9), "a new static member", Given::Nothing, Expect::Success, |scene, version| {
         Box::new(join(&scene.group, "", Some("static"), "range", version))
     }),
-    joins((0, 9), "a member again", Given::Member, Expect::Success, |scene, version| {
+    JOINS.case((0, 9), "a member again", Given::Member, Expect::Success, |scene, version| {
         Box::new(join(&scene.group, &scene.member, None, "range", version))
     }),
-    joins(
+    JOINS.case(
         (5, 9),
         "a static member in the place of another",
         Given::StaticMember,
         Expect::Success,
         |scene, version| Box::new(join(&scene.group, "", Some("static"), "range", version)),
     ),
-    joins(
+    JOINS.case(
         (5, 9),
         "a static member with another's id",
         Given::StaticMember,
         Expect::Error(Error::FencedInstanceId),
         |scene, version| Box::new(join(&scene.group, "nobody", Some("static"), "range", version)),
     ),
-    joins(
+    JOINS.case(
         (0, 9),
         "an unknown member",
         Given::Member,
         Expect::Error(Error::UnknownMemberId),
         |scene, version| Box::new(join(&scene.group, "nobody", None, "range", version)),
     ),
-    joins((0, 9), "without a group", Given::Nothing, Expect::Error(Error::InvalidGroupId), |_, version| {
-        Box::new(join("", "", None, "range", version))
-    }),
-    joins(
+    JOINS.case(
+        (0, 9),
+        "without a group",
+        Given::Nothing,
+        Expect::Error(Error::InvalidGroupId),
+        |_, version| Box::new(join("", "", None, "range", version)),
+    ),
+    JOINS.case(
         (0, 9),
         "a session shorter than allowed",
         Given::Nothing,
         Expect::Error(Error::InvalidSessionTimeout),
         |scene, version| Box::new(join(&scene.group, "", None, "range", version).with_session_timeout_ms(1)),
     ),
-    joins(
+    JOINS.case(
         (0, 9),
         "a session longer than allowed",
         Given::Nothing,
@@ -95,31 +80,31 @@ pub(super) const JOINING: &[Case] = &[
             Box::new(join(&scene.group, "", None, "range", version).with_session_timeout_ms(i32::MAX))
         },
     ),
-    joins(
+    JOINS.case(
         (0, 9),
         "a protocol that the others lack",
         Given::Member,
         Expect::Error(Error::InconsistentGroupProtocol),
         |scene, version| Box::new(join(&scene.group, "", None, "other", version)),
     ),
-    joins(
+    JOINS.case(
         (0, 9),
         "without a protocol",
         Given::Nothing,
         Expect::Error(Error::InconsistentGroupProtocol),
         |scene, version| Box::new(join(&scene.group, "", None, "range", version).with_protocols(vec![])),
     ),
-    syncs((0, 5), "a member again", Given::Member, Expect::Success, |scene, version| {
+    SYNCS.case((0, 5), "a member again", Given::Member, Expect::Success, |scene, version| {
         Box::new(sync(&scene.group, &scene.member, scene.generation, None, &[], version))
     }),
-    syncs(
+    SYNCS.case(
         (0, 5),
         "an unknown member",
         Given::Member,
         Expect::Error(Error::UnknownMemberId),
         |scene, version| Box::new(sync(&scene.group, "nobody", scene.generation, None, &[], version)),
     ),
-    syncs(
+    SYNCS.case(
         (0, 5),
         "another generation",
         Given::Member,
@@ -128,14 +113,14 @@ pub(super) const JOINING: &[Case] = &[
             Box::new(sync(&scene.group, &scene.member, scene.generation + 1, None, &[], version))
         },
     ),
-    syncs(
+    SYNCS.case(
         (0, 5),
         "an unknown group",
         Given::Nothing,
         Expect::Error(Error::UnknownMemberId),
         |scene, version| Box::new(sync(&scene.group, "nobody", 1, None, &[], version)),
     ),
-    syncs(
+    SYNCS.case(
         (5, 5),
         "another protocol",
         Given::Member,
@@ -145,11 +130,11 @@ pub(super) const JOINING: &[Case] = &[
             Box::new(request.with_protocol_name(Some(text("other"))))
         },
     ),
-    syncs((5, 5), "without its protocol", Given::Member, Expect::Compared, |scene, version| {
+    SYNCS.case((5, 5), "without its protocol", Given::Member, Expect::Compared, |scene, version| {
         let request = sync(&scene.group, &scene.member, scene.generation, None, &[], version);
         Box::new(request.with_protocol_type(None).with_protocol_name(None))
     }),
-    syncs(
+    SYNCS.case(
         (3, 5),
         "a static member with another's id",
         Given::StaticMember,
@@ -161,74 +146,78 @@ pub(super) const JOINING: &[Case] = &[
 ];
 
 pub(super) const STAYING: &[Case] = &[
-    beats((0, 4), "of a member", Given::Member, Expect::Success, |scene, _| {
+    BEATS.case((0, 4), "of a member", Given::Member, Expect::Success, |scene, _| {
         Box::new(heartbeat(&scene.group, &scene.member, scene.generation))
     }),
-    beats((3, 4), "of a static member", Given::StaticMember, Expect::Success, |scene, _| {
+    BEATS.case((3, 4), "of a static member", Given::StaticMember, Expect::Success, |scene, _| {
         Box::new(named(&scene.group, &scene.member, scene.generation))
     }),
-    beats(
+    BEATS.case(
         (0, 4),
         "of an unknown member",
         Given::Member,
         Expect::Error(Error::UnknownMemberId),
         |scene, _| Box::new(heartbeat(&scene.group, "nobody", scene.generation)),
     ),
-    beats(
+    BEATS.case(
         (0, 4),
         "of another generation",
         Given::Member,
         Expect::Error(Error::IllegalGeneration),
         |scene, _| Box::new(heartbeat(&scene.group, &scene.member, scene.generation + 1)),
     ),
-    beats(
+    BEATS.case(
         (0, 4),
         "in an unknown group",
         Given::Nothing,
         Expect::Error(Error::UnknownMemberId),
         |scene, _| Box::new(heartbeat(&scene.group, "nobody", 1)),
     ),
-    beats(
+    BEATS.case(
         (0, 4),
         "in an empty group",
         Given::EmptyGroup,
         Expect::Error(Error::UnknownMemberId),
         |scene, _| Box::new(heartbeat(&scene.group, "nobody", 0)),
     ),
-    beats((0, 4), "without a group", Given::Nothing, Expect::Error(Error::InvalidGroupId), |_, _| {
+    BEATS.case((0, 4), "without a group", Given::Nothing, Expect::Error(Error::InvalidGroupId), |_, _| {
         Box::new(heartbeat("", "nobody", 1))
     }),
-    beats(
+    BEATS.case(
         (3, 4),
         "of a static member with another's id",
         Given::StaticMember,
         Expect::Error(Error::FencedInstanceId),
         |scene, _| Box::new(named(&scene.group, "nobody", scene.generation)),
     ),
-    leaves((0, 2), "of a member", Given::Member, Expect::Success, |scene, _| {
+    LEAVES.case((0, 2), "of a member", Given::Member, Expect::Success, |scene, _| {
         Box::new(leave(scene).with_member_id(text(&scene.member)))
     }),
-    leaves(
+    LEAVES.case(
         (0, 2),
         "of an unknown member",
         Given::Member,
         Expect::Error(Error::UnknownMemberId),
         |scene, _| Box::new(leave(scene).with_member_id(text("nobody"))),
     ),
-    leaves(
+    LEAVES.case(
         (0, 2),
         "of an unknown group",
         Given::Nothing,
         Expect::Error(Error::UnknownMemberId),
         |scene, _| Box::new(leave(scene).with_member_id(text("nobody"))),
     ),
-    leaves((3, 5), "of a member", Given::Member, Expect::Success, |scene, _| {
+    LEAVES.case((3, 5), "of a member", Given::Member, Expect::Success, |scene, _| {
         Box::new(leave(scene).with_members(vec![identity(&scene.member, None)]))
     }),
-    leaves((3, 5), "of a static member by its name", Given::StaticMember, Expect::Success, |scene, _| {
-        Box::new(leave(scene).with_members(vec![identity("", Some("static"))]))
-    }),
-    leaves(
+    LEAVES.case(
+        (3, 5),
+        "of a static member by its name",
+        Given::StaticMember,
+        Expect::Success,
+        |scene, _| Box::new(leave(scene).with_members(vec![identity("", Some("static"))])),
+    ),
+    LEAVES.case(
         (3, 5),
         "of a member and of one that is unknown",
         Given::Member,
@@ -237,18 +226,18 @@ pub(super) const STAYING: &[Case] = &[
             Box::new(leave(scene).with_members(vec![identity("nobody", None), identity(&scene.member, None)]))
         },
     ),
-    leaves(
+    LEAVES.case(
         (3, 5),
         "of an unknown static member",
         Given::Member,
         Expect::Error(Error::UnknownMemberId),
         |scene, _| Box::new(leave(scene).with_members(vec![identity("", Some("unknown"))])),
     ),
-    leaves((3, 5), "of nobody", Given::Member, Expect::Success, |scene, _| Box::new(leave(scene))),
-    leaves((3, 5), "of an unknown group", Given::Nothing, Expect::Compared, |scene, _| {
+    LEAVES.case((3, 5), "of nobody", Given::Member, Expect::Success, |scene, _| Box::new(leave(scene))),
+    LEAVES.case((3, 5), "of an unknown group", Given::Nothing, Expect::Compared, |scene, _| {
         Box::new(leave(scene).with_members(vec![identity("nobody", None)]))
     }),
-    leaves((3, 5), "without a group", Given::Nothing, Expect::Error(Error::InvalidGroupId), |_, _| {
+    LEAVES.case((3, 5), "without a group", Given::Nothing, Expect::Error(Error::InvalidGroupId), |_, _| {
         Box::new(LeaveGroupRequest::default().with_members(vec![identity("nobody", None)]))
     }),
 ];

@@ -6,78 +6,77 @@ use kafka_protocol::messages::{ApiKey, ProduceRequest};
 use kafka_protocol::records::Compression;
 
 use super::super::batch::{Batch, Writer, damaged, with_magic};
-use super::super::case::{Case, Expect, case};
+use super::super::case::{Case, Expect, Of};
 use super::super::newer::OldProduce;
 use super::super::requests::{identified, produce, produce_named};
 use super::super::scene::{Given, Scene};
-use super::super::wire::Ask;
 use super::cluster::NO_ID;
 
 const ANY: (i16, i16) = (3, 13);
 const BY_NAME: (i16, i16) = (3, 12);
 const BY_ID: (i16, i16) = (13, 13);
 
-const fn produces(
-    versions: (i16, i16),
-    name: &'static str,
-    given: Given,
-    expect: Expect,
-    build: fn(&Scene, i16) -> Box<dyn Ask>,
-) -> Case {
-    case(ApiKey::Produce, versions, name, given, expect, build)
-}
+const PRODUCES: Of = Of(ApiKey::Produce);
 
 pub(super) const CASES: &[Case] = &[
-    produces(ANY, "a batch, acks=all", Given::Topic, Expect::Success, |scene, version| {
+    PRODUCES.case(ANY, "a batch, acks=all", Given::Topic, Expect::Success, |scene, version| {
         Box::new(produce(scene, batch(scene).bytes(), version))
     }),
-    produces(
+    PRODUCES.case(
         (0, 2),
         "a batch, acks=all, in a version that was removed",
         Given::Topic,
         Expect::Compared,
         |scene, _| Box::new(OldProduce { topic: scene.topic.clone(), records: batch(scene).bytes() }),
     ),
-    produces(ANY, "a batch, acks=1", Given::Records, Expect::Success, |scene, version| {
+    PRODUCES.case(ANY, "a batch, acks=1", Given::Records, Expect::Success, |scene, version| {
         Box::new(produce(scene, batch(scene).bytes(), version).with_acks(1))
     }),
-    produces(ANY, "a gzip batch", Given::Topic, Expect::Success, |scene, version| {
+    PRODUCES.case(ANY, "a gzip batch", Given::Topic, Expect::Success, |scene, version| {
         Box::new(produce(scene, batch(scene).packed(Compression::Gzip).bytes(), version))
     }),
-    produces(ANY, "an lz4 batch", Given::Topic, Expect::Success, |scene, version| {
+    PRODUCES.case(ANY, "an lz4 batch", Given::Topic, Expect::Success, |scene, version| {
         Box::new(produce(scene, batch(scene).packed(Compression::Lz4).bytes(), version))
     }),
-    produces(ANY, "acks of 2", Given::Topic, Expect::Error(Error::InvalidRequiredAcks), |scene, version| {
-        Box::new(produce(scene, batch(scene).bytes(), version).with_acks(2))
-    }),
-    produces(
+    PRODUCES.case(
+        ANY,
+        "acks of 2",
+        Given::Topic,
+        Expect::Error(Error::InvalidRequiredAcks),
+        |scene, version| Box::new(produce(scene, batch(scene).bytes(), version).with_acks(2)),
+    ),
+    PRODUCES.case(
         BY_NAME,
         "an unknown topic",
         Given::Nothing,
         Expect::Error(Error::UnknownTopicOrPartition),
         |scene, _| Box::new(produce_named(&scene.absent(), 0, batch(scene).bytes(), -1, None)),
     ),
-    produces(
+    PRODUCES.case(
         BY_ID,
         "an unknown topic id",
         Given::Nothing,
         Expect::Error(Error::UnknownTopicId),
         |scene, version| Box::new(identified(produce(scene, batch(scene).bytes(), version), NO_ID, version)),
     ),
-    produces(
+    PRODUCES.case(
         ANY,
         "an unknown partition",
         Given::Topic,
         Expect::Error(Error::UnknownTopicOrPartition),
         |scene, version| Box::new(to_partition(scene, 7, version)),
     ),
-    produces(ANY, "a damaged batch", Given::Topic, Expect::Error(Error::CorruptMessage), |scene, version| {
-        Box::new(produce(scene, damaged(&batch(scene).bytes()), version))
-    }),
-    produces(ANY, "a batch of format 1", Given::Topic, Expect::Compared, |scene, version| {
+    PRODUCES.case(
+        ANY,
+        "a damaged batch",
+        Given::Topic,
+        Expect::Error(Error::CorruptMessage),
+        |scene, version| Box::new(produce(scene, damaged(&batch(scene).bytes()), version)),
+    ),
+    PRODUCES.case(ANY, "a batch of format 1", Given::Topic, Expect::Compared, |scene, version| {
         Box::new(produce(scene, with_magic(&batch(scene).bytes(), 1), version))
     }),
-    produces(
+    PRODUCES.case(
         ANY,
         "two batches at once",
         Given::Topic,
@@ -87,35 +86,35 @@ pub(super) const CASES: &[Case] = &[
             Box::new(produce(scene, [one.clone(), one].concat().into(), version))
         },
     ),
-    produces(
+    PRODUCES.case(
         (3, 6),
         "zstd in a version that lacks it",
         Given::Topic,
         Expect::Error(Error::UnsupportedCompressionType),
         |scene, version| Box::new(produce(scene, batch(scene).packed(Compression::Zstd).bytes(), version)),
     ),
-    produces(
+    PRODUCES.case(
         ANY,
         "a batch above the topic's limit",
         Given::TopicWith(&[("max.message.bytes", "200")]),
         Expect::Error(Error::MessageTooLarge),
         |scene, version| Box::new(produce(scene, batch(scene).sized(300).bytes(), version)),
     ),
-    produces(ANY, "no records at all", Given::Topic, Expect::Compared, |scene, version| {
+    PRODUCES.case(ANY, "no records at all", Given::Topic, Expect::Compared, |scene, version| {
         Box::new(produce(scene, Bytes::new(), version))
     }),
-    produces(ANY, "half a batch", Given::Topic, Expect::Compared, |scene, version| {
+    PRODUCES.case(ANY, "half a batch", Given::Topic, Expect::Compared, |scene, version| {
         let whole = batch(scene).bytes();
         Box::new(produce(scene, whole.slice(..whole.len() / 2), version))
     }),
-    produces(
+    PRODUCES.case(
         ANY,
         "no key for a compacted topic",
         Given::TopicWith(&[("cleanup.policy", "compact")]),
         Expect::Error(Error::InvalidRecord),
         |scene, version| Box::new(produce(scene, batch(scene).keyed(None).bytes(), version)),
     ),
-    produces(
+    PRODUCES.case(
         ANY,
         "a timestamp too far ahead",
         Given::TopicWith(&[("message.timestamp.after.max.ms", "60000")]),
@@ -125,7 +124,7 @@ pub(super) const CASES: &[Case] = &[
             Box::new(produce(scene, ahead.bytes(), version))
         },
     ),
-    produces(
+    PRODUCES.case(
         ANY,
         "a timestamp too far behind",
         Given::TopicWith(&[("message.timestamp.before.max.ms", "60000")]),
@@ -135,27 +134,27 @@ pub(super) const CASES: &[Case] = &[
             Box::new(produce(scene, behind.bytes(), version))
         },
     ),
-    produces(ANY, "the next sequence", Given::Sequenced, Expect::Success, |scene, version| {
+    PRODUCES.case(ANY, "the next sequence", Given::Sequenced, Expect::Success, |scene, version| {
         Box::new(sequenced(scene, 0, 2, version))
     }),
-    produces(ANY, "a repeated sequence", Given::Sequenced, Expect::Success, |scene, version| {
+    PRODUCES.case(ANY, "a repeated sequence", Given::Sequenced, Expect::Success, |scene, version| {
         Box::new(sequenced(scene, 0, 0, version))
     }),
-    produces(
+    PRODUCES.case(
         ANY,
         "a gap in the sequence",
         Given::Sequenced,
         Expect::Error(Error::OutOfOrderSequenceNumber),
         |scene, version| Box::new(sequenced(scene, 0, 5, version)),
     ),
-    produces(
+    PRODUCES.case(
         ANY,
         "a new epoch that does not begin at 0",
         Given::Sequenced,
         Expect::Error(Error::OutOfOrderSequenceNumber),
         |scene, version| Box::new(sequenced(scene, 1, 2, version)),
     ),
-    produces(
+    PRODUCES.case(
         ANY,
         "a transactional batch without a transactional id",
         Given::Topic,
@@ -165,21 +164,21 @@ pub(super) const CASES: &[Case] = &[
             Box::new(produce(scene, batch.bytes(), version))
         },
     ),
-    produces(
+    PRODUCES.case(
         (3, 11),
         "a transactional batch into a partition outside of the transaction",
         Given::Transactional,
         Expect::Compared,
         |scene, version| Box::new(in_transaction(scene, scene.epoch, version)),
     ),
-    produces(
+    PRODUCES.case(
         (12, 12),
         "a transactional batch that opens the transaction",
         Given::Transactional,
         Expect::Success,
         |scene, version| Box::new(in_transaction(scene, scene.epoch, version)),
     ),
-    produces(
+    PRODUCES.case(
         BY_NAME,
         "a transactional batch of a producer that is not the current one",
         Given::InTransaction,

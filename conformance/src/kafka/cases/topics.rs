@@ -12,160 +12,159 @@ use kafka_protocol::messages::{
     ApiKey, BrokerId, CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest,
 };
 
-use super::super::case::{Case, Expect, case};
+use super::super::case::{Case, Expect, Of};
 use super::super::endpoint::{text, topic_name};
-use super::super::scene::{Given, Scene};
+use super::super::scene::Given;
 use super::super::wire::Ask;
 use super::cluster::NO_ID;
 
-type Build = fn(&Scene, i16) -> Box<dyn Ask>;
-
-const fn creates(
-    versions: (i16, i16),
-    name: &'static str,
-    given: Given,
-    expect: Expect,
-    build: Build,
-) -> Case {
-    case(ApiKey::CreateTopics, versions, name, given, expect, build)
-}
-
-const fn deletes(
-    versions: (i16, i16),
-    name: &'static str,
-    given: Given,
-    expect: Expect,
-    build: Build,
-) -> Case {
-    case(ApiKey::DeleteTopics, versions, name, given, expect, build)
-}
-
-const fn grows(name: &'static str, given: Given, expect: Expect, build: Build) -> Case {
-    case(ApiKey::CreatePartitions, (0, 3), name, given, expect, build)
-}
+const CREATES: Of = Of(ApiKey::CreateTopics);
+const DELETES: Of = Of(ApiKey::DeleteTopics);
+const GROWS: Of = Of(ApiKey::CreatePartitions);
 
 const ANY: (i16, i16) = (2, 7);
 
 pub(super) const CASES: &[Case] = &[
-    creates(ANY, "of three partitions", Given::Nothing, Expect::Success, |scene, _| {
+    CREATES.case(ANY, "of three partitions", Given::Nothing, Expect::Success, |scene, _| {
         create(topic(&scene.topic, 3))
     }),
-    creates((4, 7), "of as many as is usual", Given::Nothing, Expect::Success, |scene, _| {
+    CREATES.case((4, 7), "of as many as is usual", Given::Nothing, Expect::Success, |scene, _| {
         create(topic(&scene.topic, -1).with_replication_factor(-1))
     }),
-    creates(ANY, "with a setting", Given::Nothing, Expect::Success, |scene, _| {
+    CREATES.case(ANY, "with a setting", Given::Nothing, Expect::Success, |scene, _| {
         create(with(topic(&scene.topic, 1), "retention.ms", "86400000"))
     }),
-    creates(ANY, "only to see whether it could be", Given::Nothing, Expect::Success, |scene, _| {
+    CREATES.case(ANY, "only to see whether it could be", Given::Nothing, Expect::Success, |scene, _| {
         Box::new(request(vec![topic(&scene.topic, 1)]).with_validate_only(true))
     }),
-    creates(ANY, "that is there", Given::Topic, Expect::Error(Error::TopicAlreadyExists), |scene, _| {
+    CREATES.case(ANY, "that is there", Given::Topic, Expect::Error(Error::TopicAlreadyExists), |scene, _| {
         create(topic(&scene.topic, 1))
     }),
-    creates(
+    CREATES.case(
         ANY,
         "with a name that is not allowed",
         Given::Nothing,
         Expect::Error(Error::InvalidTopicException),
         |_, _| create(topic("not/allowed", 1)),
     ),
-    creates(ANY, "without a name", Given::Nothing, Expect::Error(Error::InvalidTopicException), |_, _| {
-        create(topic("", 1))
-    }),
-    creates(
+    CREATES.case(
+        ANY,
+        "without a name",
+        Given::Nothing,
+        Expect::Error(Error::InvalidTopicException),
+        |_, _| create(topic("", 1)),
+    ),
+    CREATES.case(
         ANY,
         "with a name that is too long",
         Given::Nothing,
         Expect::Error(Error::InvalidTopicException),
         |_, _| create(topic(&"x".repeat(250), 1)),
     ),
-    creates(ANY, "of no partition", Given::Nothing, Expect::Error(Error::InvalidPartitions), |scene, _| {
-        create(topic(&scene.topic, 0))
-    }),
-    creates(
+    CREATES.case(
+        ANY,
+        "of no partition",
+        Given::Nothing,
+        Expect::Error(Error::InvalidPartitions),
+        |scene, _| create(topic(&scene.topic, 0)),
+    ),
+    CREATES.case(
         ANY,
         "with too many copies",
         Given::Nothing,
         Expect::Error(Error::InvalidReplicationFactor),
         |scene, _| create(topic(&scene.topic, 1).with_replication_factor(100)),
     ),
-    creates(
+    CREATES.case(
         ANY,
         "with no copy",
         Given::Nothing,
         Expect::Error(Error::InvalidReplicationFactor),
         |scene, _| create(topic(&scene.topic, 1).with_replication_factor(0)),
     ),
-    creates(
+    CREATES.case(
         ANY,
         "with an unknown setting",
         Given::Nothing,
         Expect::Error(Error::InvalidConfig),
         |scene, _| create(with(topic(&scene.topic, 1), "no.such.setting", "1")),
     ),
-    creates(
+    CREATES.case(
         ANY,
         "with a setting out of range",
         Given::Nothing,
         Expect::Error(Error::InvalidConfig),
         |scene, _| create(with(topic(&scene.topic, 1), "retention.ms", "much")),
     ),
-    creates(
+    CREATES.case(
         ANY,
         "on nodes that are not there",
         Given::Nothing,
         Expect::Error(Error::InvalidReplicaAssignment),
         |scene, _| create(assigned(topic(&scene.topic, -1), 123_456)),
     ),
-    creates(
+    CREATES.case(
         ANY,
         "on nodes and with a number of partitions",
         Given::Nothing,
         Expect::Error(Error::InvalidRequest),
         |scene, _| create(assigned(topic(&scene.topic, 3), 1)),
     ),
-    creates(ANY, "twice in one request", Given::Nothing, Expect::Error(Error::InvalidRequest), |scene, _| {
-        Box::new(request(vec![topic(&scene.topic, 1), topic(&scene.topic, 1)]))
-    }),
-    deletes((1, 5), "by name", Given::Topic, Expect::Success, |scene, _| by_name(&scene.topic)),
-    deletes(
+    CREATES.case(
+        ANY,
+        "twice in one request",
+        Given::Nothing,
+        Expect::Error(Error::InvalidRequest),
+        |scene, _| Box::new(request(vec![topic(&scene.topic, 1), topic(&scene.topic, 1)])),
+    ),
+    DELETES.case((1, 5), "by name", Given::Topic, Expect::Success, |scene, _| by_name(&scene.topic)),
+    DELETES.case(
         (1, 5),
         "unknown, by name",
         Given::Nothing,
         Expect::Error(Error::UnknownTopicOrPartition),
         |scene, _| by_name(&scene.absent()),
     ),
-    deletes((6, 6), "by name", Given::Topic, Expect::Success, |scene, _| {
+    DELETES.case((6, 6), "by name", Given::Topic, Expect::Success, |scene, _| {
         states(vec![DeleteTopicState::default().with_name(Some(topic_name(&scene.topic)))])
     }),
-    deletes(
+    DELETES.case(
         (6, 6),
         "unknown, by name",
         Given::Nothing,
         Expect::Error(Error::UnknownTopicOrPartition),
         |scene, _| states(vec![DeleteTopicState::default().with_name(Some(topic_name(&scene.absent())))]),
     ),
-    deletes((6, 6), "by id", Given::Topic, Expect::Success, |scene, _| {
+    DELETES.case((6, 6), "by id", Given::Topic, Expect::Success, |scene, _| {
         states(vec![DeleteTopicState::default().with_name(None).with_topic_id(scene.topic_id)])
     }),
-    deletes((6, 6), "unknown, by id", Given::Nothing, Expect::Error(Error::UnknownTopicId), |_, _| {
+    DELETES.case((6, 6), "unknown, by id", Given::Nothing, Expect::Error(Error::UnknownTopicId), |_, _| {
         states(vec![DeleteTopicState::default().with_name(None).with_topic_id(NO_ID)])
     }),
-    deletes((6, 6), "by name and id", Given::Topic, Expect::Error(Error::InvalidRequest), |scene, _| {
+    DELETES.case((6, 6), "by name and id", Given::Topic, Expect::Error(Error::InvalidRequest), |scene, _| {
         let state = DeleteTopicState::default().with_name(Some(topic_name(&scene.topic)));
         states(vec![state.with_topic_id(scene.topic_id)])
     }),
-    grows("to three", Given::Topic, Expect::Success, |scene, _| grow(&scene.topic, 3)),
-    grows("to what it has", Given::Topic, Expect::Error(Error::InvalidPartitions), |scene, _| {
-        grow(&scene.topic, 1)
-    }),
-    grows("to fewer", Given::Topic, Expect::Error(Error::InvalidPartitions), |scene, _| {
+    GROWS.case((0, 3), "to three", Given::Topic, Expect::Success, |scene, _| grow(&scene.topic, 3)),
+    GROWS.case(
+        (0, 3),
+        "to what it has",
+        Given::Topic,
+        Expect::Error(Error::InvalidPartitions),
+        |scene, _| grow(&scene.topic, 1),
+    ),
+    GROWS.case((0, 3), "to fewer", Given::Topic, Expect::Error(Error::InvalidPartitions), |scene, _| {
         grow(&scene.topic, 0)
     }),
-    grows("an unknown topic", Given::Nothing, Expect::Error(Error::UnknownTopicOrPartition), |scene, _| {
-        grow(&scene.absent(), 3)
-    }),
-    grows(
+    GROWS.case(
+        (0, 3),
+        "an unknown topic",
+        Given::Nothing,
+        Expect::Error(Error::UnknownTopicOrPartition),
+        |scene, _| grow(&scene.absent(), 3),
+    ),
+    GROWS.case(
+        (0, 3),
         "on nodes that are not there",
         Given::Topic,
         Expect::Error(Error::InvalidReplicaAssignment),
@@ -175,11 +174,17 @@ pub(super) const CASES: &[Case] = &[
             grow_as(entry.with_assignments(Some(vec![nodes])))
         },
     ),
-    grows("on too few nodes", Given::Topic, Expect::Error(Error::InvalidReplicaAssignment), |scene, _| {
-        let entry = CreatePartitionsTopic::default().with_name(topic_name(&scene.topic)).with_count(3);
-        grow_as(entry.with_assignments(Some(vec![CreatePartitionsAssignment::default()])))
-    }),
-    grows("only to see whether it could be", Given::Topic, Expect::Success, |scene, _| {
+    GROWS.case(
+        (0, 3),
+        "on too few nodes",
+        Given::Topic,
+        Expect::Error(Error::InvalidReplicaAssignment),
+        |scene, _| {
+            let entry = CreatePartitionsTopic::default().with_name(topic_name(&scene.topic)).with_count(3);
+            grow_as(entry.with_assignments(Some(vec![CreatePartitionsAssignment::default()])))
+        },
+    ),
+    GROWS.case((0, 3), "only to see whether it could be", Given::Topic, Expect::Success, |scene, _| {
         let entry = CreatePartitionsTopic::default().with_name(topic_name(&scene.topic)).with_count(3);
         let entry = entry.with_assignments(None);
         let request = CreatePartitionsRequest::default().with_topics(vec![entry]).with_timeout_ms(10_000);

@@ -12,7 +12,7 @@ use kafka_protocol::messages::{
     ProducerId, TransactionalId, TxnOffsetCommitRequest,
 };
 
-use super::super::case::{Case, Expect, case};
+use super::super::case::{Case, Expect, Of, case};
 use super::super::endpoint::{text, topic_name};
 use super::super::newer::TxnCommit;
 use super::super::requests::group_id;
@@ -20,39 +20,11 @@ use super::super::scene::{Given, Scene};
 use super::super::wire::Ask;
 use super::cluster::NO_ID;
 
-type Build = fn(&Scene, i16) -> Box<dyn Ask>;
-
-const fn begins(
-    versions: (i16, i16),
-    name: &'static str,
-    given: Given,
-    expect: Expect,
-    build: Build,
-) -> Case {
-    case(ApiKey::InitProducerId, versions, name, given, expect, build)
-}
-
-const fn adds(name: &'static str, given: Given, expect: Expect, build: Build) -> Case {
-    case(ApiKey::AddPartitionsToTxn, (0, 3), name, given, expect, build)
-}
-
-const fn groups(name: &'static str, given: Given, expect: Expect, build: Build) -> Case {
-    case(ApiKey::AddOffsetsToTxn, (0, 4), name, given, expect, build)
-}
-
-const fn ends(versions: (i16, i16), name: &'static str, given: Given, expect: Expect, build: Build) -> Case {
-    case(ApiKey::EndTxn, versions, name, given, expect, build)
-}
-
-const fn commits(
-    versions: (i16, i16),
-    name: &'static str,
-    given: Given,
-    expect: Expect,
-    build: Build,
-) -> Case {
-    case(ApiKey::TxnOffsetCommit, versions, name, given, expect, build)
-}
+const BEGINS: Of = Of(ApiKey::InitProducerId);
+const ADDS: Of = Of(ApiKey::AddPartitionsToTxn);
+const GROUPS: Of = Of(ApiKey::AddOffsetsToTxn);
+const ENDS: Of = Of(ApiKey::EndTxn);
+const COMMITS: Of = Of(ApiKey::TxnOffsetCommit);
 
 /// Before KIP-890; from there on an ended transaction has another epoch.
 const FIRST: (i16, i16) = (0, 4);
@@ -61,20 +33,20 @@ const SECOND: (i16, i16) = (5, 5);
 const SECOND_COMMITS: (i16, i16) = (5, 6);
 
 pub(super) const BEGINNING: &[Case] = &[
-    begins((0, 5), "an idempotent producer", Given::Nothing, Expect::Success, |_, _| {
+    BEGINS.case((0, 5), "an idempotent producer", Given::Nothing, Expect::Success, |_, _| {
         Box::new(begin(None, 60_000))
     }),
-    begins((0, 5), "a new transactional id", Given::Nothing, Expect::Success, |scene, _| {
+    BEGINS.case((0, 5), "a new transactional id", Given::Nothing, Expect::Success, |scene, _| {
         Box::new(begin(Some(&scene.transaction), 60_000))
     }),
-    begins((0, 5), "a transactional id again", Given::Transactional, Expect::Success, |scene, _| {
+    BEGINS.case((0, 5), "a transactional id again", Given::Transactional, Expect::Success, |scene, _| {
         Box::new(begin(Some(&scene.transaction), 60_000))
     }),
-    begins((3, 5), "with its own epoch", Given::Transactional, Expect::Success, |scene, _| {
+    BEGINS.case((3, 5), "with its own epoch", Given::Transactional, Expect::Success, |scene, _| {
         let request = begin(Some(&scene.transaction), 60_000);
         Box::new(request.with_producer_id(scene.producer).with_producer_epoch(scene.epoch))
     }),
-    begins(
+    BEGINS.case(
         (3, 5),
         "with an epoch that is not its own",
         Given::Transactional,
@@ -84,33 +56,39 @@ pub(super) const BEGINNING: &[Case] = &[
             Box::new(request.with_producer_id(scene.producer).with_producer_epoch(scene.epoch + 5))
         },
     ),
-    begins((3, 5), "with an id that is not its own", Given::Transactional, Expect::Compared, |scene, _| {
-        let request = begin(Some(&scene.transaction), 60_000);
-        let other = ProducerId(scene.producer.0 + 1_000_000);
-        Box::new(request.with_producer_id(other).with_producer_epoch(scene.epoch))
-    }),
-    begins(
+    BEGINS.case(
+        (3, 5),
+        "with an id that is not its own",
+        Given::Transactional,
+        Expect::Compared,
+        |scene, _| {
+            let request = begin(Some(&scene.transaction), 60_000);
+            let other = ProducerId(scene.producer.0 + 1_000_000);
+            Box::new(request.with_producer_id(other).with_producer_epoch(scene.epoch))
+        },
+    ),
+    BEGINS.case(
         (3, 5),
         "with an epoch and no id",
         Given::Nothing,
         Expect::Error(Error::InvalidRequest),
         |scene, _| Box::new(begin(Some(&scene.transaction), 60_000).with_producer_epoch(3)),
     ),
-    begins(
+    BEGINS.case(
         (0, 5),
         "an empty transactional id",
         Given::Nothing,
         Expect::Error(Error::InvalidRequest),
         |_, _| Box::new(begin(Some(""), 60_000)),
     ),
-    begins(
+    BEGINS.case(
         (0, 5),
         "a timeout longer than allowed",
         Given::Nothing,
         Expect::Error(Error::InvalidTransactionTimeout),
         |scene, _| Box::new(begin(Some(&scene.transaction), i32::MAX)),
     ),
-    begins(
+    BEGINS.case(
         (0, 5),
         "no timeout",
         Given::Nothing,
@@ -120,24 +98,31 @@ pub(super) const BEGINNING: &[Case] = &[
 ];
 
 pub(super) const WITHIN: &[Case] = &[
-    adds("a partition", Given::Transactional, Expect::Success, |scene, _| add(scene, &scene.topic)),
-    adds("a partition again", Given::InTransaction, Expect::Success, |scene, _| add(scene, &scene.topic)),
-    adds(
+    ADDS.case((0, 3), "a partition", Given::Transactional, Expect::Success, |scene, _| {
+        add(scene, &scene.topic)
+    }),
+    ADDS.case((0, 3), "a partition again", Given::InTransaction, Expect::Success, |scene, _| {
+        add(scene, &scene.topic)
+    }),
+    ADDS.case(
+        (0, 3),
         "an unknown topic",
         Given::Transactional,
         Expect::Error(Error::UnknownTopicOrPartition),
         |scene, _| add(scene, &scene.absent()),
     ),
-    adds("of another epoch", Given::Transactional, Expect::Compared, |scene, _| {
+    ADDS.case((0, 3), "of another epoch", Given::Transactional, Expect::Compared, |scene, _| {
         add(&Scene { epoch: scene.epoch + 1, ..scene.clone() }, &scene.topic)
     }),
-    adds(
+    ADDS.case(
+        (0, 3),
         "of another producer",
         Given::Transactional,
         Expect::Error(Error::InvalidProducerIdMapping),
         |scene, _| add(&stranger(scene), &scene.topic),
     ),
-    adds(
+    ADDS.case(
+        (0, 3),
         "of an unknown transactional id",
         Given::Topic,
         Expect::Error(Error::InvalidProducerIdMapping),
@@ -167,57 +152,63 @@ pub(super) const WITHIN: &[Case] = &[
         Expect::Compared,
         |scene, _| batched(scene, true),
     ),
-    groups("a group", Given::Transactional, Expect::Success, |scene, _| add_group(scene)),
-    groups("of another epoch", Given::Transactional, Expect::Compared, |scene, _| {
+    GROUPS.case((0, 4), "a group", Given::Transactional, Expect::Success, |scene, _| add_group(scene)),
+    GROUPS.case((0, 4), "of another epoch", Given::Transactional, Expect::Compared, |scene, _| {
         add_group(&Scene { epoch: scene.epoch + 1, ..scene.clone() })
     }),
-    groups(
+    GROUPS.case(
+        (0, 4),
         "of another producer",
         Given::Transactional,
         Expect::Error(Error::InvalidProducerIdMapping),
         |scene, _| add_group(&stranger(scene)),
     ),
-    groups(
+    GROUPS.case(
+        (0, 4),
         "of an unknown transactional id",
         Given::Nothing,
         Expect::Error(Error::InvalidProducerIdMapping),
         |scene, _| add_group(&stranger(scene)),
     ),
-    commits(FIRST, "without AddOffsetsToTxn", Given::Transactional, Expect::Compared, |scene, version| {
-        commit(scene, &scene.topic, version)
-    }),
-    commits(FIRST, "of another producer", Given::Transactional, Expect::Compared, |scene, version| {
+    COMMITS.case(
+        FIRST,
+        "without AddOffsetsToTxn",
+        Given::Transactional,
+        Expect::Compared,
+        |scene, version| commit(scene, &scene.topic, version),
+    ),
+    COMMITS.case(FIRST, "of another producer", Given::Transactional, Expect::Compared, |scene, version| {
         commit(&stranger(scene), &scene.topic, version)
     }),
-    commits(
+    COMMITS.case(
         SECOND_COMMITS,
         "that opens the transaction",
         Given::Transactional,
         Expect::Success,
         |scene, version| commit(scene, &scene.topic, version),
     ),
-    commits(
+    COMMITS.case(
         SECOND_COMMITS,
         "of another producer",
         Given::Transactional,
         Expect::Error(Error::InvalidProducerIdMapping),
         |scene, version| commit(&stranger(scene), &scene.topic, version),
     ),
-    commits(
+    COMMITS.case(
         (0, 5),
         "of an unknown topic",
         Given::Transactional,
         Expect::Error(Error::UnknownTopicOrPartition),
         |scene, version| commit(scene, &scene.absent(), version),
     ),
-    commits(
+    COMMITS.case(
         (6, 6),
         "of an unknown topic",
         Given::Transactional,
         Expect::Error(Error::UnknownTopicId),
         |scene, version| commit(scene, &scene.absent(), version),
     ),
-    commits(
+    COMMITS.case(
         (3, 6),
         "by a member that is unknown",
         Given::Transactional,
@@ -230,38 +221,38 @@ pub(super) const WITHIN: &[Case] = &[
 ];
 
 pub(super) const ENDING: &[Case] = &[
-    ends(FIRST, "committed", Given::InTransaction, Expect::Success, |scene, _| end(scene, true)),
-    ends(FIRST, "aborted", Given::InTransaction, Expect::Success, |scene, _| end(scene, false)),
-    ends(SECOND, "committed", Given::InTransaction, Expect::Success, |scene, _| end(scene, true)),
-    ends(SECOND, "aborted", Given::InTransaction, Expect::Success, |scene, _| end(scene, false)),
-    ends(
+    ENDS.case(FIRST, "committed", Given::InTransaction, Expect::Success, |scene, _| end(scene, true)),
+    ENDS.case(FIRST, "aborted", Given::InTransaction, Expect::Success, |scene, _| end(scene, false)),
+    ENDS.case(SECOND, "committed", Given::InTransaction, Expect::Success, |scene, _| end(scene, true)),
+    ENDS.case(SECOND, "aborted", Given::InTransaction, Expect::Success, |scene, _| end(scene, false)),
+    ENDS.case(
         FIRST,
         "that did not begin",
         Given::Transactional,
         Expect::Error(Error::InvalidTxnState),
         |scene, _| end(scene, true),
     ),
-    ends(SECOND, "aborted that did not begin", Given::Transactional, Expect::Success, |scene, _| {
+    ENDS.case(SECOND, "aborted that did not begin", Given::Transactional, Expect::Success, |scene, _| {
         end(scene, false)
     }),
-    ends(
+    ENDS.case(
         SECOND,
         "committed that did not begin",
         Given::Transactional,
         Expect::Error(Error::InvalidTxnState),
         |scene, _| end(scene, true),
     ),
-    ends((0, 5), "of another epoch", Given::InTransaction, Expect::Compared, |scene, _| {
+    ENDS.case((0, 5), "of another epoch", Given::InTransaction, Expect::Compared, |scene, _| {
         end(&Scene { epoch: scene.epoch + 1, ..scene.clone() }, true)
     }),
-    ends(
+    ENDS.case(
         (0, 5),
         "of another producer",
         Given::InTransaction,
         Expect::Error(Error::InvalidProducerIdMapping),
         |scene, _| end(&stranger(scene), true),
     ),
-    ends(
+    ENDS.case(
         (0, 5),
         "of an unknown transactional id",
         Given::Nothing,
