@@ -6,7 +6,7 @@ use std::time::Duration;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::{
-    ApiVersionsRequest, FindCoordinatorRequest, MetadataRequest, MetadataResponse, TopicName,
+    ApiKey, ApiVersionsRequest, FindCoordinatorRequest, MetadataRequest, MetadataResponse, TopicName,
 };
 use kafka_protocol::protocol::{Request, StrBytes};
 use tokio::time::Instant;
@@ -74,6 +74,14 @@ impl Endpoint {
     /// Whether it advertises this version.
     pub(super) fn serves(&self, key: i16, version: i16) -> bool {
         self.versions.get(&key).is_some_and(|(oldest, newest)| (*oldest..=*newest).contains(&version))
+    }
+
+    /// Refuses unless each of these APIs is advertised.
+    pub(super) fn needs(&self, apis: &[ApiKey]) -> Result<(), StepError> {
+        match apis.iter().find(|api| !self.versions.contains_key(&(**api as i16))) {
+            Some(missing) => Err(StepError::NotServed(format!("{missing:?}"))),
+            None => Ok(()),
+        }
     }
 
     /// Newest version of `R` that the endpoint and the stock codec share, at the most `newest`.
@@ -160,8 +168,8 @@ impl Endpoint {
         let found = match at {
             At::Any => Some(self.bootstrap.clone()),
             At::Leader(topic) => self.leader(topic).await?,
-            At::Group(group) => Some(self.coordinator(group, 0).await?),
-            At::Transaction(id) => Some(self.coordinator(id, 1).await?),
+            At::Group(group) => self.coordinator(group, 0).await?,
+            At::Transaction(id) => self.coordinator(id, 1).await?,
         };
         if let Some(address) = &found {
             self.places.insert(name, address.clone());
@@ -187,7 +195,9 @@ impl Endpoint {
         Ok(node.map(|node| format!("{}:{}", node.host.as_str(), node.port)))
     }
 
-    async fn coordinator(&mut self, key: &str, kind: i8) -> Result<String, StepError> {
+    /// Where a coordinator is. One that is refused for good is looked for no further: whatever the bootstrap node then
+    /// answers in its place is what a client would get.
+    async fn coordinator(&mut self, key: &str, kind: i8) -> Result<Option<String>, StepError> {
         let until = Instant::now() + PATIENCE;
         let request = FindCoordinatorRequest::default().with_key(text(key)).with_key_type(kind);
         let version = self.version_at_most::<FindCoordinatorRequest>(3)?;
@@ -195,10 +205,8 @@ impl Endpoint {
         loop {
             let answer = self.call_at(&bootstrap, &request, version).await?;
             match ResponseError::try_from_code(answer.error_code) {
-                None => return Ok(format!("{}:{}", answer.host.as_str(), answer.port)),
-                Some(error) if Instant::now() > until || !error.is_retriable() => {
-                    return Err(StepError::Refused("FindCoordinator".to_owned(), format!("{error:?}")));
-                }
+                None => return Ok(Some(format!("{}:{}", answer.host.as_str(), answer.port))),
+                Some(error) if Instant::now() > until || !error.is_retriable() => return Ok(None),
                 Some(_) => tokio::time::sleep(PAUSE).await,
             }
         }

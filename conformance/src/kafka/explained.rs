@@ -5,7 +5,7 @@
 pub(super) struct Explanation {
     /// Row ids (`API/name` or `KS1/name`) begin with this.
     pub(super) rows: &'static str,
-    /// Path of the field without indices, or a scenario's fact; `*` for every field.
+    /// Path of the field without indices, or a scenario's fact; what ends in `*` stands for all that begin so.
     pub(super) field: &'static str,
     /// The candidate's value, or `*` for any.
     pub(super) candidate: &'static str,
@@ -13,14 +13,136 @@ pub(super) struct Explanation {
     pub(super) reason: &'static str,
 }
 
+const fn known(
+    rows: &'static str,
+    field: &'static str,
+    candidate: &'static str,
+    reason: &'static str,
+) -> Explanation {
+    Explanation { rows, field, candidate, reason }
+}
+
+const FEATURES: &str = "the kernel finalises no feature: it serves none of what the features switch on, and clients that see none \
+                        keep to the protocols before them";
+const COMPACTION: &str =
+    "compacted topics are refused, not half served, until the kernel compacts (design.md, section 3)";
+const TRANSACTIONS: &str = "the kernel does not serve transactions yet: the refusal is final, so that a client stops instead of \
+                            looking for a coordinator for ever";
+const REFUSED_TOPIC: &str = "CreateTopics: INVALID_CONFIG";
+const REFUSED_SETTING: &str = "40 INVALID_CONFIG";
+const REFUSED_ID: &str = "53 TRANSACTIONAL_ID_AUTHORIZATION_FAILED";
+const NO_FIELD: &str = "(no such field)";
+const REMOVED: &str = "a topic setting of Kafka 3 that 4.0 removed";
+const KEPT: &str = "a topic setting of Kafka 3, which the kernel keeps for tools of that time";
+const NEWER: &str = "a topic setting that came with Kafka 4.4, for what the kernel does not do";
+const BROKER: &str = "set in the reference's own broker settings, not by the topic";
+const DEFAULTS: &str = "the default of Kafka 4; that of Kafka 3 was another";
+
 /// The table.
-pub(super) const EXPLANATIONS: &[Explanation] = &[];
+pub(super) const EXPLANATIONS: &[Explanation] = &[
+    known("ApiVersions/versions are told", "finalized_features*", "*", FEATURES),
+    known("ApiVersions/versions are told", "supported_features*", "*", FEATURES),
+    known("FindCoordinator/of a transactional id", "error_code", REFUSED_ID, TRANSACTIONS),
+    known("FindCoordinator/of a transactional id", "coordinators[].error_code", REFUSED_ID, TRANSACTIONS),
+    known("FindCoordinator/of a transactional id", "*", "(none)", TRANSACTIONS),
+    known("InitProducerId/", "error_code", REFUSED_ID, TRANSACTIONS),
+    known("InitProducerId/a new transactional id", "producer_id", "(none)", TRANSACTIONS),
+    known("InitProducerId/a new transactional id", "producer_epoch", "-1", TRANSACTIONS),
+    known("DescribeConfigs/of a compacted topic", "preparation", REFUSED_TOPIC, COMPACTION),
+    known("IncrementalAlterConfigs/a list grows", "responses[].error_code", REFUSED_SETTING, COMPACTION),
+    known("IncrementalAlterConfigs/a list shrinks", "preparation", REFUSED_TOPIC, COMPACTION),
+    known("Produce/no key for a compacted topic", "preparation", REFUSED_TOPIC, COMPACTION),
+    known("DeleteRecords/of a compacted topic", "preparation", REFUSED_TOPIC, COMPACTION),
+    known("KS11/", "CreateTopics", "INVALID_CONFIG", COMPACTION),
+    known(
+        "IncrementalAlterConfigs/an unknown operation",
+        "responses[].error_code",
+        REFUSED_SETTING,
+        "an error of the client's is told as such; Kafka's UNKNOWN_SERVER_ERROR comes from an exception that nobody caught",
+    ),
+    known("CreateTopics/", "topics[].configs.message.format.version.*", NO_FIELD, REMOVED),
+    known("CreateTopics/", "topics[].configs.message.timestamp.difference.max.ms.*", NO_FIELD, REMOVED),
+    known("CreateTopics/", "topics[].configs.message.timestamp.after.max.ms.value", "\"3600000\"", DEFAULTS),
+    known("CreateTopics/", "topics[].configs.message.downconversion.enable.*", "*", KEPT),
+    known("CreateTopics/", "topics[].configs.errors.deadletterqueue.group.enable.*", NO_FIELD, NEWER),
+    known("CreateTopics/", "topics[].configs.max.decompressed.message.bytes.*", NO_FIELD, NEWER),
+    known("CreateTopics/", "topics[].configs.remote.copy.lag.bytes.*", NO_FIELD, NEWER),
+    known("CreateTopics/", "topics[].configs.remote.copy.lag.ms.*", NO_FIELD, NEWER),
+    known("CreateTopics/", "topics[].configs.min.insync.replicas.config_source", "5", BROKER),
+    known("DescribeConfigs/", "results[].configs.message.format.version.*", NO_FIELD, REMOVED),
+    known("DescribeConfigs/", "results[].configs.message.timestamp.difference.max.ms.*", NO_FIELD, REMOVED),
+    known(
+        "DescribeConfigs/",
+        "results[].configs.message.timestamp.after.max.ms.value",
+        "\"3600000\"",
+        DEFAULTS,
+    ),
+    known("DescribeConfigs/", "results[].configs.message.downconversion.enable.*", "*", KEPT),
+    known("DescribeConfigs/", "results[].configs.errors.deadletterqueue.group.enable.*", NO_FIELD, NEWER),
+    known("DescribeConfigs/", "results[].configs.max.decompressed.message.bytes.*", NO_FIELD, NEWER),
+    known("DescribeConfigs/", "results[].configs.remote.copy.lag.bytes.*", NO_FIELD, NEWER),
+    known("DescribeConfigs/", "results[].configs.remote.copy.lag.ms.*", NO_FIELD, NEWER),
+    known("DescribeConfigs/", "results[].configs.min.insync.replicas.config_source", "5", BROKER),
+    known(
+        "Produce/a batch, acks=all, in a version that was removed",
+        "answer",
+        "by closing the connection",
+        "Produce 0 to 2 were removed with Kafka 4.0 (KIP-896), and are advertised only for the sake of old clients",
+    ),
+    known(
+        "OffsetCommit/by a member of an unknown group",
+        "topics[].partitions[].error_code",
+        "69 GROUP_ID_NOT_FOUND",
+        "what Kafka 4 answers from version 9 on",
+    ),
+    known(
+        "CreateTopics/only to see whether it could be",
+        "topics[].topic_id",
+        "(none)",
+        "no topic is made, so it has no id; Kafka tells one that nothing will ever have",
+    ),
+    known(
+        "ListOffsets/a partition twice",
+        "topics[].partitions[].*",
+        "*",
+        "each of the two is refused, as Kafka 3 does; Kafka 4 names the partition once",
+    ),
+];
 
 /// What explains that the candidate says `candidate` in `field` of a row.
 pub(super) fn explain(row: &str, field: &str, candidate: &str) -> Option<&'static Explanation> {
     EXPLANATIONS.iter().find(|entry| {
         row.starts_with(entry.rows)
-            && (entry.field == "*" || entry.field == field)
+            && match entry.field.strip_suffix('*') {
+                Some(beginning) => field.starts_with(beginning),
+                None => entry.field == field,
+            }
             && (entry.candidate == "*" || entry.candidate == candidate)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_table_names_is_explained() {
+        let explained = |row, field, value| explain(row, field, value).is_some();
+        assert!(explained("KS11/compaction", "CreateTopics", "INVALID_CONFIG"));
+        assert!(!explained("KS11/compaction", "CreateTopics", "INVALID_PARTITIONS"));
+        assert!(!explained("KS11/compaction", "offsets left", "INVALID_CONFIG"));
+        assert!(!explained("KS12/commits", "CreateTopics", "INVALID_CONFIG"));
+        assert!(explained("ApiVersions/versions are told", "finalized_features[].name", "x"));
+        assert!(!explained("ApiVersions/versions are told", "error_code", "35"));
+    }
+
+    #[test]
+    fn every_explanation_names_an_api_or_statement_and_a_reason() {
+        let ids: Vec<String> = crate::kafka::list(&[]).into_iter().map(|listed| listed.id).collect();
+        for entry in EXPLANATIONS {
+            assert!(ids.iter().any(|id| id.starts_with(entry.rows)), "nothing begins with {}", entry.rows);
+            assert!(entry.reason.len() > 10, "{}", entry.rows);
+            assert!(entry.candidate != "*" || entry.field != "*", "{} explains everything", entry.rows);
+        }
+    }
 }

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::case::{Expect, error_name};
+use super::endpoint::StepError;
 use super::explained::explain;
 use super::normal::normalise;
 use super::report::{Difference, Verdict};
+use super::scenario::Fact;
 use super::tree::Tree;
 
 /// What one endpoint did with a case.
@@ -15,6 +17,10 @@ pub(super) enum Answer {
     Given(Tree),
     /// It closed the connection.
     Closed,
+    /// It refused what the case needs first.
+    Unprepared(String),
+    /// It does not advertise what the case needs first.
+    NotServed(String),
     /// It could not be asked, or did not answer.
     None(String),
 }
@@ -30,12 +36,19 @@ pub(super) fn judge(
     reference: Option<&Answer>,
     candidate: &Answer,
 ) -> Verdict {
-    if let Answer::None(error) = candidate {
-        return Verdict::Failed { error: format!("candidate: {error}") };
+    match candidate {
+        Answer::None(error) => return Verdict::Failed { error: format!("candidate: {error}") },
+        Answer::NotServed(what) => return Verdict::NotServed { why: format!("{what} is not advertised") },
+        Answer::Given(_) | Answer::Closed | Answer::Unprepared(_) => {}
     }
-    let Some(reference) = reference else { return alone(expect, candidate) };
-    if let Answer::None(error) = reference {
-        return Verdict::Failed { error: format!("reference: {error}") };
+    let Some(reference) = reference else { return alone(row, expect, candidate) };
+    match reference {
+        Answer::None(error) => return Verdict::Failed { error: format!("reference: {error}") },
+        Answer::Unprepared(error) => {
+            return Verdict::Failed { error: format!("reference: preparation: {error}") };
+        }
+        Answer::NotServed(_) => return alone(row, expect, candidate),
+        Answer::Given(_) | Answer::Closed => {}
     }
     if !fits(expect, reference) {
         let got = shown(reference);
@@ -47,23 +60,21 @@ pub(super) fn judge(
     verdict(row, compare(api, reference, candidate))
 }
 
-fn alone(expect: Expect, candidate: &Answer) -> Verdict {
+fn alone(row: &str, expect: Expect, candidate: &Answer) -> Verdict {
     if fits(expect, candidate) {
         return Verdict::Held;
     }
-    let difference = Difference {
-        field: "error codes".to_owned(),
-        reference: expect.words(),
-        candidate: shown(candidate),
-    };
-    Verdict::Different { differences: vec![difference] }
+    let field = if matches!(candidate, Answer::Unprepared(_)) { "preparation" } else { "error codes" };
+    let difference =
+        Difference { field: field.to_owned(), reference: expect.words(), candidate: shown(candidate) };
+    verdict(row, vec![difference])
 }
 
 fn fits(expect: Expect, answer: &Answer) -> bool {
     match answer {
         Answer::Given(tree) => expect.fits(Some(&tree.errors())),
         Answer::Closed => expect.fits(None),
-        Answer::None(_) => false,
+        Answer::Unprepared(_) | Answer::NotServed(_) | Answer::None(_) => false,
     }
 }
 
@@ -79,7 +90,8 @@ fn shown(answer: &Answer) -> String {
             }
         }
         Answer::Closed => "by closing the connection".to_owned(),
-        Answer::None(error) => error.clone(),
+        Answer::NotServed(what) => format!("{what} is not advertised"),
+        Answer::Unprepared(error) | Answer::None(error) => error.clone(),
     }
 }
 
@@ -93,6 +105,11 @@ fn compare(api: &str, reference: &Answer, candidate: &Answer) -> Vec<Difference>
             };
             differences(&flat(reference), &flat(candidate))
         }
+        (_, Answer::Unprepared(error)) => vec![Difference {
+            field: "preparation".to_owned(),
+            reference: "done".to_owned(),
+            candidate: error.clone(),
+        }],
         (reference, candidate) if reference == candidate => Vec::new(),
         (reference, candidate) => vec![Difference {
             field: "answer".to_owned(),
@@ -141,6 +158,52 @@ pub(super) fn verdict(row: &str, differences: Vec<Difference>) -> Verdict {
         }
     }
     Verdict::Explained { reasons, differences }
+}
+
+/// Judges a scenario by the facts that came of it on each side.
+pub(super) fn judge_facts(
+    row: &str,
+    reference: Option<Result<Vec<Fact>, StepError>>,
+    candidate: Result<Vec<Fact>, StepError>,
+) -> Verdict {
+    let candidate = match candidate {
+        Ok(facts) => facts,
+        Err(StepError::NotServed(what)) => {
+            return Verdict::NotServed { why: format!("{what} is not advertised") };
+        }
+        Err(StepError::Refused(step, error)) if !matches!(reference, Some(Err(_))) => {
+            let difference = Difference { field: step, reference: "done".to_owned(), candidate: error };
+            return verdict(row, vec![difference]);
+        }
+        Err(error) => return Verdict::Failed { error: format!("candidate: {error}") },
+    };
+    match reference {
+        None | Some(Err(StepError::NotServed(_))) => statements(row, &candidate),
+        Some(Err(error)) => Verdict::Failed { error: format!("reference: {error}") },
+        Some(Ok(reference)) => {
+            if let Some(broken) = reference.iter().find(|fact| !fact.holds()) {
+                let error = format!(
+                    "the statement does not hold on the reference: {} is {}, not {}",
+                    broken.name, broken.got, broken.want
+                );
+                return Verdict::Failed { error };
+            }
+            let flat =
+                |facts: &[Fact]| facts.iter().map(|fact| (fact.name.clone(), fact.got.clone())).collect();
+            verdict(row, differences(&flat(&reference), &flat(&candidate)))
+        }
+    }
+}
+
+/// Without a reference the statements judge.
+fn statements(row: &str, facts: &[Fact]) -> Verdict {
+    let broken = facts.iter().filter(|fact| !fact.holds()).map(|fact| Difference {
+        field: fact.name.clone(),
+        reference: fact.want.clone(),
+        candidate: fact.got.clone(),
+    });
+    let judged = verdict(row, broken.collect());
+    if judged == Verdict::Same { Verdict::Held } else { judged }
 }
 
 /// `topics[0].partitions[1].offset` becomes `topics[].partitions[].offset`.
@@ -220,6 +283,21 @@ mod tests {
         assert_eq!(judged(expect, None, &answer(1, 5, 0)), Verdict::Held);
         assert!(matches!(judged(expect, None, &answer(3, 5, 0)), Verdict::Different { .. }));
         assert!(matches!(judged(Expect::Success, None, &Answer::Closed), Verdict::Different { .. }));
+    }
+
+    #[test]
+    fn a_scenario_differs_by_its_facts_and_fails_where_the_reference_breaks_the_statement() {
+        let fact = |got: &str| Fact { name: "end".to_owned(), got: got.to_owned(), want: "5".to_owned() };
+        let judged = |reference: Option<&str>, candidate: &str| {
+            judge_facts("KS0/x", reference.map(|got| Ok(vec![fact(got)])), Ok(vec![fact(candidate)]))
+        };
+        assert_eq!(judged(Some("5"), "5"), Verdict::Same);
+        assert!(matches!(judged(Some("5"), "6"), Verdict::Different { .. }));
+        assert!(matches!(judged(Some("6"), "6"), Verdict::Failed { .. }));
+        assert_eq!(judged(None, "5"), Verdict::Held);
+        assert!(matches!(judged(None, "6"), Verdict::Different { .. }));
+        let missing = Err(StepError::NotServed("EndTxn".to_owned()));
+        assert!(matches!(judge_facts("KS0/x", None, missing), Verdict::NotServed { .. }));
     }
 
     #[test]

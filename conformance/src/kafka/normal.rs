@@ -1,6 +1,10 @@
 //! Fields that may differ between two endpoints that serve the same, each with the reason. Nothing else is left out of a
 //! comparison.
 
+use std::collections::BTreeMap;
+
+use kafka_protocol::messages::ApiKey;
+
 use super::tree::Tree;
 
 /// What becomes of a field before it is compared.
@@ -12,6 +16,8 @@ pub(super) enum How {
     Presence,
     /// Elements of the list are compared in the order of their text.
     Unordered,
+    /// Elements of the list are compared by their field `name`.
+    ByName,
 }
 
 /// An entry of the table.
@@ -35,13 +41,82 @@ const fn rule(api: &'static str, path: &'static str, how: How, reason: &'static 
 pub(super) const RULES: &[Rule] = &[
     rule("*", "*.throttle_time_ms", How::Ignored, "depends on load and quotas, not on the request"),
     rule("*", "*.error_message", How::Ignored, "wording is not part of the protocol"),
+    rule("*", "*.batch_index_error_message", How::Ignored, "wording is not part of the protocol"),
+    rule("*", "*.topic_id", How::Presence, "given at random when a topic is made"),
+    rule("*", "*.cluster_id", How::Presence, "each cluster has its own"),
+    rule("*", "*.node_id", How::Presence, "each cluster numbers its nodes"),
+    rule("*", "*.broker_id", How::Presence, "each cluster numbers its nodes"),
+    rule("*", "*.leader_id", How::Presence, "each cluster numbers its nodes"),
+    rule("*", "*.controller_id", How::Presence, "each cluster numbers its nodes"),
+    rule("*", "*.host", How::Presence, "where a node listens"),
+    rule("*", "*.port", How::Presence, "where a node listens"),
+    rule("*", "*.producer_id", How::Presence, "given in turn to whoever asks"),
+    rule("*", "*.member_id", How::Presence, "ends in a random part"),
+    rule("*", "*.session_id", How::Presence, "given at random when a session begins"),
+    rule("Metadata", "brokers", How::Unordered, "no order is promised"),
+    rule("Metadata", "topics", How::Unordered, "no order is promised"),
+    rule("Metadata", "topics[].partitions", How::Unordered, "no order is promised"),
+    rule("Metadata", "topics[].partitions[].replica_nodes", How::Presence, "each cluster numbers its nodes"),
+    rule("Metadata", "topics[].partitions[].isr_nodes", How::Presence, "each cluster numbers its nodes"),
+    rule("DescribeCluster", "brokers", How::Unordered, "no order is promised"),
+    rule("JoinGroup", "leader", How::Presence, "a member id, which ends in a random part"),
+    rule("CreateTopics", "topics[].configs", How::ByName, "no order is promised"),
+    rule("DescribeConfigs", "results[].configs", How::ByName, "no order is promised"),
+    rule(
+        "ConsumerGroupHeartbeat",
+        "assignment",
+        How::Ignored,
+        "the assignor runs beside the heartbeats and may be in this answer or in the next; KS14 tells what comes of it",
+    ),
+    rule(
+        "ConsumerGroupHeartbeat",
+        "member_epoch",
+        How::Presence,
+        "counts assignments, which come in one step or in two",
+    ),
+    rule(
+        "ConsumerGroupDescribe",
+        "groups[].group_epoch",
+        How::Presence,
+        "counts changes, which may come together",
+    ),
+    rule(
+        "ConsumerGroupDescribe",
+        "groups[].assignment_epoch",
+        How::Presence,
+        "counts changes, which may come together",
+    ),
+    rule(
+        "ConsumerGroupDescribe",
+        "groups[].members[].member_epoch",
+        How::Presence,
+        "counts changes, which may come together",
+    ),
     rule(
         "ApiVersions",
         "api_keys",
         How::Ignored,
         "what is not advertised is reported row by row as not served",
     ),
+    rule("ApiVersions", "finalized_features_epoch", How::Presence, "counts a cluster's own changes"),
 ];
+
+/// Leaves of an answer that lists everything only what the case itself made: names that begin with `tag`. What other
+/// rows and former runs left behind is no difference.
+pub(super) fn own(api: ApiKey, mut answer: Tree, tag: &str) -> Tree {
+    if api == ApiKey::ListGroups {
+        answer.visit(&mut |path, node| {
+            if let (Tree::List(groups), "groups") = (&mut *node, path) {
+                groups.retain(|group| is_own(group, tag));
+            }
+        });
+    }
+    answer
+}
+
+fn is_own(group: &Tree, tag: &str) -> bool {
+    matches!(group.field("group_id"), Some(Tree::Leaf(name)) if name.trim_matches('"') == format!("{tag}.group"))
+}
 
 impl Rule {
     fn meets(&self, api: &str, path: &str) -> bool {
@@ -67,12 +142,31 @@ fn apply(how: How, node: &mut Tree) {
     match how {
         How::Ignored => *node = Tree::leaf("(ignored)"),
         How::Presence => *node = Tree::leaf(if is_none(node) { "(none)" } else { "(some)" }),
+        How::ByName => {
+            if let Tree::List(elements) = &*node
+                && let Some(named) = by_name(elements)
+            {
+                *node = named;
+            }
+        }
         How::Unordered => {
             if let Tree::List(elements) = node {
                 elements.sort();
             }
         }
     }
+}
+
+fn by_name(elements: &[Tree]) -> Option<Tree> {
+    let mut named = BTreeMap::new();
+    for element in elements {
+        let Some(Tree::Leaf(name)) = element.field("name") else { return None };
+        // Two of one name are a difference of their own.
+        if named.insert(name.trim_matches('"').to_owned(), element.clone()).is_some() {
+            return None;
+        }
+    }
+    Some(Tree::Fields(named))
 }
 
 fn is_none(node: &Tree) -> bool {
@@ -82,5 +176,54 @@ fn is_none(node: &Tree) -> bool {
         }
         Tree::List(elements) => elements.is_empty(),
         Tree::Fields(fields) => fields.is_empty(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(pairs: &[(&str, Tree)]) -> Tree {
+        Tree::Fields(pairs.iter().map(|(name, tree)| ((*name).to_owned(), tree.clone())).collect())
+    }
+
+    #[test]
+    fn presence_tells_none_from_some_and_nothing_else() {
+        let node = |id: i32| fields(&[("leader_id", Tree::leaf(id))]);
+        let normal = |mut tree: Tree| {
+            normalise("Metadata", &mut tree);
+            tree
+        };
+        assert_eq!(normal(node(1)), normal(node(1_000_000_001)));
+        assert_ne!(normal(node(1)), normal(node(-1)));
+    }
+
+    #[test]
+    fn what_is_in_no_rule_is_left_alone() {
+        let mut tree = fields(&[("leader_epoch", Tree::leaf(3))]);
+        let before = tree.clone();
+        normalise("Metadata", &mut tree);
+        assert_eq!(tree, before);
+    }
+
+    #[test]
+    fn settings_are_compared_by_name() {
+        let setting =
+            |name: &str, value: i32| fields(&[("name", Tree::leaf(name)), ("value", Tree::leaf(value))]);
+        let answer = |settings: Vec<Tree>| {
+            let result = fields(&[("configs", Tree::List(settings))]);
+            let mut tree = fields(&[("results", Tree::List(vec![result]))]);
+            normalise("DescribeConfigs", &mut tree);
+            tree
+        };
+        let one = answer(vec![setting("a", 1), setting("b", 2)]);
+        assert_eq!(one, answer(vec![setting("b", 2), setting("a", 1)]));
+        assert_ne!(one, answer(vec![setting("b", 2), setting("a", 3)]));
+        assert_ne!(one, answer(vec![setting("b", 2)]));
+    }
+
+    #[test]
+    fn every_rule_has_a_reason() {
+        assert!(RULES.iter().all(|rule| rule.reason.len() > 10));
     }
 }

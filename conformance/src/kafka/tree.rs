@@ -103,7 +103,7 @@ impl Tree {
     pub(super) fn errors(&self) -> Vec<i16> {
         self.flat()
             .into_iter()
-            .filter(|(path, _)| path.rsplit('.').next() == Some("error_code"))
+            .filter(|(path, _)| path.rsplit('.').next().is_some_and(|field| field.ends_with("error_code")))
             .filter_map(|(_, value)| value.parse().ok())
             .filter(|code| *code != 0)
             .collect()

@@ -15,6 +15,7 @@ use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Message, Req
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use super::batch;
 use super::tree::Tree;
 
 /// Largest answer taken, in bytes.
@@ -66,12 +67,14 @@ where
     }
 
     fn frame(&self, version: i16, correlation: i32) -> Result<Bytes, WireError> {
-        frame(self, version, correlation)
+        frame(self, version, correlation, CLIENT_ID)
     }
 
     fn answer(&self, body: Bytes, version: i16) -> Result<Tree, WireError> {
         let answer = decode::<R>(body, version)?;
-        Tree::of(&answer).map_err(|error| WireError::Malformed(error.to_string()))
+        let mut tree = Tree::of(&answer).map_err(|error| WireError::Malformed(error.to_string()))?;
+        batch::describe(&mut tree);
+        Ok(tree)
     }
 }
 
@@ -80,13 +83,18 @@ pub(super) fn codec_knows<R: Request>() -> (i16, i16) {
     (<R as Message>::VERSIONS.min, <R as Message>::VERSIONS.max)
 }
 
-fn frame<R: Request>(request: &R, version: i16, correlation: i32) -> Result<Bytes, WireError> {
+fn frame<R: Request>(
+    request: &R,
+    version: i16,
+    correlation: i32,
+    client: &'static str,
+) -> Result<Bytes, WireError> {
     let wrong = |error: anyhow::Error| WireError::Encode(error.to_string());
     let header = RequestHeader::default()
         .with_request_api_key(R::KEY)
         .with_request_api_version(version)
         .with_correlation_id(correlation)
-        .with_client_id(Some(StrBytes::from_static_str(CLIENT_ID)));
+        .with_client_id(Some(StrBytes::from_static_str(client)));
     let mut body = BytesMut::new();
     header.encode(&mut body, R::header_version(version)).map_err(wrong)?;
     request.encode(&mut body, version).map_err(wrong)?;
@@ -108,6 +116,7 @@ fn decode<R: Request>(mut body: Bytes, version: i16) -> Result<R::Response, Wire
 pub(super) struct Wire {
     stream: TcpStream,
     correlation: i32,
+    client: &'static str,
 }
 
 impl Wire {
@@ -119,7 +128,13 @@ impl Wire {
             .map_err(|_| failed("not in time".to_owned()))?
             .map_err(|error| failed(error.to_string()))?;
         stream.set_nodelay(true).map_err(|error| failed(error.to_string()))?;
-        Ok(Self { stream, correlation: 0 })
+        Ok(Self { stream, correlation: 0, client: CLIENT_ID })
+    }
+
+    /// The same connection under another client id.
+    pub(super) fn named(mut self, client: &'static str) -> Self {
+        self.client = client;
+        self
     }
 
     /// Sends a request; every field of the answer comes back.
@@ -136,25 +151,27 @@ impl Wire {
         version: i16,
     ) -> Result<R::Response, WireError> {
         let correlation = self.next();
-        let body = self.exchange(&frame(request, version, correlation)?, correlation).await?;
+        let body = self.exchange(&frame(request, version, correlation, self.client)?, correlation).await?;
         decode::<R>(body, version)
-    }
-
-    /// Sends bytes as one frame and takes the answer as bytes, correlation id included.
-    pub(super) async fn raw(&mut self, frame: &[u8], correlation: i32) -> Result<Bytes, WireError> {
-        self.exchange(frame, correlation).await
     }
 
     /// Sends a request and waits for nothing.
     pub(super) async fn send<R: Request>(&mut self, request: &R, version: i16) -> Result<(), WireError> {
         let correlation = self.next();
-        let bytes = frame(request, version, correlation)?;
+        let bytes = frame(request, version, correlation, self.client)?;
         self.write(&bytes).await.map_err(|_| WireError::Closed)
     }
 
     /// Whether the endpoint says nothing and keeps the connection for `quiet`.
     pub(super) async fn is_silent(&mut self, quiet: Duration) -> bool {
         tokio::time::timeout(quiet, self.stream.read_u8()).await.is_err()
+    }
+
+    /// Announces a frame of `length` bytes and begins it; whether the endpoint ends the connection within `wait`.
+    pub(super) async fn announce(&mut self, length: i32, wait: Duration) -> bool {
+        let begun = self.stream.write_all(&length.to_be_bytes()).await;
+        let ended = tokio::time::timeout(wait, self.stream.read_u8()).await;
+        begun.is_err() || matches!(ended, Ok(Err(_)))
     }
 
     fn next(&mut self) -> i32 {

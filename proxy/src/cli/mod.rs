@@ -94,7 +94,7 @@ enum Command {
     },
     #[command(flatten)]
     Ask(Ask),
-    /// A whole migration with live traffic, in this process or from a real broker
+    /// A whole migration with live traffic, from a stand-in or a real broker
     Demo(DemoArgs),
     /// One client process of the demo
     #[command(hide = true)]

@@ -9,12 +9,15 @@
 //! Before the commit entry any failure or the fence's limit leads to `undo`; behind it there is only forward:
 //! what fails is asked again until it is done. The crash paths enter at `undo` and at `switch`.
 
+mod state;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use kernel_model::Now;
 use session::UnitId;
 
+use self::state::State;
 use super::action::{Action, Completion, Facts, ForwarderId, NewOwner, PlannedUnit, Ticket, UnitKind, Whose};
 use super::compare::{Round, Verdict, busy_groups};
 use super::forwarders::Forwarders;
@@ -69,29 +72,6 @@ pub enum Outcome {
         /// The ledger's error.
         reason: String,
     },
-}
-
-/// Where the machine is; each state holds only its own data.
-#[derive(Debug)]
-enum State {
-    Begin,
-    Prepare(Round),
-    RecordFence,
-    Fence,
-    Close,
-    Verify(Round),
-    RecordVerified(Vec<Evidence>),
-    RecordCommit,
-    Switch,
-    Publish,
-    Release,
-    RecordReleased,
-    Follow,
-    RecordFollowing,
-    Undo,
-    ReleaseOld,
-    RecordAborted,
-    Done,
 }
 
 /// The machine. Fed with completions and time; polled for actions.
@@ -219,18 +199,8 @@ impl Handover {
     /// The step it is in.
     #[must_use]
     pub fn step(&self) -> Step {
-        match self.state {
-            State::Begin | State::Prepare(_) => Step::Prepare,
-            State::RecordFence | State::Fence => Step::Fence,
-            State::Close => Step::Drain,
-            State::Verify(_) | State::RecordVerified(_) => Step::Verify,
-            State::RecordCommit => Step::Commit,
-            State::Switch | State::Publish | State::Release | State::RecordReleased => Step::Release,
-            State::Follow | State::RecordFollowing => Step::Follow,
-            State::Undo | State::ReleaseOld | State::RecordAborted | State::Done => {
-                self.failure.as_ref().map_or(Step::Follow, |(step, _)| *step)
-            }
-        }
+        let failed_in = || self.failure.as_ref().map_or(Step::Follow, |(step, _)| *step);
+        self.state.step().unwrap_or_else(failed_in)
     }
 
     /// What it waits for, for the operator; empty when it waits for nothing in particular.
@@ -270,7 +240,7 @@ impl Handover {
             return None;
         }
         let waiting = self.waiting.and_then(|(_, until)| until);
-        let deadline = self.deadline.filter(|_| self.may_abort());
+        let deadline = self.deadline.filter(|_| self.state.may_abort());
         [waiting, self.again_at, deadline, self.forwarders.poll_timeout()].into_iter().flatten().min()
     }
 
@@ -303,7 +273,7 @@ impl Handover {
         if self.outcome.is_some() {
             return;
         }
-        if self.deadline.is_some_and(|deadline| now.elapsed >= deadline) && self.may_abort() {
+        if self.deadline.is_some_and(|deadline| now.elapsed >= deadline) && self.state.may_abort() {
             let reason = format!("over its limit of {:?}; {}", self.limit_in_force(), self.last_reason);
             self.abort(now, self.step(), reason);
             return;
@@ -324,50 +294,6 @@ impl Handover {
 
     fn limit_in_force(&self) -> Duration {
         if self.fence_began.is_some() { self.limits.fence_max } else { self.limits.prepare_max }
-    }
-
-    /// Whether the old primary is still to be had: not once the commit entry may be on disk.
-    fn may_abort(&self) -> bool {
-        match self.state {
-            State::Prepare(_) | State::Fence | State::Close | State::Verify(_) => true,
-            // An entry is being written: what follows it judges the limit again.
-            State::Begin | State::RecordFence | State::RecordVerified(_) => false,
-            State::RecordCommit
-            | State::Switch
-            | State::Publish
-            | State::Release
-            | State::RecordReleased
-            | State::Follow
-            | State::RecordFollowing
-            | State::Undo
-            | State::ReleaseOld
-            | State::RecordAborted
-            | State::Done => false,
-        }
-    }
-
-    /// Whether the commit entry is known to be durable.
-    fn is_committed(&self) -> bool {
-        match self.state {
-            State::Switch
-            | State::Publish
-            | State::Release
-            | State::RecordReleased
-            | State::Follow
-            | State::RecordFollowing => true,
-            State::Begin
-            | State::Prepare(_)
-            | State::RecordFence
-            | State::Fence
-            | State::Close
-            | State::Verify(_)
-            | State::RecordVerified(_)
-            | State::RecordCommit
-            | State::Undo
-            | State::ReleaseOld
-            | State::RecordAborted
-            | State::Done => false,
-        }
     }
 
     fn ticket(&mut self) -> Ticket {
@@ -591,7 +517,7 @@ impl Handover {
     fn check_forwarders(&mut self, now: Now) {
         let units = self.plan.names();
         // One that joins late is told too: by then the new side may long be primary.
-        let side = if self.is_committed() { self.plan.to } else { self.plan.to.other() };
+        let side = if self.state.is_committed() { self.plan.to } else { self.plan.to.other() };
         while let Some(action) = self.forwarders.poll_action(&units, side) {
             let ticket = self.ticket();
             self.forwarders.asked(now, ticket, &action, &self.limits);

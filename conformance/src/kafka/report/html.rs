@@ -1,8 +1,9 @@
 //! The report as one self-contained page: summary first, then what needs a look, then every row by API.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
+use super::super::normal::{How, RULES};
 use super::{Counts, Difference, Report, Row, Side, Verdict, escaped};
 
 const STYLE: &str = "\
@@ -34,6 +35,8 @@ pub(super) fn page(report: &Report) -> String {
     );
     page.push_str(&summary(report));
     page.push_str(&attention(report));
+    page.push_str(&explanations(report));
+    page.push_str(&left_out());
     page.push_str("<h2>By API and statement</h2>");
     for ((class, subject), rows) in &subjects {
         page.push_str(&section(class, subject, rows, report));
@@ -66,9 +69,9 @@ fn summary(report: &Report) -> String {
     let seconds = report.took_ms / 1000;
     let _ = write!(
         text,
-        "<tr><th>Run</th><td>suite {}, {seconds} s, began {} ms after 1970</td></tr></table>",
-        escaped(report.suite),
-        report.began_ms
+        "<tr><th>Run</th><td>{}, {seconds} s, suite {}</td></tr></table>",
+        moment(report.began_ms),
+        escaped(report.suite)
     );
     text
 }
@@ -93,6 +96,27 @@ fn missing(report: &Report) -> Vec<String> {
     missing
 }
 
+/// A moment in UTC, to the minute: `2026-11-23 05:30 UTC`.
+fn moment(since_1970_ms: u64) -> String {
+    let minutes = since_1970_ms / 60_000;
+    let (mut days, minute) = (minutes / 1440, minutes % 1440);
+    let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let mut year = 1970;
+    while days >= if leap(year) { 366 } else { 365 } {
+        days -= if leap(year) { 366 } else { 365 };
+        year += 1;
+    }
+    let mut month = 1;
+    for length in [31, if leap(year) { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30] {
+        if days < length {
+            break;
+        }
+        days -= length;
+        month += 1;
+    }
+    format!("{year}-{month:02}-{:02} {:02}:{:02} UTC", days + 1, minute / 60, minute % 60)
+}
+
 fn counted(counts: &Counts) -> String {
     let parts = [
         (counts.same, "same"),
@@ -111,13 +135,87 @@ fn counted(counts: &Counts) -> String {
     format!("{} in all {}", counts.rows, tags.join(" "))
 }
 
-/// What is not well, before anything else.
+/// What is not well, before anything else; versions with the same verdict in one line.
 fn attention(report: &Report) -> String {
-    let rows: Vec<&Row> = report.rows.iter().filter(|row| !row.verdict.is_well()).collect();
-    if rows.is_empty() {
+    let mut groups: Vec<(&Row, Vec<i16>)> = Vec::new();
+    for row in report.rows.iter().filter(|row| !row.verdict.is_well()) {
+        let alike = |(first, _): &&mut (&Row, Vec<i16>)| {
+            first.subject == row.subject && first.name == row.name && first.verdict == row.verdict
+        };
+        match groups.iter_mut().find(alike) {
+            Some((_, versions)) => versions.extend(row.version),
+            None => groups.push((row, row.version.into_iter().collect())),
+        }
+    }
+    if groups.is_empty() {
         return String::new();
     }
-    format!("<h2>Needs a look</h2>{}", table(&rows, true))
+    let lines = groups.iter().map(|(row, versions)| line(row, &spans(versions), true));
+    format!("<h2>Needs a look</h2>{}", table(lines, true))
+}
+
+/// Versions in short: `v3–11, 13`.
+fn spans(versions: &[i16]) -> String {
+    let mut spans: Vec<(i16, i16)> = Vec::new();
+    for version in versions {
+        match spans.last_mut() {
+            Some((_, last)) if *last + 1 == *version => *last = *version,
+            Some(_) | None => spans.push((*version, *version)),
+        }
+    }
+    let shown = spans.iter().map(
+        |(first, last)| {
+            if first == last { first.to_string() } else { format!("{first}–{last}") }
+        },
+    );
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    if shown.is_empty() { shown } else { format!("v{shown}") }
+}
+
+/// Every reason that explained something, with the cases.
+fn explanations(report: &Report) -> String {
+    let mut used: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for row in &report.rows {
+        if let Verdict::Explained { reasons, .. } = &row.verdict {
+            for reason in reasons {
+                used.entry(reason).or_default().insert(format!("{}: {}", row.subject, row.name));
+            }
+        }
+    }
+    if used.is_empty() {
+        return String::new();
+    }
+    let mut text =
+        String::from("<h2>Explained differences</h2><table><tr><th>Reason</th><th>Cases</th></tr>");
+    for (reason, cases) in used {
+        let cases: Vec<String> = cases.iter().map(|case| escaped(case)).collect();
+        let _ = write!(text, "<tr><td>{}</td><td>{}</td></tr>", escaped(reason), cases.join("<br>"));
+    }
+    text.push_str("</table>");
+    text
+}
+
+/// Fields that were not compared as they are, from the table.
+fn left_out() -> String {
+    let mut text = String::from(
+        "<details><summary>Fields that are not compared as they are, and why</summary>\
+         <table><tr><th>API</th><th>Field</th><th>Compared</th><th>Reason</th></tr>",
+    );
+    for rule in RULES {
+        let how = match rule.how {
+            How::Ignored => "not at all",
+            How::Presence => "whether there is one",
+            How::Unordered => "in any order",
+            How::ByName => "by name",
+        };
+        let (api, path, reason) = (escaped(rule.api), escaped(rule.path), escaped(rule.reason));
+        let _ = write!(
+            text,
+            "<tr><td>{api}</td><td><code>{path}</code></td><td>{how}</td><td>{reason}</td></tr>"
+        );
+    }
+    text.push_str("</table></details>");
+    text
 }
 
 fn section(class: &str, subject: &str, rows: &[&Row], report: &Report) -> String {
@@ -139,29 +237,29 @@ fn section(class: &str, subject: &str, rows: &[&Row], report: &Report) -> String
         "<details><summary><b>{}</b> {class} {advertised} · {}</summary>{}</details>",
         escaped(subject),
         counted(&Counts::of(&own)),
-        table(rows, false)
+        table(rows.iter().map(|row| line(row, &spans(&Vec::from_iter(row.version)), false)), false)
     )
 }
 
-fn table(rows: &[&Row], subject: bool) -> String {
-    let mut text = String::from("<div class=\"wide\"><table><tr>");
+fn table(lines: impl Iterator<Item = String>, subject: bool) -> String {
     let first = if subject { "<th>API or statement</th>" } else { "" };
-    let _ = write!(text, "{first}<th>Version</th><th>Case</th><th>Documented</th><th>Verdict</th></tr>");
-    for row in rows {
-        let first = if subject { format!("<td>{}</td>", escaped(&row.subject)) } else { String::new() };
-        let version = row.version.map(|version| format!("v{version}")).unwrap_or_default();
-        let word = row.verdict.word();
-        let _ = write!(
-            text,
-            "<tr>{first}<td>{version}</td><td>{}</td><td>{}</td><td><span class=\"tag {}\">{word}</span> {}</td></tr>",
-            escaped(&row.name),
-            escaped(&row.expected),
-            word.replace(' ', "-"),
-            detail(&row.verdict)
-        );
-    }
-    text.push_str("</table></div>");
-    text
+    let lines: String = lines.collect();
+    format!(
+        "<div class=\"wide\"><table><tr>{first}<th>Version</th><th>Case</th><th>Documented</th><th>Verdict</th></tr>\
+         {lines}</table></div>"
+    )
+}
+
+fn line(row: &Row, version: &str, subject: bool) -> String {
+    let first = if subject { format!("<td>{}</td>", escaped(&row.subject)) } else { String::new() };
+    let word = row.verdict.word();
+    format!(
+        "<tr>{first}<td>{version}</td><td>{}</td><td>{}</td><td><span class=\"tag {}\">{word}</span> {}</td></tr>",
+        escaped(&row.name),
+        escaped(&row.expected),
+        word.replace(' ', "-"),
+        detail(&row.verdict)
+    )
 }
 
 fn detail(verdict: &Verdict) -> String {
@@ -189,4 +287,22 @@ fn fields(differences: &[Difference]) -> String {
     }
     text.push_str("</table>");
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_shown_as_spans() {
+        assert_eq!(spans(&[3, 4, 5, 7, 9, 10]), "v3–5, 7, 9–10");
+        assert_eq!(spans(&[]), "");
+    }
+
+    #[test]
+    fn moments_are_utc() {
+        assert_eq!(moment(0), "1970-01-01 00:00 UTC");
+        assert_eq!(moment(1_709_208_000_000), "2024-02-29 12:00 UTC");
+        assert_eq!(moment(1_798_761_599_999), "2026-12-31 23:59 UTC");
+    }
 }

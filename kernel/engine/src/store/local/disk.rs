@@ -215,6 +215,9 @@ impl FencedDisk {
 
 /// Name of the lock file: two slots of 512 bytes, of which the valid one with the greater epoch counts.
 const LOCK: &str = "lock";
+/// Ends the name of a file whose space is not reserved yet. What a dead process has left of that is removed by the
+/// next owner.
+const UNFINISHED: &str = ".new";
 /// One slot: magic, version, epoch, checksum of those.
 const SLOT_LEN: usize = 20;
 /// Marks a slot, with the version of its form.
@@ -240,10 +243,32 @@ impl FolderDisk {
         Ok(Self { path: path.to_owned() })
     }
 
+    fn remove_unfinished(&self) -> io::Result<()> {
+        for entry in std::fs::read_dir(&self.path)? {
+            let entry = entry?;
+            if entry.file_name().to_string_lossy().ends_with(UNFINISHED) {
+                std::fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
     fn lock_file(&self) -> io::Result<File> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).open(self.path.join(LOCK))
     }
+}
+
+/// Makes the file `len` zero bytes long, with its space reserved, durably.
+fn reserve(file: &File, len: u64) -> io::Result<()> {
+    if len > 0 {
+        match rustix::fs::fallocate(file, rustix::fs::FallocateFlags::empty(), 0, len) {
+            // A file system without reservations: space then runs out at a write, which is handled too.
+            Err(rustix::io::Errno::OPNOTSUPP) => file.set_len(len)?,
+            outcome => outcome?,
+        }
+    }
+    file.sync_all()
 }
 
 /// Reads the newest owner from the lock file.
@@ -279,7 +304,7 @@ impl Disk for FolderDisk {
         for entry in std::fs::read_dir(&self.path)? {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
-            if name != LOCK && entry.file_type()?.is_file() {
+            if name != LOCK && !name.ends_with(UNFINISHED) && entry.file_type()?.is_file() {
                 files.push((name, entry.metadata()?.len()));
             }
         }
@@ -287,20 +312,17 @@ impl Disk for FolderDisk {
         Ok(files)
     }
 
+    /// Under another name until its space is reserved: a process that dies in between must not leave a file behind
+    /// that looks like a damaged one.
     fn create(&self, name: &str, len: u64) -> io::Result<Arc<dyn DiskFile>> {
-        let path = self.path.join(name);
-        let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path)?;
-        let reserved = if len == 0 {
-            Ok(())
-        } else {
-            match rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, len) {
-                // A file system without reservations: space then runs out at a write, which is handled too.
-                Err(rustix::io::Errno::OPNOTSUPP) => file.set_len(len),
-                outcome => outcome.map_err(io::Error::from),
-            }
-        };
-        if let Err(error) = reserved {
-            std::fs::remove_file(&path)?;
+        let (path, unfinished) = (self.path.join(name), self.path.join(format!("{name}{UNFINISHED}")));
+        if path.try_exists()? {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&unfinished)?;
+        let finished = reserve(&file, len).and_then(|()| std::fs::rename(&unfinished, &path));
+        if let Err(error) = finished {
+            std::fs::remove_file(&unfinished)?;
             return Err(error);
         }
         Ok(Arc::new(file))
@@ -334,6 +356,8 @@ impl Disk for FolderDisk {
         // The slots take turns, so that a torn write leaves the older owner's in place.
         FileExt::write_all_at(&file, &slot, (epoch.0 % 2) * 512)?;
         file.sync_all()?;
+        // Nobody creates a file meanwhile: an older owner would need the lock.
+        self.remove_unfinished()?;
         self.sync_dir()?;
         Ok(true)
     }

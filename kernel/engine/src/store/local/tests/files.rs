@@ -56,6 +56,22 @@ fn commits_survive_a_restart_with_a_checkpoint_in_between() {
     }
 }
 
+/// What a process leaves that is killed between naming a segment and reserving its space.
+#[test]
+fn a_file_that_was_never_finished_does_not_keep_the_store_from_opening() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut store, woken, _) = open_files(folder.path(), 1, Sync::Fsync);
+    let seq = store.submit(&child_commit(0)).unwrap();
+    wait(&mut store, &woken, seq).unwrap();
+    drop(store);
+    let unfinished = folder.path().join("wal-0000000009.seg.new");
+    std::fs::write(&unfinished, b"").unwrap();
+    let (store, _, last) = open_files(folder.path(), 2, Sync::Fsync);
+    assert_eq!(last, seq);
+    assert_eq!(store.get(b"last").unwrap().unwrap().value, "0");
+    assert!(!unfinished.exists());
+}
+
 #[test]
 fn a_newer_owner_fences_a_living_one() {
     let folder = tempfile::tempdir().unwrap();
