@@ -19,9 +19,10 @@ use translator_kafka::codec::messages::{CreateTopicsRequest, CreateTopicsRespons
 use translator_kafka::codec::{Message, frame};
 use translator_kafka::coordinator::catalog::{CatalogCoordinator, CatalogSettings};
 use translator_kafka::coordinator::group::{self, GroupCoordinator};
+use translator_kafka::coordinator::transaction::{self, TransactionCoordinator};
 use translator_kafka::errors::ErrorCode;
 use translator_kafka::limits::Limits;
-use translator_kafka::placement::{CATALOG, CATALOG_SHARD, GROUPS};
+use translator_kafka::placement::{CATALOG, CATALOG_SHARD, GROUPS, TRANSACTIONS};
 use translator_kafka::server::{ClusterView, ServerSettings};
 use translator_kafka::session::KafkaSession;
 
@@ -94,6 +95,7 @@ impl Node {
             auto_create_topics: config.clusters.is_empty(),
             topics_elsewhere: !config.clusters.is_empty(),
             long_work: crate::long_work::run,
+            transactions: config.clusters.is_empty(),
             limits: kafka_limits(&config.limits),
         });
         let node = Self { hosts, folder, kernel, settings, seed: Arc::new(AtomicU64::new(random()?)) };
@@ -244,6 +246,8 @@ impl Blueprint {
             groups = groups.with_journal();
         }
         coordinators.push((GROUPS, Box::new(groups)));
+        let transactions = TransactionCoordinator::new(transaction::Limits::default(), id);
+        coordinators.push((TRANSACTIONS, Box::new(transactions)));
         coordinators
     }
 }

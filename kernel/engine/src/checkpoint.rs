@@ -386,6 +386,7 @@ fn take_log(input: &mut Input) -> Decoded<Log> {
 fn take_producer(input: &mut Input) -> Decoded<(i64, Producer)> {
     let id = input.signed()?;
     let mut producer = Producer {
+        ended_at: None,
         epoch: narrow(input)?,
         last_timestamp_ms: input.signed()?,
         heard_ms: 0,

@@ -4,14 +4,15 @@
 use std::collections::BTreeMap;
 
 use bytes::{Bytes, BytesMut};
-use kernel_model::VerifiedBatch;
 use kernel_model::batch::restamp;
 use kernel_model::commit::{LogConfig, LogKind, Op, RoutePattern, TimestampSource, ViewEntry};
 use kernel_model::error::KernelError;
 use kernel_model::position::{CursorId, LogEpoch, LogId, Offset, RouterId, ShardId, ViewId};
+use kernel_model::{BatchHeader, VerifiedBatch};
 
 use crate::limits::Limits;
 use crate::log::OFFSET_MAX;
+use crate::log::meta::BatchMeta;
 use crate::state::State;
 
 /// A log as the operations so far would leave it.
@@ -287,8 +288,12 @@ impl<'a> Draft<'a> {
         let mut bytes = batch.clone();
         let taken = VerifiedBatch::take(&mut bytes);
         let batch = taken.map_err(|_| KernelError::Invalid("a delivery that is not a batch"))?;
-        if !bytes.is_empty() || batch.header().producer_id >= 0 || batch.header().is_control() {
-            return Err(KernelError::Invalid("a delivery takes one plain batch"));
+        let marks = is_marker(&batch) && views.is_empty();
+        if !bytes.is_empty() || !marks && (batch.header().producer_id >= 0 || batch.header().is_control()) {
+            return Err(KernelError::Invalid("a delivery takes one plain batch, or a transaction marker"));
+        }
+        if marks && !self.takes_marker(id, batch.header())? {
+            return Ok(());
         }
         let log = self.log(id)?;
         if log.config.kind == LogKind::Mirrored {
@@ -322,6 +327,18 @@ impl<'a> Draft<'a> {
             self.ops.push(Op::ViewPush { view: *view, entries });
         }
         Ok(())
+    }
+
+    /// Whether there is anything for a marker to end.
+    fn takes_marker(&mut self, id: LogId, marker: &BatchHeader) -> Result<bool, KernelError> {
+        let is_led = match self.log(id) {
+            Ok(log) => log.config.kind == LogKind::Led,
+            Err(KernelError::NotFound) => false,
+            Err(error) => return Err(error),
+        };
+        let held = self.state.logs.get(&id);
+        let newest = held.and_then(|log| log.producers.epoch_of(marker.producer_id));
+        Ok(is_led && newest.is_none_or(|newest| newest <= marker.producer_epoch))
     }
 
     fn create_view(&mut self, id: ViewId) -> Result<(), KernelError> {
@@ -417,6 +434,13 @@ impl<'a> Draft<'a> {
         }
         Ok(())
     }
+}
+
+/// Whether a batch ends a transaction.
+fn is_marker(batch: &VerifiedBatch) -> bool {
+    let header = batch.header();
+    let whole = header.is_control() && header.is_transactional() && header.producer_id >= 0;
+    whole && header.producer_epoch >= 0 && BatchMeta::of(header, batch.bytes()).marker.is_some()
 }
 
 fn known(entries: &[u64], next: u64) -> Result<(), KernelError> {

@@ -82,6 +82,10 @@ pub enum Op {
     /// Appends one batch at the end of a log that the kernel leads, and a reference to each of its records
     /// to each view. The engine resolves it into `LogAppend` and `ViewPush` as it takes the commit: it is
     /// never stored. References to views that do not exist are dropped.
+    ///
+    /// Instead of plain records the batch may be one transaction marker, without views. A marker is dropped
+    /// where there is nothing to end: the log is gone or mirrored, or a newer epoch of the producer has
+    /// written.
     Deliver {
         /// Log.
         log: LogId,

@@ -53,6 +53,16 @@ pub enum KernelError {
     /// The producer is not known and its batch does not begin at sequence zero.
     #[error("unknown producer id")]
     ProducerUnknown,
+    /// The batch would begin a transaction that nobody has vouched for. Whoever does vouch for it repeats the
+    /// append with this guard, which holds as long as no marker of the producer comes in between.
+    #[error("the transaction is not verified")]
+    TransactionUnverified {
+        /// See above.
+        guard: Offset,
+    },
+    /// A plain batch inside the producer's own open transaction.
+    #[error("plain records inside the producer's open transaction")]
+    TransactionOpen,
     /// A mirrored batch differs from what the log holds below its confirmed position.
     #[error("mirrored batch at {at} conflicts with what is stored")]
     MirrorConflict {
@@ -106,6 +116,8 @@ impl KernelError {
             | Self::SequenceForgotten
             | Self::ProducerFenced { .. }
             | Self::ProducerUnknown
+            | Self::TransactionUnverified { .. }
+            | Self::TransactionOpen
             | Self::MirrorConflict { .. }
             | Self::MirrorGap { .. }
             | Self::ConditionFailed

@@ -24,6 +24,18 @@ pub enum Request {
         /// The epoch under which the caller believes the log is led (`None`: no check).
         epoch: Option<LogEpoch>,
     },
+    /// Appends one batch to a log that the kernel leads, as `Append`. One that would begin a transaction is
+    /// refused with `TransactionUnverified` unless `guard` is the one of such a refusal and still holds: a
+    /// write that was late on its way can then never open a transaction that nobody will end. Answer:
+    /// `Appended`.
+    AppendTransactional {
+        /// Log.
+        log: LogId,
+        /// The batch; the log assigns its offset.
+        batch: VerifiedBatch,
+        /// From the refusal before, once somebody has vouched for the transaction.
+        guard: Option<Offset>,
+    },
     /// Appends batches to a mirrored log at the offsets in their headers. Answer: `Mirrored`.
     Mirror {
         /// Log.

@@ -198,6 +198,7 @@ impl From<&KernelError> for ErrorCode {
             KernelError::SequenceForgotten => Self::DuplicateSequenceNumber,
             KernelError::ProducerFenced { .. } => Self::InvalidProducerEpoch,
             KernelError::ProducerUnknown => Self::UnknownProducerId,
+            KernelError::TransactionUnverified { .. } | KernelError::TransactionOpen => Self::InvalidTxnState,
             KernelError::Full | KernelError::Damaged(_) | KernelError::Stopped(_) => Self::KafkaStorageError,
             // A newer owner answers elsewhere: the client looks for it as for a new leader.
             KernelError::Fenced => Self::NotLeaderOrFollower,
@@ -229,6 +230,8 @@ pub fn coordinator_error(error: &KernelError) -> ErrorCode {
         | KernelError::SequenceForgotten
         | KernelError::ProducerFenced { .. }
         | KernelError::ProducerUnknown
+        | KernelError::TransactionUnverified { .. }
+        | KernelError::TransactionOpen
         | KernelError::MirrorConflict { .. }
         | KernelError::MirrorGap { .. }
         | KernelError::ConditionFailed
@@ -290,6 +293,8 @@ mod tests {
             (KernelError::SequenceForgotten, 46, -1),
             (KernelError::ProducerFenced { current: 2, found: 1 }, 47, -1),
             (KernelError::ProducerUnknown, 59, -1),
+            (KernelError::TransactionUnverified { guard: at }, 48, -1),
+            (KernelError::TransactionOpen, 48, -1),
             (KernelError::MirrorConflict { at }, -1, -1),
             (KernelError::MirrorGap { end: at }, -1, -1),
             (KernelError::ConditionFailed, -1, -1),

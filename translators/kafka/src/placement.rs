@@ -1,4 +1,4 @@
-//! Which shard owns what: partitions by topic id and number, groups by their id.
+//! Which shard owns what: partitions by topic id and number, groups and transactional ids by themselves.
 
 use kernel_model::{CoordinatorKind, ShardId};
 
@@ -6,6 +6,8 @@ use kernel_model::{CoordinatorKind, ShardId};
 pub const CATALOG: CoordinatorKind = CoordinatorKind(b'c');
 /// The coordinator of the groups of a shard.
 pub const GROUPS: CoordinatorKind = CoordinatorKind(b'g');
+/// The coordinator of the transactional ids of a shard.
+pub const TRANSACTIONS: CoordinatorKind = CoordinatorKind(b't');
 /// The shard that hosts the catalog.
 pub const CATALOG_SHARD: ShardId = ShardId(0);
 
@@ -13,6 +15,12 @@ pub const CATALOG_SHARD: ShardId = ShardId(0);
 #[must_use]
 pub fn group_shard(group_id: &str, shards: u16) -> ShardId {
     pick(hash(&[group_id.as_bytes()]), shards)
+}
+
+/// The shard of a transactional id among `shards`.
+#[must_use]
+pub fn transaction_shard(transactional_id: &str, shards: u16) -> ShardId {
+    pick(hash(&[b"transaction", transactional_id.as_bytes()]), shards)
 }
 
 /// The shard in which a new partition's log is placed, among `shards`. Where it once was placed the catalog

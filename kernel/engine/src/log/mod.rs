@@ -180,7 +180,8 @@ impl Log {
         }
     }
 
-    fn open_from(&self, producer_id: i64) -> Option<Offset> {
+    /// First offset of a producer's open transaction.
+    pub(crate) fn open_from(&self, producer_id: i64) -> Option<Offset> {
         self.producers.by_id.get(&producer_id).and_then(|producer| producer.open_from)
     }
 

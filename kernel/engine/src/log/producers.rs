@@ -35,6 +35,8 @@ pub(crate) struct Producer {
     pub(crate) heard_ms: i64,
     /// First offset of its open transaction.
     pub(crate) open_from: Option<Offset>,
+    /// Offset of its last marker. Not stored: a guard that it is compared with does not outlive the process.
+    pub(crate) ended_at: Option<Offset>,
 }
 
 impl Producer {
@@ -83,8 +85,7 @@ impl Producers {
     ///
     /// # Errors
     ///
-    /// `ProducerFenced`, `SequenceOutOfOrder`, `SequenceForgotten`, or `Invalid` for plain data inside the
-    /// producer's own open transaction.
+    /// `ProducerFenced`, `SequenceOutOfOrder`, `SequenceForgotten`, or `TransactionOpen`.
     pub(crate) fn judge(
         &self,
         batch: &BatchMeta,
@@ -107,7 +108,7 @@ impl Producers {
         let verdict =
             if batch.producer_epoch > known.epoch { new_epoch(batch)? } else { same_epoch(known, batch)? };
         if verdict == Verdict::New && known.open_from.is_some() && !batch.is_transactional() {
-            return Err(KernelError::Invalid("plain records inside the producer's open transaction"));
+            return Err(KernelError::TransactionOpen);
         }
         Ok(verdict)
     }
@@ -183,7 +184,18 @@ impl Producers {
     pub(crate) fn end_transaction(&mut self, batch: &BatchMeta) -> Option<Offset> {
         let producer = self.enter(batch.producer_id, batch.producer_epoch);
         producer.last_timestamp_ms = batch.max_timestamp_ms;
+        producer.ended_at = Some(batch.base_offset);
         producer.open_from.take()
+    }
+
+    /// Whether a transaction of this producer may begin under `guard`, which was the log's end once.
+    pub(crate) fn guards(&self, producer_id: i64, guard: Offset) -> bool {
+        self.by_id.get(&producer_id).and_then(|producer| producer.ended_at).is_none_or(|at| at < guard)
+    }
+
+    /// Newest epoch of a producer.
+    pub(crate) fn epoch_of(&self, producer_id: i64) -> Option<i16> {
+        self.by_id.get(&producer_id).map(|producer| producer.epoch)
     }
 
     fn enter(&mut self, id: i64, epoch: i16) -> &mut Producer {
@@ -194,6 +206,7 @@ impl Producers {
             last_timestamp_ms: i64::MIN,
             heard_ms: self.now_ms,
             open_from: None,
+            ended_at: None,
         });
         producer.heard_ms = self.now_ms;
         if epoch > producer.epoch {

@@ -40,6 +40,33 @@ impl Shard {
         Ok(())
     }
 
+    pub(super) fn append_transactional(
+        &mut self,
+        from: RequestKey,
+        id: LogId,
+        batch: &VerifiedBatch,
+        guard: Option<Offset>,
+    ) -> Result<(), KernelError> {
+        let batches = std::slice::from_ref(batch);
+        let prepared = self.prepare_append(id, batches);
+        let log = self.log(id)?;
+        let producer = batch.header().producer_id;
+        let begins = batch.header().is_transactional() && log.open_from(producer).is_none();
+        // Before the sequence is judged: the batches before this one may wait for the same verification.
+        let judged = match &prepared {
+            Ok(prepared) => prepared.appended.duplicate,
+            Err(KernelError::SequenceOutOfOrder { .. }) => false,
+            Err(_) => true,
+        };
+        if begins && !judged && guard.is_none_or(|guard| !log.producers.guards(producer, guard)) {
+            return Err(KernelError::TransactionUnverified { guard: log.end });
+        }
+        let prepared = prepared?;
+        let seq = self.submit(prepared.ops).inspect_err(|_| self.note_refused(id, batches))?;
+        self.reply_at(seq, from, Reply::Appended(prepared.appended));
+        Ok(())
+    }
+
     /// Batches were turned away for want of room: those behind them must not overtake.
     pub(super) fn note_refused(&mut self, log: LogId, batches: &[VerifiedBatch]) {
         if let Some(log) = self.state.logs.get_mut(&log) {

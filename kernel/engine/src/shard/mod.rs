@@ -94,6 +94,7 @@ fn waits(request: &Request) -> bool {
     match request {
         Request::Commit(_)
         | Request::Append { .. }
+        | Request::AppendTransactional { .. }
         | Request::Mirror { .. }
         | Request::Publish { .. }
         | Request::Lease { .. }
@@ -201,8 +202,12 @@ impl Shard {
             return;
         }
         if self.waiting.len() >= self.limits.pending_replies_max && waits(&request) {
-            if let Request::Append { log, batches, .. } = &request {
-                self.note_refused(*log, batches);
+            match &request {
+                Request::Append { log, batches, .. } => self.note_refused(*log, batches),
+                Request::AppendTransactional { log, batch, .. } => {
+                    self.note_refused(*log, std::slice::from_ref(batch));
+                }
+                _ => {}
             }
             self.refuse(from, KernelError::Overloaded);
             return;
@@ -222,6 +227,9 @@ impl Shard {
                 return Ok(());
             }
             Request::Append { log, batches, epoch } => return self.append(from, log, &batches, epoch),
+            Request::AppendTransactional { log, batch, guard } => {
+                return self.append_transactional(from, log, &batch, guard);
+            }
             Request::Mirror { log, batches, origin, from: read_from, confirm, start } => {
                 let statement = crate::log::mirror::Statement { from: read_from, confirm, start };
                 return self.mirror(from, log, batches, origin, statement);

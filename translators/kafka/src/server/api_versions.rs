@@ -3,14 +3,15 @@
 use std::ops::RangeInclusive;
 
 use super::operation::{Begin, Cx, Head};
-use crate::codec::messages::api_versions_response::ApiVersion;
+use crate::codec::messages::api_versions_response::{ApiVersion, FinalizedFeatureKey, SupportedFeatureKey};
 use crate::codec::messages::{ApiVersionsRequest, ApiVersionsResponse};
 use crate::codec::{ApiKey, Message};
 use crate::errors::ErrorCode;
 
-/// Every API that the kernel serves, ascending. Transactions, the new group protocols, share groups,
-/// telemetry, delegation tokens and access rules are not among them.
-pub const SERVED: [ApiKey; 32] = [
+/// Every API that the kernel serves, ascending. The new group protocols, share groups, telemetry, delegation
+/// tokens and access rules are not among them. Those of [`TRANSACTIONAL`] are served by a kernel that stands
+/// alone.
+pub const SERVED: [ApiKey; 39] = [
     ApiKey::Produce,
     ApiKey::Fetch,
     ApiKey::ListOffsets,
@@ -30,6 +31,11 @@ pub const SERVED: [ApiKey; 32] = [
     ApiKey::DeleteRecords,
     ApiKey::InitProducerId,
     ApiKey::OffsetForLeaderEpoch,
+    ApiKey::AddPartitionsToTxn,
+    ApiKey::AddOffsetsToTxn,
+    ApiKey::EndTxn,
+    ApiKey::WriteTxnMarkers,
+    ApiKey::TxnOffsetCommit,
     ApiKey::DescribeConfigs,
     ApiKey::AlterConfigs,
     ApiKey::DescribeLogDirs,
@@ -41,6 +47,8 @@ pub const SERVED: [ApiKey; 32] = [
     ApiKey::OffsetDelete,
     ApiKey::DescribeCluster,
     ApiKey::DescribeProducers,
+    ApiKey::DescribeTransactions,
+    ApiKey::ListTransactions,
     ApiKey::ListConfigResources,
     ApiKey::DescribeTopicPartitions,
 ];
@@ -52,9 +60,31 @@ pub fn served(api: ApiKey) -> Option<RangeInclusive<i16>> {
     SERVED.contains(&api).then_some(spec.version_min..=spec.version_stable_max)
 }
 
+/// The APIs among them that are about transactions alone.
+const TRANSACTIONAL: [ApiKey; 7] = [
+    ApiKey::AddPartitionsToTxn,
+    ApiKey::AddOffsetsToTxn,
+    ApiKey::EndTxn,
+    ApiKey::WriteTxnMarkers,
+    ApiKey::TxnOffsetCommit,
+    ApiKey::DescribeTransactions,
+    ApiKey::ListTransactions,
+];
+
+/// The feature by which clients know how transactions work, and the levels of it.
+const TRANSACTION_VERSION: &str = "transaction.version";
+const TRANSACTION_VERSION_MAX: i16 = 2;
+/// Clients take an older set of features for stale; ours never changes.
+const FEATURES_EPOCH: i64 = 0;
+
+/// The same for a server with or without transactions.
+pub(super) fn offered(api: ApiKey, transactions: bool) -> Option<RangeInclusive<i16>> {
+    served(api).filter(|_| transactions || !TRANSACTIONAL.contains(&api))
+}
+
 /// The versions that are said to be served.
-fn advertised(api: ApiKey) -> Option<ApiVersion> {
-    let versions = served(api)?;
+fn advertised(api: ApiKey, transactions: bool) -> Option<ApiVersion> {
+    let versions = offered(api, transactions)?;
     // librdkafka sends no compressed batches to brokers that do not name Produce version 0, which no broker
     // takes any more (KAFKA-18659).
     let min_version = if api == ApiKey::Produce { 0 } else { *versions.start() };
@@ -66,14 +96,30 @@ fn advertised(api: ApiKey) -> Option<ApiVersion> {
     })
 }
 
-fn response() -> ApiVersionsResponse {
-    let api_keys = SERVED.iter().copied().filter_map(advertised).collect();
-    ApiVersionsResponse { api_keys, ..Default::default() }
+fn response(transactions: bool) -> ApiVersionsResponse {
+    let api_keys = SERVED.iter().copied().filter_map(|api| advertised(api, transactions)).collect();
+    let mut response = ApiVersionsResponse { api_keys, ..Default::default() };
+    if transactions {
+        response.supported_features.push(SupportedFeatureKey {
+            name: TRANSACTION_VERSION.into(),
+            min_version: 0,
+            max_version: TRANSACTION_VERSION_MAX,
+            ..Default::default()
+        });
+        response.finalized_features_epoch = FEATURES_EPOCH;
+        response.finalized_features.push(FinalizedFeatureKey {
+            name: TRANSACTION_VERSION.into(),
+            max_version_level: TRANSACTION_VERSION_MAX,
+            min_version_level: TRANSACTION_VERSION_MAX,
+            ..Default::default()
+        });
+    }
+    response
 }
 
 /// Answers ApiVersions.
 pub(super) fn start(cx: &Cx<'_>, head: &Head, request: &ApiVersionsRequest) -> Begin {
-    let mut answer = response();
+    let mut answer = response(cx.settings.transactions);
     if head.version >= 3
         && !(is_software(&request.client_software_name) && is_software(&request.client_software_version))
     {
@@ -93,7 +139,7 @@ pub(super) fn start(cx: &Cx<'_>, head: &Head, request: &ApiVersionsRequest) -> B
 pub(super) fn unknown_version(head: &Head) -> Begin {
     let answer = ApiVersionsResponse {
         error_code: ErrorCode::UnsupportedVersion.code(),
-        api_keys: advertised(ApiKey::ApiVersions).into_iter().collect(),
+        api_keys: advertised(ApiKey::ApiVersions, false).into_iter().collect(),
         ..Default::default()
     };
     Begin::Done(Head { version: *ApiVersionsResponse::VERSIONS.start(), ..head.clone() }.respond(&answer))

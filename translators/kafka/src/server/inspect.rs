@@ -1,6 +1,6 @@
 //! What administrators look at: producers, sizes, elections.
 
-use kernel_model::{KernelError, Reply, Request};
+use kernel_model::{KernelError, Reply, Request, ShardId};
 
 use super::operation::{Begin, Cx, Gather, Head};
 use crate::catalog::Topic;
@@ -47,7 +47,7 @@ fn place_producers(
     response: &mut DescribeProducersResponse,
     place: &mut Place,
     answer: Result<Reply, KernelError>,
-) -> Option<Request> {
+) -> Option<(ShardId, Request)> {
     let part = response.topics.get_mut(place.0)?.partitions.get_mut(place.1)?;
     match answer {
         Ok(Reply::Producers(producers)) => {
@@ -109,7 +109,7 @@ fn place_log_dirs(
     response: &mut DescribeLogDirsResponse,
     place: &mut Place,
     answer: Result<Reply, KernelError>,
-) -> Option<Request> {
+) -> Option<(ShardId, Request)> {
     let part = response.results.first_mut()?.topics.get_mut(place.0)?.partitions.get_mut(place.1)?;
     // A partition that cannot be described has no size; the others are still of use.
     if let Ok(Reply::Described(info)) = answer {

@@ -380,10 +380,12 @@ pub(crate) const NO_TRANSACTIONS: ErrorCode = ErrorCode::TransactionalIdAuthoriz
 const GROUP_KEY: i8 = 0;
 const TRANSACTION_KEY: i8 = 1;
 
-/// Answers FindCoordinator: this node coordinates every group. Transactions and share groups are not served.
+/// Answers FindCoordinator: this node coordinates every group, and every transaction where those are served.
+/// Share groups are not.
 pub(super) fn find_coordinator(cx: &mut Cx<'_>, head: Head, request: FindCoordinatorRequest) -> Begin {
     let refused = match request.key_type {
         GROUP_KEY => None,
+        TRANSACTION_KEY if cx.settings.transactions => None,
         TRANSACTION_KEY => Some((NO_TRANSACTIONS, "Transactions are not served yet.")),
         _ => Some((ErrorCode::InvalidRequest, "This type of coordinator is not served.")),
     };

@@ -18,6 +18,7 @@ mod metadata;
 mod offsets;
 mod operation;
 mod produce;
+mod transactions;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -27,13 +28,14 @@ use bytes::Bytes;
 use kernel_model::{KernelError, Now};
 use session::{Answer, Request, RequestId, Violation};
 
+use self::api_versions::offered;
 pub use self::api_versions::{SERVED, served};
 pub use self::cluster::{ClusterView, Node};
 use self::fetch::FetchSessions;
 pub(crate) use self::metadata::NO_TRANSACTIONS;
 use self::operation::{Asks, Begin, Cx, Finished, Head, Operation, Step};
 use crate::catalog::CatalogHandle;
-use crate::codec::messages::ApiVersionsRequest;
+use crate::codec::messages::{ApiVersionsRequest, InitProducerIdRequest};
 use crate::codec::{ApiKey, DecodeError, Message, Reader, frame};
 use crate::limits::Limits;
 
@@ -55,6 +57,8 @@ pub struct ServerSettings {
     pub topics_elsewhere: bool,
     /// Runs what may take a thread for long.
     pub long_work: LongWork,
+    /// Whether transactions are served. In front of a legacy cluster they are legacy's.
+    pub transactions: bool,
     /// Bounds.
     pub limits: Limits,
 }
@@ -125,7 +129,8 @@ impl Server {
         if api != ApiKey::Produce && request.len() > self.settings.limits.plain_frame_bytes_max {
             return Err(Violation::Limit(format!("{} bytes of {}", request.len(), api.spec().name)));
         }
-        let versions = served(api).ok_or_else(|| not_served(peeked.api_key, peeked.api_version))?;
+        let versions = offered(api, self.settings.transactions)
+            .ok_or_else(|| not_served(peeked.api_key, peeked.api_version))?;
         let known = versions.contains(&peeked.api_version);
         if !known && api != ApiKey::ApiVersions {
             return Err(not_served(peeked.api_key, peeked.api_version));
@@ -281,12 +286,29 @@ fn start(
         ApiKey::DescribeLogDirs => decoded!(inspect::log_dirs),
         ApiKey::ElectLeaders => decoded!(inspect::elect_leaders),
         ApiKey::ListPartitionReassignments => decoded!(inspect::reassignments),
+        ApiKey::InitProducerId => {
+            let decoded = InitProducerIdRequest::decode_request(reader.clone(), v)?;
+            if cx.settings.transactions && decoded.transactional_id.is_some() {
+                return Ok(transactions::init(cx, head, &decoded));
+            }
+            admin::start(cx, head, reader, request)
+        }
+        ApiKey::AddPartitionsToTxn => decoded!(transactions::add_partitions),
+        ApiKey::AddOffsetsToTxn => {
+            Ok(transactions::add_offsets(cx, head, &Message::decode_request(reader, v)?))
+        }
+        ApiKey::TxnOffsetCommit => decoded!(transactions::commit_offsets),
+        ApiKey::EndTxn => Ok(transactions::end(cx, head, &Message::decode_request(reader, v)?)),
+        ApiKey::DescribeTransactions => {
+            Ok(transactions::describe(cx, head, &Message::decode_request(reader, v)?))
+        }
+        ApiKey::ListTransactions => Ok(transactions::list(cx, head, &Message::decode_request(reader, v)?)),
+        ApiKey::WriteTxnMarkers => decoded!(transactions::write_markers),
         ApiKey::CreateTopics
         | ApiKey::CreatePartitions
         | ApiKey::DeleteTopics
         | ApiKey::AlterConfigs
-        | ApiKey::IncrementalAlterConfigs
-        | ApiKey::InitProducerId => admin::start(cx, head, reader, request),
+        | ApiKey::IncrementalAlterConfigs => admin::start(cx, head, reader, request),
         _ => groups::start(cx, head, reader, &request, client_host),
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use kernel_model::request::ReadLimit;
-use kernel_model::{Commit, KernelError, LogEpoch, LogId, Offset, Op, Reply, Request};
+use kernel_model::{Commit, KernelError, LogEpoch, LogId, Offset, Op, Reply, Request, ShardId};
 
 use super::operation::{Begin, Cx, Gather, Head};
 use crate::catalog::{Catalog, Partition};
@@ -131,7 +131,7 @@ fn place_list(
     response: &mut ListOffsetsResponse,
     place: &mut ListPlace,
     answer: Result<Reply, KernelError>,
-) -> Option<Request> {
+) -> Option<(ShardId, Request)> {
     let part = response.topics.get_mut(place.topic)?.partitions.get_mut(place.partition)?;
     match answer {
         Ok(Reply::Described(info)) => {
@@ -189,7 +189,7 @@ fn place_epoch(
     response: &mut OffsetForLeaderEpochResponse,
     place: &mut (usize, usize),
     answer: Result<Reply, KernelError>,
-) -> Option<Request> {
+) -> Option<(ShardId, Request)> {
     let part = response.topics.get_mut(place.0)?.partitions.get_mut(place.1)?;
     match answer {
         Ok(Reply::EpochEnd(Some((epoch, end)))) => {
@@ -254,7 +254,7 @@ fn place_delete(
     response: &mut DeleteRecordsResponse,
     place: &mut DeletePlace,
     answer: Result<Reply, KernelError>,
-) -> Option<Request> {
+) -> Option<(ShardId, Request)> {
     let part = response.topics.get_mut(place.topic)?.partitions.get_mut(place.partition)?;
     match (answer, place.trimmed_to) {
         (Ok(Reply::Described(info)), None) => {
@@ -266,7 +266,7 @@ fn place_delete(
             } else {
                 place.trimmed_to = Some(to);
                 let trim = Op::LogTrim { log: place.log, start: to };
-                return Some(Request::Commit(Commit::of(vec![trim])));
+                return Some((place.log.shard(), Request::Commit(Commit::of(vec![trim]))));
             }
         }
         (Ok(Reply::Done), Some(to)) => part.low_watermark = to.as_i64(),

@@ -195,14 +195,14 @@ impl Cx<'_> {
 pub(super) struct Gather<R, S> {
     head: Head,
     response: R,
-    slots: Vec<(ShardId, S)>,
+    slots: Vec<S>,
     left: usize,
     place: Place<R, S>,
     finish: fn(&Head, R) -> Finished,
 }
 
-/// Puts an answer into the response; may ask the same shard once more under the same slot.
-pub(super) type Place<R, S> = fn(&mut R, &mut S, Result<Reply, KernelError>) -> Option<Request>;
+/// Puts an answer into the response; may ask again under the same slot.
+pub(super) type Place<R, S> = fn(&mut R, &mut S, Result<Reply, KernelError>) -> Option<(ShardId, Request)>;
 
 impl<R: Response + Default + Send + 'static, S: Send + 'static> Gather<R, S> {
     pub(super) fn new(head: Head, place: Place<R, S>) -> Self {
@@ -217,7 +217,7 @@ impl<R: Response + Default + Send + 'static, S: Send + 'static> Gather<R, S> {
 
     pub(super) fn ask(&mut self, cx: &mut Cx<'_>, shard: ShardId, request: Request, slot: S) {
         cx.ask(self.slots.len(), shard, request);
-        self.slots.push((shard, slot));
+        self.slots.push(slot);
         self.left += 1;
     }
 
@@ -238,9 +238,9 @@ where
     S: Send + 'static,
 {
     fn answered(&mut self, cx: &mut Cx<'_>, slot: usize, answer: Result<Reply, KernelError>) -> Step {
-        let Some((shard, state)) = self.slots.get_mut(slot) else { return Step::Wait };
-        if let Some(more) = (self.place)(&mut self.response, state, answer) {
-            cx.ask(slot, *shard, more);
+        let Some(state) = self.slots.get_mut(slot) else { return Step::Wait };
+        if let Some((shard, more)) = (self.place)(&mut self.response, state, answer) {
+            cx.ask(slot, shard, more);
             return Step::Wait;
         }
         self.left = self.left.saturating_sub(1);

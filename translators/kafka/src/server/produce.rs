@@ -1,15 +1,17 @@
 //! Produce: judges each partition's batch as Kafka does, and appends it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use kernel_model::batch::{
     BATCH_HEADER_LEN, Codec, Fault, InflateError, Rules, TimestampBounds, VerifiedBatch, validate,
 };
-use kernel_model::{KernelError, LogEpoch, Reply, Request};
+use kernel_model::{KernelError, LogEpoch, LogId, Offset, Reply, Request, ShardId};
 
 use super::LongWork;
 use super::operation::{Begin, Cx, Finished, Gather, Head};
+use super::transactions;
 use crate::catalog::{Partition, Topic};
 use crate::codec::Str;
 use crate::codec::messages::produce_request::{PartitionProduceData, TopicProduceData};
@@ -17,6 +19,9 @@ use crate::codec::messages::produce_response::{
     BatchIndexAndErrorMessage, LeaderIdAndEpoch, PartitionProduceResponse, TopicProduceResponse,
 };
 use crate::codec::messages::{ProduceRequest, ProduceResponse};
+use crate::coordinator::transaction::{
+    Message as TransactionMessage, PartitionLog, Producer, Reply as TransactionReply,
+};
 use crate::errors::ErrorCode;
 
 /// Topic and partition, by their places in the response.
@@ -25,7 +30,26 @@ struct Place {
     partition: usize,
     own: i32,
     epoch: LogEpoch,
+    /// Of a batch in a transaction.
+    joining: Option<Joining>,
 }
+
+/// How a batch gets into its producer's transaction: the log refuses the first one with a guard, the
+/// transaction's coordinator vouches for it, and it is offered again.
+struct Joining {
+    id: Arc<str>,
+    batch: VerifiedBatch,
+    at: PartitionLog,
+    version: i16,
+    shards: u16,
+    guard: Option<Offset>,
+    vouched: bool,
+}
+
+/// From this version the first batch takes its partition into the transaction.
+const JOINS_FROM: i16 = 12;
+/// From this version clients know TRANSACTION_ABORTABLE.
+const ABORTABLE_FROM: i16 = 11;
 
 /// Why a partition's records are not taken, with a sentence and, where it is one record's fault, which.
 struct Refusal {
@@ -58,7 +82,11 @@ pub(super) fn start(cx: &mut Cx<'_>, head: Head, request: ProduceRequest) -> Beg
     let mut response = ProduceResponse::default();
     let finish = if request.acks == 0 { finish_silent } else { finish_frame };
     let mut gather = Gather::new(head, place).finish_with(finish);
-    let refused = refusal_of_all(&request);
+    let refused = refusal_of_all(&request, cx.settings.transactions);
+    let whole = Whole {
+        version,
+        transactional_id: request.transactional_id.as_ref().map(|id| Arc::from(id.as_str())),
+    };
     for (topic_at, wanted) in each_once(request.topic_data).iter().enumerate() {
         let topic = if version >= 13 {
             catalog.topic_by_id(wanted.topic_id).ok_or(ErrorCode::UnknownTopicId)
@@ -69,18 +97,22 @@ pub(super) fn start(cx: &mut Cx<'_>, head: Head, request: ProduceRequest) -> Beg
         for (partition_at, data) in wanted.partition_data.iter().enumerate() {
             let outcome = match (refused, topic) {
                 (Some(code), _) | (None, Err(code)) => Err(Refusal::from(code)),
-                (None, Ok(topic)) => prepare(topic, data, version, cx),
+                (None, Ok(topic)) => prepare(topic, data, &whole, cx),
             };
             let mut part =
                 PartitionProduceResponse { index: data.index, base_offset: -1, ..Default::default() };
             match outcome {
                 Err(refusal) => refuse(&mut part, refusal),
-                Ok((partition, batch)) => {
-                    let append = Request::Append { log: partition.log, batches: vec![batch], epoch: None };
+                Ok(Prepared { partition, batch, joining }) => {
+                    let log = partition.log;
+                    let append = match &joining {
+                        Some(_) => Request::AppendTransactional { log, batch, guard: None },
+                        None => Request::Append { log, batches: vec![batch], epoch: None },
+                    };
                     let own = cx.cluster.own;
-                    let place =
-                        Place { topic: topic_at, partition: partition_at, own, epoch: partition.epoch };
-                    gather.ask(cx, partition.log.shard(), append, place);
+                    let (topic, epoch) = (topic_at, partition.epoch);
+                    let place = Place { topic, partition: partition_at, own, epoch, joining };
+                    gather.ask(cx, log.shard(), append, place);
                 }
             }
             answered.partition_responses.push(part);
@@ -124,26 +156,42 @@ fn topic_response(wanted: &TopicProduceData) -> TopicProduceResponse {
     }
 }
 
-fn refusal_of_all(request: &ProduceRequest) -> Option<ErrorCode> {
+/// What a request says of all its batches.
+struct Whole {
+    version: i16,
+    transactional_id: Option<Arc<str>>,
+}
+
+/// A batch that may be offered to its log.
+struct Prepared {
+    partition: Partition,
+    batch: VerifiedBatch,
+    joining: Option<Joining>,
+}
+
+fn refusal_of_all(request: &ProduceRequest, transactions: bool) -> Option<ErrorCode> {
     if !matches!(request.acks, -1..=1) {
         return Some(ErrorCode::InvalidRequiredAcks);
     }
-    // Transactions are not served yet, and no partition was ever added to one.
-    request.transactional_id.is_some().then_some(ErrorCode::InvalidTxnState)
+    // Where transactions are not served, no partition was ever added to one.
+    (request.transactional_id.is_some() && !transactions).then_some(ErrorCode::InvalidTxnState)
 }
 
 fn prepare(
     topic: &Topic,
     data: &PartitionProduceData,
-    version: i16,
+    whole: &Whole,
     cx: &Cx<'_>,
-) -> Result<(Partition, VerifiedBatch), Refusal> {
+) -> Result<Prepared, Refusal> {
     let partition = topic.partition(data.index).ok_or(ErrorCode::UnknownTopicOrPartition)?;
     if !partition.is_led() {
         return Err(ErrorCode::NotLeaderOrFollower.into());
     }
     let records = data.records.clone().unwrap_or_default();
-    let batch = take_batch(topic, records, version)?;
+    let batch = take_batch(topic, records, whole.version)?;
+    if batch.header().is_transactional() && !cx.settings.transactions {
+        return Err(ErrorCode::InvalidTxnState.into());
+    }
     let timestamps = TimestampBounds {
         now_ms: cx.now.wall_ms,
         before_max_ms: topic.settings.timestamp_before_max_ms,
@@ -160,7 +208,66 @@ fn prepare(
     // Retention and search by time go by the header. Kafka puts it right, too.
     let is_right = topic.settings.append_time || batch.header().max_timestamp_ms == max_timestamp_ms;
     let batch = if is_right { batch } else { batch.with_max_timestamp(max_timestamp_ms) };
-    Ok((*partition, batch))
+    let joining = if batch.header().is_transactional() {
+        // Who may use a transactional id can only be judged of one that is named.
+        let id = whole.transactional_id.clone().ok_or(ErrorCode::TransactionalIdAuthorizationFailed)?;
+        Some(Joining {
+            id,
+            batch: batch.clone(),
+            at: PartitionLog { topic: topic.name.to_string(), partition: data.index, log: partition.log.0 },
+            version: whole.version,
+            shards: cx.settings.shards,
+            guard: None,
+            vouched: false,
+        })
+    } else {
+        None
+    };
+    Ok(Prepared { partition: *partition, batch, joining })
+}
+
+impl Joining {
+    /// Asks the transaction's coordinator for its word.
+    fn ask(&mut self, guard: Offset) -> (ShardId, Request) {
+        self.guard = Some(guard);
+        let header = self.batch.header();
+        let message = TransactionMessage::Join {
+            id: self.id.to_string(),
+            producer: Producer { id: header.producer_id, epoch: header.producer_epoch },
+            partitions: vec![self.at.clone()],
+            groups: Vec::new(),
+            verify_only: self.version < JOINS_FROM,
+        };
+        transactions::question(&self.id, self.shards, &message)
+    }
+
+    /// Offers the batch again, or says why not.
+    fn vouched(&mut self, answer: Result<Reply, KernelError>) -> Result<(ShardId, Request), ErrorCode> {
+        let reply = transactions::reply_of(answer).map_err(|code| self.refusal(code))?;
+        let TransactionReply::Joined { missing, .. } = reply else {
+            return Err(ErrorCode::UnknownServerError);
+        };
+        if !missing.is_empty() {
+            return Err(self.refusal(ErrorCode::TransactionAbortable));
+        }
+        self.vouched = true;
+        let (log, batch, guard) = (LogId(self.at.log), self.batch.clone(), self.guard);
+        Ok((log.shard(), Request::AppendTransactional { log, batch, guard }))
+    }
+
+    /// What a client of this version is told: codes that it knows from Produce.
+    fn refusal(&self, code: ErrorCode) -> ErrorCode {
+        match code {
+            ErrorCode::ProducerFenced => ErrorCode::InvalidProducerEpoch,
+            ErrorCode::TransactionAbortable if self.version < ABORTABLE_FROM => ErrorCode::InvalidTxnState,
+            // To be tried again, without a look for another leader.
+            ErrorCode::ConcurrentTransactions
+            | ErrorCode::CoordinatorLoadInProgress
+            | ErrorCode::CoordinatorNotAvailable
+            | ErrorCode::NotCoordinator => ErrorCode::NotEnoughReplicas,
+            other => other,
+        }
+    }
 }
 
 /// What a batch may inflate to on the connection's own time: a few milliseconds.
@@ -201,9 +308,6 @@ fn take_batch(topic: &Topic, mut records: Bytes, version: i16) -> Result<Verifie
     if header.base_offset.0 != 0 {
         return Err(invalid("the base offset of a produced batch must be 0"));
     }
-    if header.is_transactional() {
-        return Err(ErrorCode::InvalidTxnState.into());
-    }
     if version < 7 && header.codec() == Codec::Zstd.number() {
         return Err(ErrorCode::UnsupportedCompressionType.into());
     }
@@ -228,9 +332,25 @@ fn place(
     response: &mut ProduceResponse,
     place: &mut Place,
     answer: Result<Reply, KernelError>,
-) -> Option<Request> {
+) -> Option<(ShardId, Request)> {
     let topic = response.responses.get_mut(place.topic)?;
     let part = topic.partition_responses.get_mut(place.partition)?;
+    match (answer, place.joining.as_mut()) {
+        (Err(KernelError::TransactionUnverified { guard }), Some(joining)) if !joining.vouched => {
+            return Some(joining.ask(guard));
+        }
+        (answer, Some(joining)) if joining.guard.is_some() && !joining.vouched => {
+            match joining.vouched(answer) {
+                Ok(again) => return Some(again),
+                Err(code) => refuse(part, code.into()),
+            }
+        }
+        (answer, _) => placed(part, place, answer),
+    }
+    None
+}
+
+fn placed(part: &mut PartitionProduceResponse, place: &Place, answer: Result<Reply, KernelError>) {
     match answer {
         Ok(Reply::Appended(appended)) => {
             part.base_offset = appended.base_offset.as_i64();
@@ -250,7 +370,6 @@ fn place(
             }
         }
     }
-    None
 }
 
 fn finish_frame(head: &Head, mut response: ProduceResponse) -> Finished {

@@ -17,3 +17,4 @@ mod hostile;
 mod node;
 mod offsets;
 mod produce;
+mod transactions;

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use kernel_engine::store::memory::MemoryStore;
+use kernel_engine::store::memory::{MemoryDisk, MemoryStore};
 use kernel_engine::{RequestKey, Shard};
 use kernel_model::batch::{BatchSpec, Codec, NewRecord, VerifiedBatch};
 use kernel_model::reply::Chunk;
-use kernel_model::{Coordinator, CoordinatorKind, KernelError, Now, Reply, Request, ShardId};
+use kernel_model::{Coordinator, CoordinatorKind, KernelError, Now, OwnerEpoch, Reply, Request, ShardId};
 use session::{Answer, Event, LegacyAction, RequestId, Session, UnitId, Violation};
 use translator_kafka::catalog::CatalogHandle;
 use translator_kafka::codec::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
@@ -18,8 +18,10 @@ use translator_kafka::codec::messages::produce_response::PartitionProduceRespons
 use translator_kafka::codec::messages::{CreateTopicsRequest, MetadataRequest, ProduceRequest};
 use translator_kafka::codec::{Message, Request as KafkaRequest, Str, frame};
 use translator_kafka::coordinator::catalog::{CatalogCoordinator, CatalogSettings};
+use translator_kafka::coordinator::group::{self, GroupCoordinator};
+use translator_kafka::coordinator::transaction::{self, TransactionCoordinator};
 use translator_kafka::limits::Limits;
-use translator_kafka::placement::{CATALOG, CATALOG_SHARD, GROUPS};
+use translator_kafka::placement::{CATALOG, CATALOG_SHARD, GROUPS, TRANSACTIONS};
 use translator_kafka::server::{ClusterView, ServerSettings};
 use translator_kafka::session::KafkaSession;
 
@@ -32,6 +34,8 @@ const DIRECT: u64 = u64::MAX - 1;
 
 pub(crate) struct Node {
     pub(crate) shards: Vec<Shard>,
+    disks: Vec<MemoryDisk>,
+    owner: u64,
     pub(crate) settings: Arc<ServerSettings>,
     pub(crate) cluster: Arc<ClusterView>,
     pub(crate) now: Now,
@@ -61,28 +65,19 @@ impl Node {
                 work();
                 true
             },
+            transactions: false,
             limits: Limits::default(),
         };
         change(&mut settings);
         let (forgotten, refusing) = (Forgotten::default(), Refusing::default());
-        let open = |number| {
-            let mut hosted: Vec<(CoordinatorKind, Box<dyn Coordinator>)> =
-                vec![(GROUPS, Box::new(RecordingGroups::new(number, forgotten.clone(), refusing.clone())))];
-            if ShardId(number) == CATALOG_SHARD {
-                let wanted = CatalogSettings {
-                    cluster_id: "cluster-1".into(),
-                    shards,
-                    node_id: NODE_ID,
-                    seed: 3,
-                    ..CatalogSettings::default()
-                };
-                hosted.push((CATALOG, Box::new(CatalogCoordinator::new(wanted, catalog.clone()))));
-            }
-            let store = Box::new(MemoryStore::new());
-            Shard::open(ShardId(number), store, kernel_engine::Limits::default(), hosted, now).unwrap()
-        };
+        let hosts = Hosts { forgotten: forgotten.clone(), refusing: refusing.clone() };
+        let disks: Vec<MemoryDisk> = (0..shards).map(|_| MemoryDisk::default()).collect();
+        let opened = (0..shards).zip(&disks);
+        let opened = opened.map(|(number, disk)| open(number, disk, 1, &settings, &hosts, now)).collect();
         let mut node = Self {
-            shards: (0..shards).map(open).collect(),
+            shards: opened,
+            disks,
+            owner: 1,
             settings: Arc::new(settings),
             cluster: Arc::new(ClusterView::single(NODE_ID, "node.example", 9092)),
             now,
@@ -93,6 +88,22 @@ impl Node {
         };
         node.turn(&mut []);
         node
+    }
+
+    /// A node that stands alone, with everything that such a one hosts.
+    pub(crate) fn transactional(shards: u16) -> Self {
+        Self::with(shards, |settings| settings.transactions = true)
+    }
+
+    /// Every shard is opened again from what is on its disk; connections are gone.
+    pub(crate) fn restart(&mut self) {
+        self.owner += 1;
+        let hosts = Hosts { forgotten: self.forgotten.clone(), refusing: self.refusing.clone() };
+        let numbered = (0..self.settings.shards).zip(&self.disks);
+        self.shards = numbered
+            .map(|(number, disk)| open(number, disk, self.owner, &self.settings, &hosts, self.now))
+            .collect();
+        self.turn(&mut []);
     }
 
     pub(crate) fn client(&self) -> Client {
@@ -172,6 +183,11 @@ impl Node {
     fn run_shard(&mut self, at: usize, clients: &mut [&mut Client]) -> bool {
         let mut moved = false;
         let from = ShardId(u16::try_from(at).unwrap());
+        if self.shards[at].poll_timeout().is_some_and(|due| due <= self.now.elapsed) {
+            // Coordinators of different shards talk by timers that are due at once.
+            self.shards[at].handle_timeout(self.now);
+            moved = true;
+        }
         self.shards[at].handle_durable(self.now);
         while let Some(entry) = self.shards[at].poll_outbox() {
             moved = true;
@@ -198,6 +214,43 @@ impl Node {
         }
         moved
     }
+}
+
+/// What the groups that stand in are made with.
+struct Hosts {
+    forgotten: Forgotten,
+    refusing: Refusing,
+}
+
+fn open(
+    number: u16,
+    disk: &MemoryDisk,
+    owner: u64,
+    settings: &ServerSettings,
+    hosts: &Hosts,
+    now: Now,
+) -> Shard {
+    let groups: Box<dyn Coordinator> = if settings.transactions {
+        Box::new(GroupCoordinator::new(group::Limits::default(), [1, 2], settings.catalog.clone()))
+    } else {
+        Box::new(RecordingGroups::new(number, hosts.forgotten.clone(), hosts.refusing.clone()))
+    };
+    let transactions = TransactionCoordinator::new(transaction::Limits::default(), ShardId(number));
+    let mut hosted: Vec<(CoordinatorKind, Box<dyn Coordinator>)> =
+        vec![(GROUPS, groups), (TRANSACTIONS, Box::new(transactions))];
+    if ShardId(number) == CATALOG_SHARD {
+        let wanted = CatalogSettings {
+            cluster_id: "cluster-1".into(),
+            shards: settings.shards,
+            node_id: NODE_ID,
+            seed: 3,
+            ..CatalogSettings::default()
+        };
+        let catalog = settings.catalog.clone();
+        hosted.push((CATALOG, Box::new(CatalogCoordinator::new(wanted, catalog))));
+    }
+    let store = Box::new(MemoryStore::open(disk, OwnerEpoch(owner)).unwrap());
+    Shard::open(ShardId(number), store, kernel_engine::Limits::default(), hosted, now).unwrap()
 }
 
 fn in_memory(mut reply: Reply) -> Reply {

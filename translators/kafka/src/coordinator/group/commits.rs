@@ -32,6 +32,12 @@ impl GroupCoordinator {
                 });
                 self.desk.answer(caller, &response);
             }
+            Pending::InTransaction { caller, response, .. } => {
+                super::transactional::answer(&mut self.desk, caller, &response);
+            }
+            Pending::Ended { group, producer_id, entries } => {
+                self.with_group(now, &group, |group, _| group.ended(producer_id, entries));
+            }
             Pending::Generation { group, generation, assignments, stored_ms } => {
                 self.with_group(now, &group, |group, turn| {
                     group.complete_generation(turn, generation, &assignments, stored_ms);
@@ -100,6 +106,8 @@ impl GroupCoordinator {
                 (message, TransferReply::Done)
             }
             Pending::Offsets { .. }
+            | Pending::InTransaction { .. }
+            | Pending::Ended { .. }
             | Pending::Generation { .. }
             | Pending::Replaced { .. }
             | Pending::Emptied { .. }
@@ -123,6 +131,17 @@ impl GroupCoordinator {
                     partition.error_code = refusal.code();
                 }
                 self.desk.answer(caller, &response);
+            }
+            Pending::InTransaction { group, producer_id, before, caller, mut response } => {
+                self.with_group(now, &group, |group, _| group.not_in_transaction(producer_id, before));
+                let partitions = response.topics.iter_mut().flat_map(|topic| &mut topic.partitions);
+                for partition in partitions.filter(|partition| partition.error_code == 0) {
+                    partition.error_code = refusal.code();
+                }
+                super::transactional::answer(&mut self.desk, caller, &response);
+            }
+            Pending::Ended { group, producer_id, entries } => {
+                self.with_group(now, &group, |group, _| group.not_ended(producer_id, &entries));
             }
             Pending::Generation { group, generation, .. } => {
                 self.with_group(now, &group, |group, turn| {

@@ -14,7 +14,9 @@ use super::member::{Caller, Member};
 use super::record::OffsetsRecord;
 use super::snapshot::{CommittedOffset, GroupSnapshot, OffsetKey};
 use super::transfer::TransferReply;
-use crate::codec::messages::{DeleteGroupsResponse, OffsetCommitResponse, OffsetDeleteResponse};
+use crate::codec::messages::{
+    DeleteGroupsResponse, OffsetCommitResponse, OffsetDeleteResponse, TxnOffsetCommitResponse,
+};
 use crate::codec::{Response, Str};
 
 /// One call into the coordinator: when, within what bounds, and where to put what comes of it.
@@ -115,6 +117,16 @@ pub(super) enum Pending {
         caller: Caller,
         response: OffsetCommitResponse,
     },
+    /// Offsets in a producer's open transaction; `before`: what was there instead.
+    InTransaction {
+        group: Str,
+        producer_id: i64,
+        before: Vec<(OffsetKey, Option<CommittedOffset>)>,
+        caller: Caller,
+        response: TxnOffsetCommitResponse,
+    },
+    /// The end of a producer's transaction, and the offsets that count from then on.
+    Ended { group: Str, producer_id: i64, entries: Vec<(OffsetKey, CommittedOffset)> },
     /// A generation with the assignments its leader made.
     Generation { group: Str, generation: i32, assignments: BTreeMap<Str, Bytes>, stored_ms: i64 },
     /// A static member that came back under a new id while the group was stable.

@@ -41,6 +41,9 @@ impl Call {
 impl GroupCoordinator {
     /// Every message is answered once. One that cannot be read gets an empty answer.
     pub(super) fn dispatch(&mut self, now: Now, id: MessageId, message: Bytes) {
+        if self.on_transactional(now, id, &message) {
+            return;
+        }
         match Transfer::decode(&message) {
             Ok(Some(transfer)) => return self.transfer_within_bounds(now, id, transfer),
             Ok(None) => {}
@@ -91,12 +94,12 @@ impl GroupCoordinator {
         self.groups.get(id).map_or(Ok(()), Group::admission)
     }
 
-    fn named_admission(&self, id: &str) -> Result<(), ErrorCode> {
+    pub(super) fn named_admission(&self, id: &str) -> Result<(), ErrorCode> {
         if id.is_empty() { Err(ErrorCode::InvalidGroupId) } else { self.admission(id) }
     }
 
     /// The group exists afterwards, or there is no room for it.
-    fn create(&mut self, id: &Str) -> Result<(), ErrorCode> {
+    pub(super) fn create(&mut self, id: &Str) -> Result<(), ErrorCode> {
         if self.groups.contains_key(id) {
             return Ok(());
         }
@@ -198,7 +201,7 @@ impl GroupCoordinator {
         Err(if says_not_found { ErrorCode::GroupIdNotFound } else { ErrorCode::IllegalGeneration })
     }
 
-    fn bound_commits(&self) -> Result<(), ErrorCode> {
+    pub(super) fn bound_commits(&self) -> Result<(), ErrorCode> {
         let is_full = self.desk.in_flight() >= self.limits.commits_in_flight_max;
         if is_full { Err(ErrorCode::CoordinatorLoadInProgress) } else { Ok(()) }
     }
@@ -222,7 +225,7 @@ impl GroupCoordinator {
     fn answer_fetch(&mut self, caller: Caller, request: &OffsetFetchRequest, refusal: Option<ErrorCode>) {
         let groups = fetch::wanted(request, caller.version).into_iter().map(|wanted| {
             let refusal = refusal.or(self.admission(&wanted.group_id).err());
-            fetch::fetch(&wanted, self.groups.get(&wanted.group_id), refusal)
+            fetch::fetch(&wanted, self.groups.get(&wanted.group_id), refusal, request.require_stable)
         });
         let response = fetch::response(groups.collect(), caller.version);
         self.desk.answer(caller, &response);

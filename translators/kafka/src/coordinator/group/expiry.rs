@@ -28,11 +28,12 @@ impl Group {
             .filter(|(key, offset)| {
                 !self.is_subscribed(&key.topic)
                     && !self.in_flight.contains_key(key)
+                    && !self.is_unstable(key)
                     && is_expired(turn, since, offset)
             })
             .map(|(key, _)| key.clone())
             .collect();
-        let none_left = keys.len() == self.offsets.len() && self.in_flight.is_empty();
+        let none_left = keys.len() == self.offsets.len() && self.in_flight.is_empty() && self.open.is_empty();
         let whole = none_left && self.is_empty() && self.pending_members.is_empty();
         if keys.is_empty() && !whole {
             return;

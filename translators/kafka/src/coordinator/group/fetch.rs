@@ -46,11 +46,12 @@ pub(super) fn fetch(
     wanted: &OffsetFetchRequestGroup,
     group: Option<&Group>,
     refusal: Option<ErrorCode>,
+    require_stable: bool,
 ) -> OffsetFetchResponseGroup {
     let served = group.filter(|_| refusal.is_none());
     let topics = match &wanted.topics {
-        Some(topics) => topics.iter().map(|topic| some_of(topic, served)).collect(),
-        None => served.map(all_of).unwrap_or_default(),
+        Some(topics) => topics.iter().map(|topic| some_of(topic, served, require_stable)).collect(),
+        None => served.map(|group| all_of(group, require_stable)).unwrap_or_default(),
     };
     OffsetFetchResponseGroup {
         group_id: wanted.group_id.clone(),
@@ -60,9 +61,16 @@ pub(super) fn fetch(
     }
 }
 
-fn some_of(topic: &OffsetFetchRequestTopics, group: Option<&Group>) -> OffsetFetchResponseTopics {
+fn some_of(
+    topic: &OffsetFetchRequestTopics,
+    group: Option<&Group>,
+    require_stable: bool,
+) -> OffsetFetchResponseTopics {
     let partition = |index: &i32| {
         let key = OffsetKey { topic: topic.name.clone(), partition: *index };
+        if require_stable && group.is_some_and(|group| group.is_unstable(&key)) {
+            return unstable(*index);
+        }
         partition_of(*index, group.and_then(|group| group.offsets.get(&key)).unwrap_or(&NO_OFFSET))
     };
     OffsetFetchResponseTopics {
@@ -72,10 +80,12 @@ fn some_of(topic: &OffsetFetchRequestTopics, group: Option<&Group>) -> OffsetFet
     }
 }
 
-fn all_of(group: &Group) -> Vec<OffsetFetchResponseTopics> {
+fn all_of(group: &Group, require_stable: bool) -> Vec<OffsetFetchResponseTopics> {
     let mut topics: BTreeMap<&Str, Vec<OffsetFetchResponsePartitions>> = BTreeMap::new();
     for (key, offset) in &group.offsets {
-        topics.entry(&key.topic).or_default().push(partition_of(key.partition, offset));
+        let waits = require_stable && group.is_unstable(key);
+        let answer = if waits { unstable(key.partition) } else { partition_of(key.partition, offset) };
+        topics.entry(&key.topic).or_default().push(answer);
     }
     let topic = |(name, partitions): (&Str, _)| OffsetFetchResponseTopics {
         name: name.clone(),
@@ -95,6 +105,14 @@ fn partition_of(index: i32, offset: &CommittedOffset) -> OffsetFetchResponsePart
     }
 }
 
+/// An open transaction may change it: the client asks again.
+fn unstable(index: i32) -> OffsetFetchResponsePartitions {
+    OffsetFetchResponsePartitions {
+        error_code: ErrorCode::UnstableOffsetCommit.code(),
+        ..partition_of(index, &NO_OFFSET)
+    }
+}
+
 /// The answer in the form of its version.
 pub(super) fn response(groups: Vec<OffsetFetchResponseGroup>, version: i16) -> OffsetFetchResponse {
     if version >= GROUPS_FROM {
@@ -109,7 +127,7 @@ pub(super) fn response(groups: Vec<OffsetFetchResponseGroup>, version: i16) -> O
         committed_offset: one.committed_offset,
         committed_leader_epoch: one.committed_leader_epoch,
         metadata: one.metadata,
-        error_code: partition_error,
+        error_code: if one.error_code == 0 { partition_error } else { one.error_code },
         ..OffsetFetchResponsePartition::default()
     };
     let topic = |topic: OffsetFetchResponseTopics| OffsetFetchResponseTopic {

@@ -76,7 +76,7 @@ fn entry(op: &Op) -> Option<Entry> {
                 value.map(|value| GroupSnapshot::from_packed(value.clone())).transpose().ok()?;
             group_entry(&group, group_value)
         }
-        StoredKey::Following(_) | StoredKey::Progress(_) => None,
+        StoredKey::Open(..) | StoredKey::Following(_) | StoredKey::Progress(_) => None,
     }
 }
 

@@ -8,6 +8,7 @@
 //! ```text
 //! u16 length | client host (UTF-8) | request frame without its size prefix (header and body)
 //! 0xFFFF     | migration message: see [`transfer`]
+//! 0xFFFE     | TxnOffsetCommit with its guard: see [`txn_offset_commit_message`]
 //! ```
 //!
 //! The reply is the body of the response in the request's version; the caller puts size and header in
@@ -48,6 +49,7 @@ mod state;
 mod stored;
 mod subscription;
 mod sync;
+mod transactional;
 pub mod transfer;
 
 #[cfg(test)]
@@ -78,6 +80,9 @@ pub use self::packing::PackedError;
 pub use self::record::{OffsetsRecord, OffsetsRecordError, decode_offsets_record};
 pub use self::snapshot::{CommittedOffset as Offset, GroupSnapshot, MemberSnapshot, OffsetKey};
 pub use self::stored::KIND;
+pub use self::transactional::{
+    TxnOffsetCommitReply, refused as txn_offset_commit_refused, txn_offset_commit_message,
+};
 
 /// The groups of one shard.
 #[derive(Debug)]
@@ -96,6 +101,8 @@ pub struct GroupCoordinator {
     catalog: CatalogHandle,
     /// How far each partition of legacy's `__consumer_offsets` was followed.
     progress: BTreeMap<i32, i64>,
+    /// Which producers' transactions have ended.
+    ends: transactional::Ends,
     /// A key could not be read, so that it is not known whose state is missing: nobody is served.
     is_damaged: bool,
 }
@@ -117,6 +124,7 @@ impl GroupCoordinator {
             waiting_fetches: VecDeque::new(),
             catalog,
             progress: BTreeMap::new(),
+            ends: transactional::Ends::default(),
             is_damaged: false,
         }
     }
@@ -196,6 +204,13 @@ impl GroupCoordinator {
                     Err(_) => group.hold = Some(Hold::Damaged),
                 }
             }
+            StoredKey::Open(id, producer_id, at) => {
+                let group = self.restored_group(&id);
+                match transactional::StoredOpen::from_packed(value) {
+                    Ok(offset) => group.apply_open(producer_id, at, offset),
+                    Err(_) => group.hold = Some(Hold::Damaged),
+                }
+            }
             StoredKey::Following(id) => self.restored_group(&id).role = Role::Following,
             StoredKey::Progress(partition) => match i64::from_packed(value) {
                 // Without it the feed begins from the start, which repeats what is known.
@@ -235,8 +250,10 @@ impl Coordinator for GroupCoordinator {
         self.committed(now, id, outcome);
     }
 
-    fn handle_timer(&mut self, _now: Now, _key: Bytes, _action: Bytes) {
-        // Sets no durable timers: sessions begin anew after a restart, and expiry is looked for.
+    fn handle_timer(&mut self, _now: Now, key: Bytes, action: Bytes) {
+        // Sets none itself: sessions begin anew after a restart, and expiry is looked for. A timer is a
+        // message of a transaction coordinator.
+        self.on_end(key, &action);
     }
 
     fn handle_timeout(&mut self, now: Now) {

@@ -223,7 +223,7 @@ impl Group {
         let mut keys: Vec<&OffsetKey> = self.offsets.keys().collect();
         keys.extend(self.in_flight.keys().filter(|key| !self.offsets.contains_key(key)));
         let offsets = keys.into_iter().map(|key| stored::delete_offset(&self.id, key));
-        offsets.chain([stored::delete_group(&self.id)]).collect()
+        offsets.chain(self.open_deletion()).chain([stored::delete_group(&self.id)]).collect()
     }
 }
 

@@ -10,6 +10,7 @@ use super::desk::Turn;
 use super::member::{Caller, Member};
 use super::snapshot::{CommittedOffset, GroupSnapshot, MemberSnapshot, OffsetKey};
 use super::subscription;
+use super::transactional::OpenOffsets;
 use crate::codec::Str;
 use crate::codec::messages::join_group_request::JoinGroupRequestProtocol;
 use crate::errors::ErrorCode;
@@ -103,6 +104,8 @@ pub(super) struct Group {
     pub(super) offsets: BTreeMap<OffsetKey, CommittedOffset>,
     /// Partitions with commits that are not durable yet, and how many.
     pub(super) in_flight: BTreeMap<OffsetKey, u32>,
+    /// Offsets of open transactions, by producer id.
+    pub(super) open: BTreeMap<i64, OpenOffsets>,
     /// Batches of legacy's records about it that are not durable yet.
     pub(super) follows: u32,
     /// Not later than the next deadline of anything above; `None` when there is none.
@@ -135,6 +138,7 @@ impl Group {
             subscribed: None,
             offsets: snapshot.offsets.into_iter().collect(),
             in_flight: BTreeMap::new(),
+            open: BTreeMap::new(),
             follows: 0,
             alarm: None,
             awaiting_join: 0,
@@ -161,9 +165,10 @@ impl Group {
     pub(super) fn take_generation(&mut self, snapshot: GroupSnapshot) {
         let offsets = std::mem::take(&mut self.offsets);
         let in_flight = std::mem::take(&mut self.in_flight);
+        let open = std::mem::take(&mut self.open);
         let (hold, alarm, follows) = (self.hold, self.alarm, self.follows);
         let generation = Self::restored(snapshot, self.role);
-        *self = Self { offsets, in_flight, hold, alarm, follows, ..generation };
+        *self = Self { offsets, in_flight, open, hold, alarm, follows, ..generation };
     }
 
     /// Starts every member's session anew.
@@ -216,6 +221,7 @@ impl Group {
             && self.pending_members.is_empty()
             && self.offsets.is_empty()
             && self.in_flight.is_empty()
+            && self.open.is_empty()
     }
 
     /// Whether clients are served here.

@@ -3,6 +3,7 @@
 //! ```text
 //! g m GROUP                                   last completed generation (a packed group, no offsets)
 //! g o u16 length GROUP u16 length TOPIC i32   offset of a partition
+//! g t i64 u16 length GROUP u16 length TOPIC i32   offset in a producer's open transaction
 //! g f GROUP                                   the group follows legacy
 //! g p i32                                     how far a partition of `__consumer_offsets` was followed
 //! ```
@@ -13,6 +14,7 @@ use kernel_model::coordinator::CoordinatorKind;
 
 use super::packing::Packed;
 use super::snapshot::{CommittedOffset, GroupSnapshot, OffsetKey};
+use super::transactional::StoredOpen;
 use crate::codec::Str;
 
 /// The coordinator's kind: `g`.
@@ -23,6 +25,7 @@ pub const KIND: CoordinatorKind = CoordinatorKind(b'g');
 pub(super) enum StoredKey {
     Group(Str),
     Offset(Str, OffsetKey),
+    Open(Str, i64, OffsetKey),
     Following(Str),
     Progress(i32),
 }
@@ -38,14 +41,24 @@ impl StoredKey {
             b'f' => Str::try_from(rest).ok().map(Self::Following),
             b'p' => rest.try_get_i32().ok().map(Self::Progress),
             b'o' => {
-                let group = take_name(&mut rest)?;
-                let topic = take_name(&mut rest)?;
-                let partition = rest.try_get_i32().ok()?;
-                rest.is_empty().then_some(Self::Offset(group, OffsetKey { topic, partition }))
+                let (group, at) = take_offset_key(rest)?;
+                Some(Self::Offset(group, at))
+            }
+            b't' => {
+                let producer_id = rest.try_get_i64().ok()?;
+                let (group, at) = take_offset_key(rest)?;
+                Some(Self::Open(group, producer_id, at))
             }
             _ => None,
         }
     }
+}
+
+fn take_offset_key(mut rest: Bytes) -> Option<(Str, OffsetKey)> {
+    let group = take_name(&mut rest)?;
+    let topic = take_name(&mut rest)?;
+    let partition = rest.try_get_i32().ok()?;
+    rest.is_empty().then_some((group, OffsetKey { topic, partition }))
 }
 
 fn take_name(rest: &mut Bytes) -> Option<Str> {
@@ -66,13 +79,25 @@ fn key(kind: u8, group: &str) -> Bytes {
 fn offset_key(group: &str, key: &OffsetKey) -> Bytes {
     let mut out = BytesMut::with_capacity(10 + group.len() + key.topic.len());
     out.put_slice(&[KIND.0, b'o']);
+    put_offset_key(&mut out, group, key);
+    out.freeze()
+}
+
+fn open_key(group: &str, producer_id: i64, key: &OffsetKey) -> Bytes {
+    let mut out = BytesMut::with_capacity(18 + group.len() + key.topic.len());
+    out.put_slice(&[KIND.0, b't']);
+    out.put_i64(producer_id);
+    put_offset_key(&mut out, group, key);
+    out.freeze()
+}
+
+fn put_offset_key(out: &mut BytesMut, group: &str, key: &OffsetKey) {
     for name in [group, key.topic.as_str()] {
         // Names come off the wire, where they are at most `i16::MAX` bytes long.
         out.put_u16(u16::try_from(name.len()).unwrap_or(u16::MAX));
         out.put_slice(name.as_bytes());
     }
     out.put_i32(key.partition);
-    out.freeze()
 }
 
 fn put(key: Bytes, value: Bytes) -> Op {
@@ -95,6 +120,21 @@ pub(super) fn put_offset(group: &str, at: &OffsetKey, offset: &CommittedOffset) 
 
 pub(super) fn delete_offset(group: &str, at: &OffsetKey) -> Op {
     Op::KvDelete { key: offset_key(group, at) }
+}
+
+pub(super) fn put_open(
+    group: &str,
+    producer_id: i64,
+    epoch: i16,
+    at: &OffsetKey,
+    offset: &CommittedOffset,
+) -> Op {
+    let stored = StoredOpen { epoch, offset: offset.clone() };
+    put(open_key(group, producer_id, at), stored.to_packed())
+}
+
+pub(super) fn delete_open(group: &str, producer_id: i64, at: &OffsetKey) -> Op {
+    Op::KvDelete { key: open_key(group, producer_id, at) }
 }
 
 pub(super) fn put_following(group: &str) -> Op {
