@@ -6,6 +6,7 @@ from harness.clients import CODECS, IDEMPOTENT, Traffic, admin, once
 from harness.processes import Failure
 from harness.report import Workspace
 from harness.sluice import Sluice
+from scenarios import transactions
 
 COUNT = 100
 # What each program can administer; the rest is said in conformance/peers/README.md.
@@ -28,6 +29,7 @@ def run(report, chosen):
             every_codec(report, sluice, folder / "codecs", clients)
             every_acks(report, sluice, folder / "acks", clients)
             administration(report, sluice, folder / "admin", clients)
+            transactions.walk(report, sluice, folder / "transactions", clients)
             sluice.supervise()
             killed(report, sluice, folder / "killed", clients, chosen.kills)
         finally:

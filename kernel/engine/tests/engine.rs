@@ -35,5 +35,7 @@ mod mirror;
 mod on_disk;
 #[path = "engine/sim/mod.rs"]
 mod sim;
+#[path = "engine/transactions.rs"]
+mod transactions;
 #[path = "engine/vocabulary.rs"]
 mod vocabulary;

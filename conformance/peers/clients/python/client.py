@@ -10,6 +10,7 @@ import consume
 import history
 import options as command_line
 import produce
+import transact
 
 
 def connection(options):
@@ -28,7 +29,8 @@ def connection(options):
 def main():
     options = command_line.parse("client python")
     library = f"confluent-kafka {confluent_kafka.__version__} librdkafka {confluent_kafka.libversion()[0]}"
-    run = {"produce": produce.run, "consume": consume.run, "admin": admin.run}[options.command]
+    run = {"produce": produce.run, "consume": consume.run, "admin": admin.run,
+           "transact": transact.run}[options.command]
     try:
         return run(options, connection(options), library)
     finally:

@@ -26,6 +26,7 @@ def parse(program):
     _produce(_common(commands.add_parser("produce")))
     _consume(_common(commands.add_parser("consume")))
     _admin(commands.add_parser("admin"))
+    _transact(commands.add_parser("transact"))
     return top.parse_args()
 
 
@@ -81,6 +82,16 @@ def _admin(parser):
         sub.add_argument("--partition", type=int)
         sub.add_argument("--replication", type=int, default=-1)
         sub.add_argument("--offset", type=int)
+
+
+def _transact(parser):
+    commands = parser.add_subparsers(dest="what", required=True)
+    for name in ("fence", "time-out", "stable", "open", "pipeline"):
+        sub = _common(commands.add_parser(name))
+        sub.add_argument("--topic", required=True)
+        sub.add_argument("--id", required=True)
+        sub.add_argument("--source", help="what the pipeline reads")
+        sub.add_argument("--count", type=int, default=0, help="how many records the pipeline reads")
 
 
 def pairs(options):
