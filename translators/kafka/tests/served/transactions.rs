@@ -18,8 +18,8 @@ use translator_kafka::codec::messages::write_txn_markers_request::{
 };
 use translator_kafka::codec::messages::{
     AddOffsetsToTxnRequest, AddPartitionsToTxnRequest, ApiVersionsRequest, DescribeTransactionsRequest,
-    EndTxnRequest, FindCoordinatorRequest, InitProducerIdRequest, InitProducerIdResponse,
-    ListTransactionsRequest, OffsetFetchRequest, TxnOffsetCommitRequest, WriteTxnMarkersRequest,
+    EndTxnRequest, FindCoordinatorRequest, InitProducerIdRequest, ListTransactionsRequest,
+    OffsetFetchRequest, TxnOffsetCommitRequest, WriteTxnMarkersRequest,
 };
 use translator_kafka::coordinator::catalog::PRODUCER_ID_BASE;
 use translator_kafka::errors::ErrorCode;
@@ -372,7 +372,7 @@ fn administrators_see_transactions_and_end_one_by_hand() {
         transactional_id_pattern: pattern.map(Into::into),
         ..Default::default()
     };
-    let count = |node: &mut Node, client: &mut Client, request| {
+    let count = |node: &mut Node, client: &mut Client, request: ListTransactionsRequest| {
         let answer = client.ask(node, 2, &request);
         (answer.error_code, answer.transaction_states.len(), answer.unknown_state_filters.len())
     };
@@ -426,7 +426,7 @@ fn a_kernel_beside_a_legacy_cluster_offers_no_transactions() {
         let found = client.ask(&mut node, 4, &find);
         let expected = if transactions { 0 } else { code(ErrorCode::TransactionalIdAuthorizationFailed) };
         assert_eq!(found.coordinators[0].error_code, expected);
-        let init: InitProducerIdResponse = client.ask(&mut node, 4, &init_of("tx", (-1, -1)));
+        let init = client.ask(&mut node, 4, &init_of("tx", (-1, -1)));
         assert_eq!(init.error_code, expected);
     }
 }

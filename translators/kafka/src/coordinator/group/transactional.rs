@@ -201,6 +201,9 @@ impl GroupCoordinator {
                 self.desk.reply(call.caller.message, reply.to_bytes());
             }
             Ok(true) => {
+                if let Err(refusal) = self.create(&request.group_id) {
+                    return answer(&mut self.desk, call.caller, &refused(request, refusal));
+                }
                 self.with_group(now, &request.group_id, |group, turn| {
                     group.commit_in_transaction(turn, request, call.caller);
                 });
@@ -208,16 +211,14 @@ impl GroupCoordinator {
         }
     }
 
-    fn admit_txn_commit(&mut self, request: &TxnOffsetCommitRequest) -> Result<(), ErrorCode> {
+    fn admit_txn_commit(&self, request: &TxnOffsetCommitRequest) -> Result<(), ErrorCode> {
         self.named_admission(&request.group_id)?;
         self.bound_commits()?;
         if let Some(group) = self.groups.get(&request.group_id) {
             return group.validate_txn_commit(request);
         }
-        if request.generation_id_or_member_epoch >= 0 {
-            return Err(ErrorCode::IllegalGeneration);
-        }
-        self.create(&request.group_id)
+        let unknown = request.generation_id_or_member_epoch >= 0;
+        if unknown { Err(ErrorCode::IllegalGeneration) } else { Ok(()) }
     }
 
     /// A coordinator's message: a transaction has ended.
