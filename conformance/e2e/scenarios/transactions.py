@@ -6,6 +6,7 @@ import subprocess
 from harness.clients import PEERS, admin, once
 from harness.legacy import Legacy
 from harness.processes import Failure, stop, wait_for
+from harness.raw import codes
 from harness.report import Workspace
 from harness.sluice import Sluice
 
@@ -25,6 +26,22 @@ PROMISES = {
     },
     "time-out": {"opened": [0, 1], "settled": True, "ended": "_FENCED fatal", "committed": [], "ends": [2, 2]},
     "pipeline": {"done": 100, "committed": 100},
+}
+
+# What a real Kafka 4 answers to requests in and out of order; see harness/raw.py.
+CODES = {
+    "a time-out of nothing": 50, "a time-out over the limit": 50, "an empty id": 42, "init": [0, 0],
+    "end of nothing": [48, 48], "end by an unknown id": 49, "end with an empty id": 42,
+    "end by another producer id": 49, "end by another epoch": [90, 47], "add by an unknown id": [49],
+    "add by another producer id": [49], "add by another epoch": [90, 47], "add with an unknown partition": [3, 55],
+    "add offsets by an unknown id": 49, "add offsets of no group": 0, "add offsets by another epoch": [90, 47],
+    "offsets that were not added": 48, "a batch that was not added": 48, "a batch without an id": 53, "add": [0, 0],
+    "a batch": 0, "the same again": 0, "a gap in the sequence": 45, "a plain batch of the producer": 48,
+    "add offsets": 0, "offsets": 0, "offsets of an older version": 0, "offsets of an unknown topic": 3, "commit": 0,
+    "commit again": 0, "abort what is committed": 48, "a late batch": 48, "late offsets": 48, "add for the next": [0],
+    "a batch of the next": 0, "init while one is open": 51, "init when it is aborted": [0, True, 2],
+    "a zombie's batch": 47, "a zombie's batch elsewhere": 47, "a zombie's add": [90], "a zombie's offsets": 47,
+    "a zombie's end": [90, 47], "abort by the heir of nothing": 48,
 }
 
 
@@ -102,6 +119,10 @@ def promises(report, name, bootstrap, folder):
         found = next((line for line in lines if line["op"] == "result"), {})
         seen = {key: found.get(key) for key in expected}
         report.check(f"{name}: {what}", seen == expected, "" if seen == expected else json.dumps(seen))
+    admin(folder, bootstrap, "python", "create-topic", "--topic", "promise-codes", "--partitions", 3)
+    found = json.loads(json.dumps(codes(bootstrap, "id-codes", "promise-codes")))
+    other = {what: [found.get(what), code] for what, code in CODES.items() if found.get(what) != code}
+    report.check(f"{name}: the codes of {len(CODES)} requests in and out of order", not other, json.dumps(other) if other else "")
     exactly_once(report, f"{name}: the pipeline's output holds every input once", bootstrap, folder, "promise-pipeline", 100)
 
 

@@ -239,9 +239,6 @@ pub(super) fn add_offsets(cx: &mut Cx<'_>, head: Head, request: &AddOffsetsToTxn
     if id.is_empty() {
         return Begin::Done(finish(&head, Err(ErrorCode::InvalidRequest)));
     }
-    if request.group_id.is_empty() {
-        return Begin::Done(finish(&head, Err(ErrorCode::InvalidGroupId)));
-    }
     let message = TransactionMessage::Join {
         id: id.clone(),
         producer: Producer { id: request.producer_id, epoch: request.producer_epoch },
