@@ -202,12 +202,10 @@ impl Shard {
             return;
         }
         if self.waiting.len() >= self.limits.pending_replies_max && waits(&request) {
-            match &request {
-                Request::Append { log, batches, .. } => self.note_refused(*log, batches),
-                Request::AppendTransactional { log, batch, .. } => {
-                    self.note_refused(*log, std::slice::from_ref(batch));
-                }
-                _ => {}
+            if let Request::Append { log, batches, .. } = &request {
+                self.note_refused(*log, batches);
+            } else if let Request::AppendTransactional { log, batch, .. } = &request {
+                self.note_refused(*log, std::slice::from_ref(batch));
             }
             self.refuse(from, KernelError::Overloaded);
             return;

@@ -256,6 +256,7 @@ impl Joining {
     }
 
     /// What a client of this version is told: codes that it knows from Produce.
+    #[allow(clippy::wildcard_enum_match_arm, reason = "every other code means the same to every version")]
     fn refusal(&self, code: ErrorCode) -> ErrorCode {
         match code {
             ErrorCode::ProducerFenced => ErrorCode::InvalidProducerEpoch,

@@ -168,13 +168,15 @@ impl GroupCoordinator {
             .map(|group| (group.id.clone(), group.offsets_of(&topics)))
             .filter(|(_, keys)| !keys.is_empty())
             .collect();
-        if orphaned.is_empty() {
+        let serving = self.groups.values_mut().filter(|group| group.role == Role::Serving);
+        let mut ops: Vec<Op> = serving.flat_map(|group| group.forget_open(&topics)).collect();
+        if orphaned.is_empty() && ops.is_empty() {
             return Err(TransferReply::Done);
         }
-        let ops = orphaned
+        let deletions = orphaned
             .iter()
-            .flat_map(|(group, keys)| keys.iter().map(|key| stored::delete_offset(group, key)))
-            .collect();
+            .flat_map(|(group, keys)| keys.iter().map(|key| stored::delete_offset(group, key)));
+        ops.extend(deletions);
         self.desk.commit(ops, Pending::TopicsForgotten { message, orphaned });
         Ok(())
     }

@@ -10,7 +10,7 @@
 //! the same producer makes worthless. A commit that was late on its way can then never leave offsets behind
 //! that no end will come for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use kernel_model::commit::Op;
@@ -214,6 +214,10 @@ impl GroupCoordinator {
     fn admit_txn_commit(&self, request: &TxnOffsetCommitRequest) -> Result<(), ErrorCode> {
         self.named_admission(&request.group_id)?;
         self.bound_commits()?;
+        let catalog = self.catalog.load();
+        if request.topics.iter().any(|topic| catalog.unforgotten_id(&topic.name).is_some()) {
+            return Err(ErrorCode::UnknownTopicOrPartition);
+        }
         if let Some(group) = self.groups.get(&request.group_id) {
             return group.validate_txn_commit(request);
         }
@@ -403,6 +407,17 @@ impl Group {
         held.epoch = stored.epoch;
         let offset = CommittedOffset { metadata: stored.offset.metadata.detached(), ..stored.offset };
         held.offsets.insert(OffsetKey { topic: key.topic.detached(), ..key }, offset);
+    }
+
+    /// Topics are gone: their offsets are taken out of open transactions, whose end must not bring them back.
+    pub(super) fn forget_open(&mut self, topics: &BTreeSet<Str>) -> Vec<Op> {
+        let mut ops = Vec::new();
+        for (&producer_id, held) in self.open.iter_mut().filter(|(_, held)| !held.is_ending) {
+            let gone = held.offsets.extract_if(.., |key, _| topics.contains(&key.topic));
+            ops.extend(gone.map(|(key, _)| stored::delete_open(&self.id, producer_id, &key)));
+        }
+        self.open.retain(|_, held| !held.offsets.is_empty());
+        ops
     }
 
     /// Deletes what is stored of open transactions.

@@ -152,6 +152,7 @@ impl Commit {
     }
 
     /// What a client of this version is told when its transaction is not vouched for.
+    #[allow(clippy::wildcard_enum_match_arm, reason = "every other code means the same to every version")]
     fn refusal(&self, code: ErrorCode) -> ErrorCode {
         match code {
             ErrorCode::ProducerFenced => ErrorCode::InvalidProducerEpoch,

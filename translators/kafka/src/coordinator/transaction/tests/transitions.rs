@@ -131,7 +131,7 @@ fn ended(
     match at(state, epoch).end(producer(given), commit, bumps, Some(8), NOW_MS) {
         Ok(Ended::Already) => Ok(None),
         Ok(Ended::Now(next, afterwards)) => {
-            assert_eq!(next.is_prepared(), true);
+            assert!(next.is_prepared());
             assert_eq!(next.state == State::PrepareCommit, commit);
             Ok(Some(afterwards))
         }
