@@ -31,8 +31,8 @@ pub enum Request {
     AppendTransactional {
         /// Log.
         log: LogId,
-        /// The batch; the log assigns its offset.
-        batch: VerifiedBatch,
+        /// The batch; the log assigns its offset. Boxed: no other request is as large.
+        batch: Box<VerifiedBatch>,
         /// From the refusal before, once somebody has vouched for the transaction.
         guard: Option<Offset>,
     },

@@ -205,7 +205,7 @@ impl Shard {
             if let Request::Append { log, batches, .. } = &request {
                 self.note_refused(*log, batches);
             } else if let Request::AppendTransactional { log, batch, .. } = &request {
-                self.note_refused(*log, std::slice::from_ref(batch));
+                self.note_refused(*log, std::slice::from_ref(&**batch));
             }
             self.refuse(from, KernelError::Overloaded);
             return;

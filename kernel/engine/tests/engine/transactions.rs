@@ -43,7 +43,7 @@ fn marker(epoch: i16, commit: bool) -> Bytes {
 
 /// The offset, or why not.
 fn offer(desk: &mut Desk, batch: VerifiedBatch, guard: Option<Offset>) -> Result<u64, KernelError> {
-    match desk.ask(Request::AppendTransactional { log: LOG, batch, guard })? {
+    match desk.ask(Request::AppendTransactional { log: LOG, batch: Box::new(batch), guard })? {
         Reply::Appended(appended) => Ok(appended.base_offset.0),
         other => panic!("{other:?}"),
     }

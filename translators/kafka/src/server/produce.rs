@@ -106,7 +106,7 @@ pub(super) fn start(cx: &mut Cx<'_>, head: Head, request: ProduceRequest) -> Beg
                 Ok(Prepared { partition, batch, joining }) => {
                     let log = partition.log;
                     let append = match &joining {
-                        Some(_) => Request::AppendTransactional { log, batch, guard: None },
+                        Some(_) => Request::AppendTransactional { log, batch: Box::new(batch), guard: None },
                         None => Request::Append { log, batches: vec![batch], epoch: None },
                     };
                     let own = cx.cluster.own;
@@ -251,7 +251,7 @@ impl Joining {
             return Err(self.refusal(ErrorCode::TransactionAbortable));
         }
         self.vouched = true;
-        let (log, batch, guard) = (LogId(self.at.log), self.batch.clone(), self.guard);
+        let (log, batch, guard) = (LogId(self.at.log), Box::new(self.batch.clone()), self.guard);
         Ok((log.shard(), Request::AppendTransactional { log, batch, guard }))
     }
 
