@@ -34,8 +34,10 @@ pub trait Control: Send + Sync {
     fn rollback(&self, order: Rollback) -> Answering<'_>;
     /// Lets stopped units go on: `{"migration", "resumed", "copy", ..}`, once the ledger has it.
     fn resume(&self, order: Resume) -> Answering<'_>;
-    /// Compares both sides now: `{"migration", "verified": bool, ..}`.
-    fn verify(&self, migration: &str) -> Answering<'_>;
+    /// Compares both sides now: `{"migration", "verified": bool, ..}`. Ends when the answer is dropped.
+    fn verify(&self, order: Verify) -> Answering<'_>;
+    /// How far a verification of this migration is: `{"running": bool, ..}`.
+    fn verifying(&self, migration: &str) -> Value;
 }
 
 /// An order to go forward.
@@ -51,6 +53,8 @@ pub struct Advance {
     pub wait: Option<Duration>,
     /// Go on although the gate is not green; written into the ledger.
     pub force: bool,
+    /// Who asked, for the ledger.
+    pub by: String,
 }
 
 /// An order to go back.
@@ -62,6 +66,8 @@ pub struct Rollback {
     pub phase: Option<String>,
     /// Answer only when the phase is reached, at the latest after this.
     pub wait: Option<Duration>,
+    /// Who asked, for the ledger.
+    pub by: String,
 }
 
 /// An order to let stopped units go on.
@@ -73,6 +79,21 @@ pub struct Resume {
     pub unit: Option<String>,
     /// Delete the kernel's copy of the unit's topic first, and copy it from its beginning.
     pub discard_copy: bool,
+    /// Who asked, for the ledger.
+    pub by: String,
+}
+
+/// An order to compare both sides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verify {
+    /// Which migration.
+    pub migration: String,
+    /// Only topics that one of these patterns names (none: all, and groups).
+    pub topics: Vec<String>,
+    /// First offset that is compared.
+    pub from: u64,
+    /// How fast legacy is read, in bytes a second; 0: as fast as it answers.
+    pub bytes_per_second: u64,
 }
 
 /// Why an order was not carried out.
@@ -126,7 +147,11 @@ impl Control for NoMigrations {
         Box::pin(std::future::ready(Err(Refusal::Unknown(order.migration))))
     }
 
-    fn verify(&self, migration: &str) -> Answering<'_> {
-        Box::pin(std::future::ready(Err(Refusal::Unknown(migration.to_owned()))))
+    fn verify(&self, order: Verify) -> Answering<'_> {
+        Box::pin(std::future::ready(Err(Refusal::Unknown(order.migration))))
+    }
+
+    fn verifying(&self, _migration: &str) -> Value {
+        json!({ "running": false })
     }
 }

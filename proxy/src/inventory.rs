@@ -16,6 +16,8 @@ use crate::driver::{ConnectionId, Ending, Observer};
 const APIS_MAX: usize = 512;
 /// Unsupported uses that are remembered of one client.
 const UNSUPPORTED_MAX: usize = 256;
+/// Units whose acknowledgements are counted.
+const UNITS_MAX: usize = 200_000;
 /// Longest name that is kept, in characters.
 const NAME_CHARS_MAX: usize = 256;
 
@@ -43,6 +45,8 @@ struct State {
     connections: BTreeMap<ConnectionId, Identity>,
     forgotten: u64,
     dual_write_missed: u64,
+    /// Records acknowledged to clients, by unit.
+    acknowledged: BTreeMap<UnitId, u64>,
 }
 
 /// Something that a client uses and the kernel does not serve.
@@ -63,6 +67,7 @@ pub struct Inventory {
     clock: Clock,
     clients_max: usize,
     state: Mutex<State>,
+    began_ms: i64,
     acknowledged: metrics::Counter,
     missed: metrics::Counter,
 }
@@ -73,11 +78,19 @@ impl Inventory {
     pub fn new(clock: Clock, clients_max: usize) -> Self {
         Self {
             clock,
+            began_ms: clock.now().wall_ms,
             clients_max,
             state: Mutex::default(),
             acknowledged: metrics::counter!("sluice_records_acknowledged_total"),
             missed: metrics::counter!("sluice_dual_write_missed_total"),
         }
+    }
+
+    /// Records of a unit that were acknowledged to clients, and since when they are counted (wall clock in
+    /// milliseconds).
+    #[must_use]
+    pub fn acknowledged(&self, unit: &UnitId) -> (u64, i64) {
+        (self.state.lock().acknowledged.get(unit).copied().unwrap_or(0), self.began_ms)
     }
 
     /// How many connections are open now.
@@ -241,7 +254,14 @@ impl Observer for Inventory {
                 }
                 metrics::counter!("sluice_unsupported_uses_total", "feature" => feature).increment(1);
             }
-            Event::Acknowledged { records, .. } => self.acknowledged.increment(records.into()),
+            Event::Acknowledged { unit, records } => {
+                self.acknowledged.increment(records.into());
+                if let Some(count) = state.acknowledged.get_mut(&unit) {
+                    *count += u64::from(records);
+                } else if state.acknowledged.len() < UNITS_MAX {
+                    state.acknowledged.insert(unit, records.into());
+                }
+            }
             Event::DualWriteMissed { .. } => {
                 state.dual_write_missed += 1;
                 self.missed.increment(1);

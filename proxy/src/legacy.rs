@@ -83,7 +83,7 @@ impl LegacyCluster {
         tokio::time::timeout(within, attempts).await.unwrap_or_else(|elapsed| Err(late(elapsed)))
     }
 
-    fn addresses(&self, node: LegacyNode) -> Vec<HostPort> {
+    pub(crate) fn addresses(&self, node: LegacyNode) -> Vec<HostPort> {
         let known = self.nodes.read();
         match node {
             LegacyNode::Id(id) => known.get(&id).cloned().into_iter().collect(),

@@ -29,3 +29,4 @@ pub mod run;
 pub mod shards;
 pub mod telemetry;
 pub mod tls;
+pub mod verify;

@@ -19,6 +19,8 @@ use translator_kafka::codec::messages::fetch_response::PartitionData;
 use translator_kafka::epochs::{EpochTable, patch_batches};
 use translator_kafka::errors::ErrorCode;
 
+use crate::chain::{Chain, ChainStatus};
+
 /// Bytes of one partition that the kernel may still owe an answer for.
 const UNANSWERED_BYTES_MAX: usize = 16 << 20;
 
@@ -95,6 +97,8 @@ pub struct FollowerStatus {
     pub epoch: i32,
     /// Bytes that are still to be copied, by the average of what has come; 0 before anything has.
     pub bytes_to_come: u64,
+    /// Hash over what legacy has shown, once it is known where the copy stands.
+    pub chain: Option<ChainStatus>,
 }
 
 /// What the follower wants done.
@@ -136,6 +140,7 @@ pub(crate) struct Follower {
     heard_at: Option<Duration>,
     retry_at: Option<Duration>,
     request: Option<(Request, usize)>,
+    chain: Chain,
 }
 
 impl Follower {
@@ -162,6 +167,7 @@ impl Follower {
             heard_at: None,
             retry_at: None,
             request: None,
+            chain: Chain::default(),
         }
     }
 
@@ -175,6 +181,7 @@ impl Follower {
             heard_ago: self.heard_at.map_or(Duration::ZERO, |at| now.elapsed.saturating_sub(at)),
             epoch: self.epoch,
             bytes_to_come: self.bytes_to_come(),
+            chain: self.chain.status(),
         }
     }
 
@@ -231,6 +238,7 @@ impl Follower {
         self.epoch = self.epoch.max(info.epoch.0);
         self.retry_at = None;
         self.skipped_from = None;
+        self.chain.begin(self.confirmed, info.chain);
         self.state = FollowerState::Following;
     }
 
@@ -238,12 +246,14 @@ impl Follower {
     pub(crate) fn rest(&mut self) {
         self.state = FollowerState::Watching;
         self.rests = true;
+        self.chain.forget();
     }
 
     /// The kernel leads from `cut` on.
     pub(crate) fn watch(&mut self, cut: u64) {
         self.state = FollowerState::Watching;
         self.rests = false;
+        self.chain.forget();
         self.confirmed = self.confirmed.max(cut);
         self.next = cut;
         self.last_epoch = -1;
@@ -324,6 +334,8 @@ impl Follower {
         if self.state == FollowerState::Watching {
             return self.bypassed(from, &batches);
         }
+        batches.iter().for_each(|batch| self.chain.show(batch.header()));
+        self.chain.settle(self.high_watermark);
         self.hand_over(from, batches, u64::try_from(answer.log_start_offset).unwrap_or(0));
         Outcome::Fine
     }

@@ -3,6 +3,8 @@
 //! Everything here is a client-side state machine without IO: bytes and time in, bytes, kernel requests and facts
 //! out. The proxy owns the sockets.
 
+mod chain;
+mod compare;
 mod feed;
 mod follower;
 mod link;
@@ -10,12 +12,14 @@ mod offsets;
 mod reverse;
 mod view;
 
+pub use chain::ChainStatus;
+pub use compare::{Comparison, DIFFERENCES_MAX, Difference, Found, Print, Side};
 pub use feed::{
     Address, Fact, Feed, FeedConfig, FeedStatus, GroupEnd, LinkAction, LinkEvent, LinkId, Mode, Order,
     PartitionEnd, Token,
 };
 pub use follower::{FollowerState, FollowerStatus, StopReason};
-pub use link::{Credentials, LinkError};
+pub use link::{Answer, Credentials, Link, LinkError};
 pub use offsets::OffsetsStatus;
 pub use reverse::{
     ClosedReason, ReverseConfig, ReverseFact, ReverseFeed, ReverseLimits, ReverseOrder, ReverseStatus,

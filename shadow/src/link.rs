@@ -51,17 +51,22 @@ pub enum LinkError {
 
 /// An answer, with the tag of its request.
 #[derive(Debug)]
-pub(crate) struct Answer<T> {
-    pub(crate) tag: T,
+pub struct Answer<T> {
+    /// What its request was for.
+    pub tag: T,
     /// Version of request and answer.
-    pub(crate) version: i16,
+    pub version: i16,
     /// Without the size prefix.
     frame: Bytes,
 }
 
 impl<T> Answer<T> {
     /// Decodes the answer.
-    pub(crate) fn decode<R: Response>(&self) -> Result<R, LinkError> {
+    ///
+    /// # Errors
+    ///
+    /// [`LinkError::Protocol`]: it is not what was asked for.
+    pub fn decode<R: Response>(&self) -> Result<R, LinkError> {
         let (_, reader) =
             frame::read_response_header(self.frame.clone(), R::API, self.version).map_err(protocol)?;
         R::decode_rest(reader, self.version).map_err(protocol)
@@ -89,7 +94,7 @@ struct Owed<T> {
 }
 
 /// One connection. `T` tags requests.
-pub(crate) struct Link<T> {
+pub struct Link<T> {
     stage: Stage,
     credentials: Option<Credentials>,
     versions: BTreeMap<i16, (i16, i16)>,
@@ -100,7 +105,8 @@ pub(crate) struct Link<T> {
 
 impl<T> Link<T> {
     /// A connection about to be made.
-    pub(crate) fn new(credentials: Option<Credentials>) -> Self {
+    #[must_use]
+    pub fn new(credentials: Option<Credentials>) -> Self {
         Self {
             stage: Stage::Connecting,
             credentials,
@@ -112,7 +118,8 @@ impl<T> Link<T> {
     }
 
     /// Whether requests can be sent.
-    pub(crate) fn is_ready(&self) -> bool {
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
         self.stage == Stage::Ready
     }
 
@@ -122,13 +129,21 @@ impl<T> Link<T> {
     }
 
     /// The connection stands.
-    pub(crate) fn connected(&mut self, now: Now) -> Result<(), LinkError> {
+    ///
+    /// # Errors
+    ///
+    /// [`LinkError`]: the connection is of no use any more.
+    pub fn connected(&mut self, now: Now) -> Result<(), LinkError> {
         self.stage = Stage::Versions;
         self.send(now, 0, &ApiVersionsRequest::default(), None, Duration::ZERO)
     }
 
     /// The version to use of an API: the newest that both know.
-    pub(crate) fn version_of(&self, api: ApiKey) -> Result<i16, LinkError> {
+    ///
+    /// # Errors
+    ///
+    /// [`LinkError::NoVersion`]: there is none.
+    pub fn version_of(&self, api: ApiKey) -> Result<i16, LinkError> {
         let spec = api.spec();
         let (min, max) = self.versions.get(&api.code()).copied().unwrap_or((0, -1));
         let version = max.min(spec.version_stable_max);
@@ -136,7 +151,11 @@ impl<T> Link<T> {
     }
 
     /// Sends a request in this version; `patience` is what the request itself may take.
-    pub(crate) fn call<R: Request>(
+    ///
+    /// # Errors
+    ///
+    /// [`LinkError`]: the connection is of no use any more.
+    pub fn call<R: Request>(
         &mut self,
         now: Now,
         version: i16,
@@ -166,7 +185,11 @@ impl<T> Link<T> {
     }
 
     /// Takes the next answer from `input`; the handshake's own answers are dealt with here.
-    pub(crate) fn take(&mut self, now: Now, input: &mut BytesMut) -> Result<Option<Answer<T>>, LinkError> {
+    ///
+    /// # Errors
+    ///
+    /// [`LinkError`]: the connection is of no use any more.
+    pub fn take(&mut self, now: Now, input: &mut BytesMut) -> Result<Option<Answer<T>>, LinkError> {
         while let Some(frame) = frame::take_frame_mut(input, ANSWER_BYTES_MAX).map_err(protocol)? {
             let correlation = frame.first_chunk().copied().map(i32::from_be_bytes);
             let owed = self.owed.pop_front().filter(|owed| Some(owed.correlation) == correlation);
@@ -238,7 +261,7 @@ impl<T> Link<T> {
     }
 
     /// Next bytes for legacy.
-    pub(crate) fn poll_transmit(&mut self) -> Option<Bytes> {
+    pub fn poll_transmit(&mut self) -> Option<Bytes> {
         self.transmit.pop_front().filter(|bytes| bytes.has_remaining())
     }
 }

@@ -10,7 +10,10 @@
 //! | `POST /v1/migrations/{name}/advance` | `{"phase", "percent", "wait_ms", "force"}`, each optional |
 //! | `POST /v1/migrations/{name}/rollback` | `{"phase", "wait_ms"}`, each optional |
 //! | `POST /v1/migrations/{name}/resume` | `{"unit", "discard_copy"}`, each optional |
-//! | `POST /v1/migrations/{name}/verify` | no body |
+//! | `POST /v1/migrations/{name}/verify` | `{"topics", "from", "bytes_per_second"}`, each optional; ends when the caller goes |
+//! | `GET /v1/migrations/{name}/verify` | how far that is |
+//!
+//! Orders may name who gives them in the header `x-sluice-operator` (`user@host`); the ledger keeps it.
 //!
 //! Refusals are `{"error", "detail"}` with 400, 401, 403, 404, 409 or 500.
 
@@ -87,7 +90,7 @@ pub fn router(admin: Arc<Admin>, address: SocketAddr) -> Router {
         .route("/v1/migrations/{name}/advance", post(orders::advance))
         .route("/v1/migrations/{name}/rollback", post(orders::rollback))
         .route("/v1/migrations/{name}/resume", post(orders::resume))
-        .route("/v1/migrations/{name}/verify", post(orders::verify))
+        .route("/v1/migrations/{name}/verify", post(orders::verify).get(verifying))
         .layer(middleware::from_fn_with_state(guard, guard::check))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
@@ -140,6 +143,10 @@ async fn clients(State(admin): Shared) -> Json<Value> {
 
 async fn ledger(State(admin): Shared, Path(name): Path<String>) -> Response {
     answer(admin.control.ledger(&name))
+}
+
+async fn verifying(State(admin): Shared, Path(name): Path<String>) -> Json<Value> {
+    Json(admin.control.verifying(&name))
 }
 
 /// An answer or a refusal in their HTTP forms.

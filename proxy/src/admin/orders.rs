@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{Shared, answer, refused};
-use crate::control::{Advance, Resume, Rollback};
+use crate::control::{Advance, Resume, Rollback, Verify};
 
 /// Longest that a caller can wait for a phase.
 const WAIT_MAX: Duration = Duration::from_secs(3600);
@@ -32,6 +32,17 @@ struct ResumeBody {
     discard_copy: bool,
 }
 
+/// How fast a verification reads legacy, unless told otherwise.
+const BYTES_PER_SECOND: u64 = 32 << 20;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct VerifyBody {
+    topics: Vec<String>,
+    from: Option<u64>,
+    bytes_per_second: Option<u64>,
+}
+
 impl Order {
     fn wait(&self) -> Option<Duration> {
         self.wait_ms.map(|wait_ms| Duration::from_millis(wait_ms).min(WAIT_MAX))
@@ -46,17 +57,39 @@ fn read<T: DeserializeOwned + Default>(body: &[u8]) -> Result<T, Box<Response>> 
         .map_err(|error| Box::new(refused(StatusCode::BAD_REQUEST, &error.to_string(), Value::Null)))
 }
 
-pub(super) async fn advance(State(admin): Shared, Path(migration): Path<String>, body: Bytes) -> Response {
+/// Longest name of an operator that the ledger keeps, in characters.
+const OPERATOR_CHARS_MAX: usize = 128;
+
+/// Who asks, as far as the request says: the ledger keeps it, nothing is decided by it.
+fn operator(headers: &HeaderMap) -> String {
+    let said = headers.get("x-sluice-operator").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let name: String = said.chars().filter(|c| c.is_ascii_graphic()).take(OPERATOR_CHARS_MAX).collect();
+    if name.is_empty() { "operator".to_owned() } else { name }
+}
+
+pub(super) async fn advance(
+    State(admin): Shared,
+    Path(migration): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let by = operator(&headers);
     let order: Order = match read(&body) {
         Ok(order) => order,
         Err(refusal) => return *refusal,
     };
     let wait = order.wait();
     let Order { phase, percent, force, .. } = order;
-    answer(admin.control.advance(Advance { migration, phase, percent, wait, force }).await)
+    answer(admin.control.advance(Advance { migration, phase, percent, wait, force, by }).await)
 }
 
-pub(super) async fn rollback(State(admin): Shared, Path(migration): Path<String>, body: Bytes) -> Response {
+pub(super) async fn rollback(
+    State(admin): Shared,
+    Path(migration): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let by = operator(&headers);
     let order: Order = match read(&body) {
         Ok(order) => order,
         Err(refusal) => return *refusal,
@@ -68,17 +101,29 @@ pub(super) async fn rollback(State(admin): Shared, Path(migration): Path<String>
         return refused(StatusCode::BAD_REQUEST, "a rollback cannot be forced", Value::Null);
     }
     let wait = order.wait();
-    answer(admin.control.rollback(Rollback { migration, phase: order.phase, wait }).await)
+    answer(admin.control.rollback(Rollback { migration, phase: order.phase, wait, by }).await)
 }
 
-pub(super) async fn resume(State(admin): Shared, Path(migration): Path<String>, body: Bytes) -> Response {
+pub(super) async fn resume(
+    State(admin): Shared,
+    Path(migration): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let by = operator(&headers);
     let ResumeBody { unit, discard_copy } = match read(&body) {
         Ok(order) => order,
         Err(refusal) => return *refusal,
     };
-    answer(admin.control.resume(Resume { migration, unit, discard_copy }).await)
+    answer(admin.control.resume(Resume { migration, unit, discard_copy, by }).await)
 }
 
-pub(super) async fn verify(State(admin): Shared, Path(migration): Path<String>) -> Response {
-    answer(admin.control.verify(&migration).await)
+pub(super) async fn verify(State(admin): Shared, Path(migration): Path<String>, body: Bytes) -> Response {
+    let VerifyBody { topics, from, bytes_per_second } = match read(&body) {
+        Ok(order) => order,
+        Err(refusal) => return *refusal,
+    };
+    let from = from.unwrap_or(0);
+    let bytes_per_second = bytes_per_second.unwrap_or(BYTES_PER_SECOND);
+    answer(admin.control.verify(Verify { migration, topics, from, bytes_per_second }).await)
 }

@@ -5,7 +5,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::*;
-use crate::control::{Advance, Answering, Resume, Rollback};
+use crate::control::{Advance, Answering, Resume, Rollback, Verify};
 
 const TOKEN: &str = "0123456789abcdef";
 
@@ -41,8 +41,11 @@ impl Control for Told {
             if order.migration == "unsound" && !order.discard_copy { Err(unsound) } else { Ok(said) };
         Box::pin(std::future::ready(outcome))
     }
-    fn verify(&self, _: &str) -> Answering<'_> {
+    fn verify(&self, _: Verify) -> Answering<'_> {
         Box::pin(std::future::ready(Err(Refusal::Failed("disk".to_owned()))))
+    }
+    fn verifying(&self, _: &str) -> Value {
+        json!({ "running": false })
     }
 }
 

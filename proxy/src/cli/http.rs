@@ -23,6 +23,19 @@ pub(super) struct Api {
     pub(super) token: Option<Secret>,
 }
 
+/// Who asks: the ledger keeps it beside what was decided.
+fn operator() -> String {
+    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_default();
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let plain = |text: &str| text.chars().filter(char::is_ascii_graphic).collect::<String>();
+    match (plain(&user), plain(&host)) {
+        (user, host) if user.is_empty() && host.is_empty() => "operator".to_owned(),
+        (user, host) if host.is_empty() => user,
+        (user, host) if user.is_empty() => format!("operator@{host}"),
+        (user, host) => format!("{user}@{host}"),
+    }
+}
+
 /// The API has answered "no".
 #[derive(Debug)]
 pub(super) struct Refused {
@@ -68,6 +81,7 @@ impl Api {
     fn request(&self, path: &str, body: Option<Value>) -> Result<Request<Full<Bytes>>> {
         let method = if body.is_some() { Method::POST } else { Method::GET };
         let mut builder = Request::builder().method(method).uri(path).header(header::HOST, &self.address);
+        builder = builder.header("x-sluice-operator", operator());
         if let Some(token) = &self.token {
             builder = builder.header(header::AUTHORIZATION, format!("Bearer {}", token.reveal()));
         }

@@ -6,6 +6,7 @@
 mod conformance;
 mod http;
 mod show;
+mod verify;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,7 @@ use crate::demo::{self, Demo};
 use crate::run;
 use conformance::ConformanceArgs;
 use http::{Api, Refused};
+use verify::VerifyArgs;
 
 /// Waits at the most this long for a phase, unless told otherwise.
 const WAIT_SECONDS: u64 = 600;
@@ -79,7 +81,8 @@ Examples:
   sluice advance orders                        the next phase
   sluice advance orders cutover --wait         up to that phase, and wait until it is reached
   sluice rollback orders
-  sluice ledger orders --json
+  sluice verify orders                         both sides read again, and compared
+  sluice ledger orders --output orders.json
 
 Exit status: 0 when it holds, 1 when it does not, 2 for wrong usage.";
 
@@ -122,16 +125,12 @@ enum Ask {
     /// Let a stopped unit go on, once you know why it was stopped
     #[command(long_about = RESUME)]
     Resume(ResumeArgs),
-    /// What the handovers compared, and what differs since (a new comparison of both sides is not built yet)
-    Verify {
-        /// Name of the migration
-        migration: String,
-    },
-    /// Every phase change of a migration, with its evidence
-    Ledger {
-        /// Name of the migration
-        migration: String,
-    },
+    /// Read both sides again, compare them batch by batch, and print the fidelity report
+    #[command(long_about = verify::ABOUT)]
+    Verify(VerifyArgs),
+    /// Every phase change of a migration, with its evidence; with --json or --output, as an account to be checked
+    #[command(long_about = LEDGER)]
+    Ledger(LedgerArgs),
 }
 
 #[derive(Debug, Args)]
@@ -208,6 +207,27 @@ struct ResumeArgs {
     /// Delete the kernel's copy of the unit's topic first, and copy the topic from its beginning
     #[arg(long)]
     discard_copy: bool,
+}
+
+const LEDGER: &str = "\
+Every phase change of a migration, with its evidence.
+
+With --json, or --output, it is an account that stands by itself: the text of every entry, chained, and for each
+handover its units, what clients were told is safe, what the new side held, the hashes, how long clients were held, who
+decided, what was forced, and the differences that are explained. docs/ledger.md describes it; conformance/ledger-check
+recomputes it from the two clusters without any code of sluice.
+
+Examples:
+  sluice ledger orders
+  sluice ledger orders --output orders.json";
+
+#[derive(Debug, Args)]
+struct LedgerArgs {
+    /// Name of the migration
+    migration: String,
+    /// Write the account into this file
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -384,8 +404,8 @@ async fn ask(api: &Api, question: &Ask, json: bool) -> Result<bool> {
         Ask::Status => api.call("/v1/status", None).await?,
         Ask::Migrations => api.call("/v1/migrations", None).await?,
         Ask::Clients => api.call("/v1/clients", None).await?,
-        Ask::Ledger { migration } => api.call(&path(migration, "ledger"), None).await?,
-        Ask::Verify { migration } => api.call(&path(migration, "verify"), Some(json!({}))).await?,
+        Ask::Ledger(args) => api.call(&path(&args.migration, "ledger"), None).await?,
+        Ask::Verify(args) => verify::ask(api, args).await?,
         Ask::Advance(args) => api.call(&path(&args.migration, "advance"), Some(advance_order(args))).await?,
         Ask::Rollback(args) => {
             api.call(&path(&args.migration, "rollback"), Some(rollback_order(args))).await?
@@ -396,7 +416,12 @@ async fn ask(api: &Api, question: &Ask, json: bool) -> Result<bool> {
         }
     };
     let mut out = std::io::stdout().lock();
-    if json {
+    if let Ask::Ledger(LedgerArgs { output: Some(file), .. }) = question {
+        std::fs::write(file, format!("{answer:#}\n")).with_context(|| format!("{}", file.display()))?;
+        let head = answer.pointer("/seal/head").and_then(Value::as_str).unwrap_or_default();
+        let entries = answer.pointer("/seal/entries").and_then(Value::as_u64).unwrap_or_default();
+        writeln!(out, "{}: {entries} entries, sealed {head}", file.display())?;
+    } else if json {
         writeln!(out, "{answer}")?;
     } else {
         write!(out, "{}", shown(question, &answer))?;
@@ -410,8 +435,8 @@ fn shown(question: &Ask, answer: &Value) -> String {
         Ask::Status => show::status(answer),
         Ask::Migrations => show::migrations(answer),
         Ask::Clients => show::clients(answer, Clock::start().now().wall_ms),
-        Ask::Ledger { .. } => show::ledger(answer),
-        Ask::Verify { .. } => show::verified(answer),
+        Ask::Ledger(_) => show::ledger(answer),
+        Ask::Verify(_) => show::verified(answer),
         Ask::Advance(AdvanceArgs { migration, .. }) | Ask::Rollback(RollbackArgs { migration, .. }) => {
             show::ordered(migration, answer)
         }
@@ -423,10 +448,10 @@ fn holds(question: &Ask, answer: &Value) -> bool {
     let is = |pointer: &str| answer.pointer(pointer).and_then(Value::as_bool);
     match question {
         Ask::Status => is("/health/healthy").unwrap_or_default(),
-        Ask::Verify { .. } => is("/verified").unwrap_or_default(),
+        Ask::Verify(_) => is("/verified").unwrap_or_default(),
         // An order with --wait says whether the phase was reached.
         Ask::Advance(_) | Ask::Rollback(_) => is("/reached").unwrap_or(true),
-        Ask::Migrations | Ask::Clients | Ask::Ledger { .. } | Ask::Resume(_) => true,
+        Ask::Migrations | Ask::Clients | Ask::Ledger(_) | Ask::Resume(_) => true,
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use session::UnitId;
 
-use crate::ledger::{Digest, Primary, What};
+use crate::ledger::{Acknowledged, Digest, Mark, Primary, What};
 
 /// A process that forwards writes to legacy. 0 is the one that also runs the handover.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -62,6 +62,10 @@ pub struct Facts {
     /// Chained hash over the batches' checksums since the feed began (a group: hash over its committed
     /// offsets with metadata). A source that cannot tell says `None`.
     pub chain: Option<Digest>,
+    /// Hashes that a feed has kept at earlier offsets, ascending, the end's last.
+    pub marks: Vec<Mark>,
+    /// What clients were told is safe.
+    pub acknowledged: Option<Acknowledged>,
     /// Hash over the producers' state (a group: over members, generation and assignment), if known.
     pub producers: Option<Digest>,
     /// Highest leader epoch (generation) used; for a feed: the one under which its position was reached.

@@ -231,5 +231,7 @@ fn evidence_of(unit: &PlannedUnit, source: &Facts, feed: &Facts, target: &Facts)
             UnitKind::Group => source.epoch.max(feed.epoch),
         },
         legacy_epoch: source.legacy_epoch.or(target.legacy_epoch),
+        marks: feed.marks.clone(),
+        acknowledged: feed.acknowledged,
     }
 }

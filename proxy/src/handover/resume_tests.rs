@@ -76,6 +76,8 @@ impl Desk {
             source_epoch: 1,
             target_epoch: 2,
             legacy_epoch: None,
+            marks: Vec::new(),
+            acknowledged: None,
         };
         let migration = "orders".to_owned();
         let to = Primary::Kernel;

@@ -129,6 +129,24 @@ impl<'de> Deserialize<'de> for Digest {
     }
 }
 
+/// The chained hash at one offset, over every batch below it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// Offset.
+    pub offset: u64,
+    /// The hash there.
+    pub chain: Digest,
+}
+
+/// What clients were told is safe, through the proxy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Acknowledged {
+    /// Records, in answers to clients, since the process began.
+    pub records: u64,
+    /// When the process began, wall clock in milliseconds.
+    pub since_ms: i64,
+}
+
 /// What was found equal on both sides of one unit before its primary changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
@@ -152,6 +170,14 @@ pub struct Evidence {
     /// told since its way back differs from it. `None`: a group, or an entry of an older version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub legacy_epoch: Option<i32>,
+    /// Hashes that the feed has kept over what it was shown, ascending by offset, the end's last: whoever reads the
+    /// source again later begins at the first one that it still has. Empty: the feed's own hash was not compared (a
+    /// group, a way back, an entry of an older version).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub marks: Vec<Mark>,
+    /// What clients were told is safe.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledged: Option<Acknowledged>,
 }
 
 /// One unit's change of primary.
@@ -190,6 +216,12 @@ pub enum DivergenceKind {
     AheadReplaced,
     /// The kernel missed its deadline in dual-write.
     DualWriteMissed,
+    /// The sides begin or end where they should not.
+    Ends,
+    /// A group has committed other offsets.
+    Offsets,
+    /// A topic is set otherwise.
+    Configuration,
 }
 
 /// What stopped a unit, as far as it decides how the unit can go on.

@@ -8,25 +8,41 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// An entry of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Explanation {
+    /// Compaction has rewritten batches.
+    Compacted,
     /// The kernel missed its deadline in dual-write.
     DualWriteMissed,
     /// Legacy's coordinator wrote to a group that has moved.
     GroupLeftBehind,
+    /// Legacy keeps the offsets that a group had when it moved.
+    GroupOffsetsStay,
     /// Somebody wrote past the fence, before the commit.
     MirroredBeforeCommit,
+    /// Retention has removed old records on one side only.
+    RemovedOnOneSide,
 }
 
 impl Explanation {
     /// The whole table.
-    pub const ALL: [Self; 3] = [Self::DualWriteMissed, Self::GroupLeftBehind, Self::MirroredBeforeCommit];
+    pub const ALL: [Self; 6] = [
+        Self::Compacted,
+        Self::DualWriteMissed,
+        Self::GroupLeftBehind,
+        Self::GroupOffsetsStay,
+        Self::MirroredBeforeCommit,
+        Self::RemovedOnOneSide,
+    ];
 
     /// Short stable word, as the ledger keeps it.
     #[must_use]
     pub fn key(self) -> &'static str {
         match self {
+            Self::Compacted => "compacted",
             Self::DualWriteMissed => "dual-write-missed",
             Self::GroupLeftBehind => "group-left-behind",
+            Self::GroupOffsetsStay => "group-offsets-stay",
             Self::MirroredBeforeCommit => "mirrored-before-commit",
+            Self::RemovedOnOneSide => "removed-on-one-side",
         }
     }
 
@@ -34,6 +50,10 @@ impl Explanation {
     #[must_use]
     pub fn reason(self) -> &'static str {
         match self {
+            Self::Compacted => {
+                "the topic is compacted: each side rewrites its batches in its own time, so that batches cannot be \
+                 compared one by one; records keep their offsets"
+            }
             Self::DualWriteMissed => {
                 "nothing differs: legacy's answer went out before the kernel held the batch, and the feed brings \
                  it; the partition is only mirrored for a few seconds"
@@ -41,6 +61,14 @@ impl Explanation {
             Self::GroupLeftBehind => {
                 "when a group moves, the members that legacy still lists die there by their session timeouts, and \
                  legacy's coordinator writes that down; no client reads it any more"
+            }
+            Self::GroupOffsetsStay => {
+                "a group that has moved commits to the kernel alone; legacy keeps what was committed when it moved, \
+                 and is brought up to date before the group goes back"
+            }
+            Self::RemovedOnOneSide => {
+                "each side removes old records by its own clock, and the side that serves them has every record that \
+                 its own retention keeps"
             }
             Self::MirroredBeforeCommit => {
                 "somebody wrote to legacy past the proxy while the unit was fenced; the feed copied it before both \

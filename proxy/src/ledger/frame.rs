@@ -2,6 +2,7 @@
 
 use super::LedgerError;
 use super::entry::Entry;
+use super::seal::Seal;
 
 /// Version of the file format, in the file's head.
 pub const FORMAT_VERSION: u32 = 1;
@@ -21,6 +22,8 @@ pub(super) struct Tail {
     pub(super) number: u64,
     /// Body checksum of the last frame.
     checksum: u32,
+    /// Seal over every entry so far.
+    pub(super) seal: Seal,
 }
 
 /// The file's head.
@@ -43,6 +46,7 @@ pub(super) fn write(tail: &mut Tail, entry: &Entry, out: &mut Vec<u8>) {
     out.extend_from_slice(&body);
     tail.number = entry.number;
     tail.checksum = checksum;
+    tail.seal = tail.seal.next(&body);
 }
 
 /// Reads whole frames; what follows the returned tail is torn.
@@ -59,12 +63,27 @@ pub(super) fn read(name: &str, bytes: &[u8]) -> Result<(Tail, Vec<Entry>), Ledge
         match next(rest, &tail).map_err(damaged)? {
             None => return Ok((tail, entries)),
             Some((len, checksum, entry)) => {
-                tail = Tail { len: tail.len + len as u64, number: entry.number, checksum };
+                let body = rest.get(FRAME_HEAD_LEN..len).unwrap_or_default();
+                let seal = tail.seal.next(body);
+                tail = Tail { len: tail.len + len as u64, number: entry.number, checksum, seal };
                 entries.push(entry);
                 rest = rest.get(len..).unwrap_or_default();
             }
         }
     }
+}
+
+/// The bodies of the whole frames of a file that [`read`] has found in order.
+pub(super) fn bodies(bytes: &[u8]) -> Vec<&[u8]> {
+    let mut bodies = Vec::new();
+    let mut rest = bytes.get(HEAD_LEN..).unwrap_or_default();
+    while let Some(length) = rest.first_chunk::<4>().map(|length| u32::from_be_bytes(*length) as usize) {
+        let whole = FRAME_HEAD_LEN + length;
+        let Some(body) = rest.get(FRAME_HEAD_LEN..whole).filter(|body| !body.is_empty()) else { break };
+        bodies.push(body);
+        rest = rest.get(whole..).unwrap_or_default();
+    }
+    bodies
 }
 
 /// Whether the file has a whole head.

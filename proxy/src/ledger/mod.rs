@@ -15,19 +15,23 @@
 //!
 //! Owns: the format, the file, the fold of entries into [`Book`]. Leaves to others: what is decided, and when.
 
+mod account;
 mod book;
 mod entry;
 mod explained;
 mod frame;
+mod seal;
 mod store;
 
+pub use account::{SCHEMA, VERSION, Written, account};
 pub use book::{Book, BookError, Migration, OpenHandover, Ownership, SideChange, Stop};
 pub use entry::{
-    CommittedUnit, Decider, Digest, DivergenceKind, Entry, Evidence, ForwarderNote, HandoverId, Primary,
-    Sample, Step, StopCause, What,
+    Acknowledged, CommittedUnit, Decider, Digest, DivergenceKind, Entry, Evidence, ForwarderNote, HandoverId,
+    Mark, Primary, Sample, Step, StopCause, What,
 };
 pub use explained::Explanation;
 pub use frame::FORMAT_VERSION;
+pub use seal::Seal;
 pub use store::{FileStore, LedgerStore, MemoryStore};
 
 /// Why the ledger cannot be read or written. Retrying never helps: the process stops and an operator looks.
@@ -155,6 +159,24 @@ impl<S: LedgerStore> Ledger<S> {
     pub fn entries(&mut self) -> Result<Vec<Entry>, LedgerError> {
         let bytes = self.store.load()?;
         Ok(frame::read(self.store.name(), &bytes)?.1)
+    }
+
+    /// Reads every entry back from the store, with the text that is on disk.
+    ///
+    /// # Errors
+    ///
+    /// See [`LedgerError`].
+    pub fn written(&mut self) -> Result<Vec<Written>, LedgerError> {
+        let bytes = self.store.load()?;
+        let entries = frame::read(self.store.name(), &bytes)?.1;
+        let bodies = frame::bodies(&bytes).into_iter().map(|body| String::from_utf8_lossy(body).into_owned());
+        Ok(entries.into_iter().zip(bodies).map(|(entry, body)| Written { entry, body }).collect())
+    }
+
+    /// The seal over every entry.
+    #[must_use]
+    pub fn seal(&self) -> (u64, Seal) {
+        (self.tail.number, self.tail.seal)
     }
 
     /// Gives the store back.

@@ -21,6 +21,8 @@ fn evidence(n: u32) -> Evidence {
         source_epoch: 4,
         target_epoch: 5,
         legacy_epoch: Some(4),
+        marks: Vec::new(),
+        acknowledged: None,
     }
 }
 

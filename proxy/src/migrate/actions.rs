@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use kernel_model::{Commit, KernelError, Offset, Op, Reply, Request as KernelRequest, ShardId};
 use session::{Answer, Request, RequestId, Side, UnitId};
-use shadow::{FollowerState, GroupEnd, Mode, Order as FeedOrder, PartitionEnd, Token};
+use shadow::{ChainStatus, FollowerState, GroupEnd, Mode, Order as FeedOrder, PartitionEnd, Token};
 use translator_kafka::coordinator::group::transfer::Transfer;
 use translator_kafka::coordinator::message::{CatalogMessage, PartitionEpoch};
 use translator_kafka::placement::{CATALOG, CATALOG_SHARD, GROUPS, group_shard};
@@ -13,7 +13,7 @@ use super::job::{Errand, Job, Want, members_digest};
 use super::runner::Runner;
 use super::units::{self, UnitName};
 use crate::handover::action::{Action, Completion, Facts, NewOwner, Obstacle, Ticket, Whose};
-use crate::ledger::{Decider, Digest, HandoverId, Primary};
+use crate::ledger::{Acknowledged, Decider, Digest, HandoverId, Mark, Primary};
 
 impl Runner {
     pub(super) fn act(&mut self, handover: HandoverId, by: &Decider, ticket: Ticket, action: Action) {
@@ -111,7 +111,8 @@ impl Runner {
                 continue;
             };
             let mode = Mode::Watch(owner.cut);
-            for cluster in self.clusters.iter_mut().filter(|cluster| cluster.config.name == name) {
+            let clusters = self.clusters.iter_mut().filter(|cluster| cluster.config.name == name);
+            for cluster in clusters.filter(|cluster| !cluster.reverse.looks_after(&owner.unit, owner.epoch)) {
                 let order = FeedOrder::SetMode { topic: topic.clone(), partition, mode };
                 cluster.feed.order(now, order);
             }
@@ -258,9 +259,15 @@ impl Runner {
                     };
                     let id =
                         cluster.view.as_ref().and_then(|view| view.topics.get(topic)).map(|topic| topic.id.0);
+                    let (records, since_ms) = self.setup.inventory.acknowledged(unit);
+                    // What the feed has been shown beyond the kernel's end is not to be compared yet.
+                    let kept = at.chain.as_ref().filter(|chain| chain.end == at.confirmed);
                     Facts {
                         end: at.confirmed,
                         settled: at.confirmed,
+                        chain: kept.map(|chain| Digest(chain.value)),
+                        marks: kept.map(marks).unwrap_or_default(),
+                        acknowledged: Some(Acknowledged { records, since_ms }),
                         epoch: at.epoch,
                         incarnation: incarnation(id.unwrap_or_default()),
                         obstacle,
@@ -381,6 +388,14 @@ impl Runner {
         self.next += 1;
         self.next
     }
+}
+
+/// The hashes that a feed has kept, the end's last.
+fn marks(chain: &ChainStatus) -> Vec<Mark> {
+    let all = chain.marks.iter().copied().chain([(chain.end, chain.value)]);
+    let mut marks: Vec<Mark> = all.map(|(offset, chain)| Mark { offset, chain: Digest(chain) }).collect();
+    marks.dedup();
+    marks
 }
 
 /// A topic's incarnation, from its id.

@@ -2,20 +2,25 @@
 
 #![allow(clippy::indexing_slicing, reason = "a JSON value answers null for what it lacks; it does not panic")]
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use kernel_model::Now;
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
 use super::resume::Resumed;
 use super::runner::Runner;
+use super::verifying::NotPlanned;
 use crate::clock::Clock;
-use crate::control::{Advance, Answering, Control, Refusal, Resume, Rollback};
+use crate::control::{Advance, Answering, Control, Refusal, Resume, Rollback, Verify};
 use crate::handover::command::{Command, Refused};
 use crate::handover::phase::Phase;
 use crate::handover::resume::ResumeOrder;
-use crate::ledger::{Decider, Explanation};
+use crate::ledger::{self, Decider, Written};
+use crate::verify::{self, Finding, Options, Plan, Progress, Report};
 
 /// How often a waiting order looks whether its phase is reached.
 const LOOK: Duration = Duration::from_millis(20);
@@ -25,18 +30,51 @@ pub(super) enum Asked {
     Command(Command, oneshot::Sender<Result<Value, Refused>>),
     Resume(ResumeOrder, Decider, Resumed),
     Status(oneshot::Sender<Value>),
-    Ledger(String, oneshot::Sender<Option<Value>>),
+    Ledger(oneshot::Sender<Result<Vec<Written>, String>>),
+    Plan(String, Options, oneshot::Sender<Result<Plan, NotPlanned>>),
+    Found(Vec<Finding>, oneshot::Sender<Result<usize, String>>),
 }
 
 /// Operators' way to the runner.
 pub struct MigrationControl {
     runner: mpsc::Sender<Asked>,
     clock: Clock,
+    verifying: Verifying,
+}
+
+/// Verifications under way, by migration.
+type Verifying = Mutex<BTreeMap<String, Arc<Progress>>>;
+
+/// One of them; it is over when this is dropped, however that came.
+struct Running<'a> {
+    all: &'a Verifying,
+    name: String,
+    progress: Arc<Progress>,
+}
+
+impl<'a> Running<'a> {
+    fn begin(all: &'a Verifying, name: &str) -> Result<Self, Refusal> {
+        let progress = Arc::new(Progress::default());
+        let mut running = all.lock();
+        if running.contains_key(name) {
+            let reason = format!("a verification of {name} is under way");
+            return Err(Refusal::Blocked { reason, detail: Value::Null });
+        }
+        running.insert(name.to_owned(), Arc::clone(&progress));
+        drop(running);
+        Ok(Self { all, name: name.to_owned(), progress })
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.all.lock().remove(&self.name);
+    }
 }
 
 impl MigrationControl {
     pub(super) fn new(runner: mpsc::Sender<Asked>, clock: Clock) -> Self {
-        Self { runner, clock }
+        Self { runner, clock, verifying: Mutex::default() }
     }
 
     async fn ask<T>(&self, asked: impl FnOnce(oneshot::Sender<T>) -> Asked) -> Result<T, Refusal> {
@@ -52,6 +90,33 @@ impl MigrationControl {
             let handle = tokio::runtime::Handle::try_current().ok()?;
             handle.block_on(async { self.ask(asked).await.ok() })
         })
+    }
+
+    /// What a verification found, with what the ledger has of differences altogether.
+    async fn verified(&self, name: &str, report: &Report, written: usize) -> Result<Value, Refusal> {
+        let status = self.ask(Asked::Status).await?;
+        let all = self.ask(Asked::Ledger).await?.map_err(Refusal::Failed)?;
+        let account = ledger::account(name, &all, self.clock.now().wall_ms).unwrap_or_default();
+        let units = find(&status, name).and_then(|migration| migration["units"].as_array());
+        let unexplained: u64 =
+            units.into_iter().flatten().filter_map(|unit| unit["unexplained"].as_u64()).sum();
+        let mut answer = json!({
+            "migration": name,
+            "verified": unexplained == 0 && report.unexplained() == 0 && report.complete(),
+            "complete": report.complete(),
+            "unexplained_divergences": unexplained,
+            "found_unexplained": report.unexplained(),
+            "newly_written": written,
+            "explained": account["explained"],
+            "ignored": verify::IGNORED.iter().map(|each| json!({
+                "api": each.api, "field": each.field, "reason": each.reason
+            })).collect::<Vec<_>>(),
+        });
+        let report = serde_json::to_value(report).unwrap_or_default();
+        if let (Some(answer), Value::Object(report)) = (answer.as_object_mut(), report) {
+            answer.extend(report);
+        }
+        Ok(answer)
     }
 
     async fn command(&self, command: Command) -> Result<Value, Refusal> {
@@ -96,23 +161,25 @@ fn waits_for(migration: &Value) -> String {
     known.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
-/// Adds the reason in words to a divergence that the table explains.
-fn explain(entry: &mut Value) {
-    let explained = entry["explained_by"].as_str().and_then(Explanation::of);
-    if let (Some(explained), Some(entry)) = (explained, entry.as_object_mut()) {
-        entry.insert("explanation".to_owned(), Value::from(explained.reason()));
-    }
+/// Patterns of topics, as they stand in a configuration.
+fn patterns(texts: &[String]) -> Result<Vec<config::Pattern>, Refusal> {
+    let parse = |text: &String| {
+        config::Pattern::parse(text).map_err(|error| Refusal::Invalid(format!("{text}: {error}")))
+    };
+    texts.iter().map(parse).collect()
 }
 
-/// How often each entry of the table explains a divergence of these ledger entries.
-fn explained(entries: &Value) -> Vec<Value> {
-    let entries = entries.as_array().map(Vec::as_slice).unwrap_or_default();
-    let counted = Explanation::ALL.into_iter().map(|each| {
-        let count = entries.iter().filter(|entry| entry["explained_by"] == each.key()).count();
-        (each, count)
-    });
-    let used = counted.filter(|(_, count)| *count > 0);
-    used.map(|(each, count)| json!({ "key": each.key(), "count": count, "reason": each.reason() })).collect()
+fn not_planned(name: &str, error: NotPlanned) -> Refusal {
+    match error {
+        NotPlanned::Unknown => Refusal::Unknown(name.to_owned()),
+        NotPlanned::Retired => Refusal::Blocked {
+            reason: format!(
+                "{name} is retired: legacy is not contacted, so there is nothing to compare with"
+            ),
+            detail: Value::Null,
+        },
+        NotPlanned::Failed(reason) => Refusal::Failed(reason),
+    }
 }
 
 fn find<'a>(status: &'a Value, name: &str) -> Option<&'a Value> {
@@ -161,9 +228,10 @@ impl Control for MigrationControl {
     }
 
     fn ledger(&self, migration: &str) -> Result<Value, Refusal> {
-        let entries = self.ask_now(|reply| Asked::Ledger(migration.to_owned(), reply)).flatten();
-        let entries = entries.ok_or_else(|| Refusal::Unknown(migration.to_owned()))?;
-        Ok(json!({ "migration": migration, "entries": entries }))
+        let stopped = || Refusal::Failed("the migrations have stopped; the log says why".to_owned());
+        let all = self.ask_now(Asked::Ledger).ok_or_else(stopped)?.map_err(Refusal::Failed)?;
+        let account = ledger::account(migration, &all, self.clock.now().wall_ms);
+        account.ok_or_else(|| Refusal::Unknown(migration.to_owned()))
     }
 
     fn advance(&self, order: Advance) -> Answering<'_> {
@@ -173,8 +241,8 @@ impl Control for MigrationControl {
             }
             let to = phase(order.phase.as_ref())?;
             let migration = order.migration.clone();
-            let by = "operator".to_owned();
-            let command = Command::Advance { migration: migration.clone(), to, force: order.force, by };
+            let command =
+                Command::Advance { migration: migration.clone(), to, force: order.force, by: order.by };
             let accepted = self.command(command).await?;
             let reached = accepted["to"].as_str().and_then(|name| name.parse().ok());
             match (order.wait, reached) {
@@ -188,7 +256,7 @@ impl Control for MigrationControl {
         Box::pin(async move {
             let to = phase(order.phase.as_ref())?;
             let migration = order.migration.clone();
-            let command = Command::Rollback { migration: migration.clone(), to, by: "operator".to_owned() };
+            let command = Command::Rollback { migration: migration.clone(), to, by: order.by };
             let accepted = self.command(command).await?;
             let reached = accepted["to"].as_str().and_then(|name| name.parse().ok());
             match (order.wait, reached) {
@@ -200,44 +268,37 @@ impl Control for MigrationControl {
 
     fn resume(&self, order: Resume) -> Answering<'_> {
         Box::pin(async move {
-            let Resume { migration, unit, discard_copy } = order;
+            let Resume { migration, unit, discard_copy, by } = order;
             let order = ResumeOrder { migration, unit, discard_copy };
-            let by = Decider::Operator("operator".to_owned());
+            let by = Decider::Operator(by);
             let answer = self.ask(|reply| Asked::Resume(order, by, reply)).await?;
             answer.map_err(|refused| refusal(&refused))
         })
     }
 
-    fn verify(&self, migration: &str) -> Answering<'_> {
-        let name = migration.to_owned();
+    fn verify(&self, order: Verify) -> Answering<'_> {
         Box::pin(async move {
-            let status = self.ask(Asked::Status).await?;
-            if find(&status, &name).is_none() {
-                return Err(Refusal::Unknown(name));
-            }
-            let entries = self.ask(|reply| Asked::Ledger(name.clone(), reply)).await?.unwrap_or_default();
-            let committed: Vec<&Value> = entries
-                .as_array()
-                .into_iter()
-                .flatten()
-                .filter(|entry| entry["kind"] == "committed")
-                .collect();
-            let unexplained: u64 = find(&status, &name)
-                .and_then(|migration| migration["units"].as_array())
-                .into_iter()
-                .flatten()
-                .filter_map(|unit| unit["unexplained"].as_u64())
-                .sum();
-            Ok(json!({
-                "migration": name,
-                "verified": unexplained == 0,
-                "unexplained_divergences": unexplained,
-                "explained": explained(&entries),
-                "committed": committed,
-                "note": "ends, hashes and producer state compared at each handover; an independent re-read of both \
-                         sides is not built yet",
-            }))
+            let topics = patterns(&order.topics)?;
+            let options = Options { topics, from: order.from, bytes_per_second: order.bytes_per_second };
+            let name = order.migration;
+            let plan = self.ask(|reply| Asked::Plan(name.clone(), options, reply)).await?;
+            let plan = plan.map_err(|error| not_planned(&name, error))?;
+            let running = Running::begin(&self.verifying, &name)?;
+            let report = verify::run(&plan, &running.progress).await;
+            let report = report.map_err(|error| Refusal::Failed(error.to_string()))?;
+            // On disk before anybody is told of them.
+            let findings = report.findings.clone();
+            let written = self.ask(|reply| Asked::Found(findings, reply)).await?.map_err(Refusal::Failed)?;
+            self.verified(&name, &report, written).await
         })
+    }
+
+    fn verifying(&self, migration: &str) -> Value {
+        let running = self.verifying.lock();
+        match running.get(migration) {
+            Some(progress) => json!({ "running": true, "progress": progress.to_json() }),
+            None => json!({ "running": false }),
+        }
     }
 }
 
@@ -254,8 +315,15 @@ impl Runner {
             Asked::Status(reply) => {
                 let _gone = reply.send(self.status(now));
             }
-            Asked::Ledger(name, reply) => {
-                let _gone = reply.send(self.ledger_of(&name));
+            Asked::Ledger(reply) => {
+                let written = tokio::task::block_in_place(|| self.ledger.written());
+                let _gone = reply.send(written.map_err(|error| error.to_string()));
+            }
+            Asked::Plan(name, options, reply) => {
+                let _gone = reply.send(self.plan_verification(&name, options));
+            }
+            Asked::Found(findings, reply) => {
+                let _gone = reply.send(self.record_findings(findings));
             }
         }
     }
@@ -279,52 +347,12 @@ impl Runner {
                 "groups_error": status.offsets.error,
             })
         });
+        let (entries, seal) = self.ledger.seal();
         json!({
             "clusters": clusters.collect::<Vec<_>>(),
             "migrations": self.migrations.status(now, self.ledger.book()),
             "fence_ms_max": self.ledger.book().fence_ms_max(),
+            "ledger": { "entries": entries, "seal": seal.to_string() },
         })
-    }
-
-    /// Entries of one migration: those that name it, its units or its handovers.
-    fn ledger_of(&mut self, name: &str) -> Option<Value> {
-        let units: Vec<String> =
-            self.ledger.book().migrations().get(name)?.units.iter().map(ToString::to_string).collect();
-        let entries = tokio::task::block_in_place(|| self.ledger.entries()).ok()?;
-        let mut handovers = std::collections::BTreeSet::new();
-        let mut mine = Vec::new();
-        for entry in entries {
-            let mut value = serde_json::to_value(&entry).unwrap_or_default();
-            let named = value["migration"] == name
-                || value["unit"].as_str().is_some_and(|unit| units.iter().any(|each| each == unit));
-            if named && let Some(handover) = value["handover"].as_u64() {
-                handovers.insert(handover);
-            }
-            explain(&mut value);
-            if named || value["handover"].as_u64().is_some_and(|handover| handovers.contains(&handover)) {
-                mine.push(value);
-            }
-        }
-        Some(Value::Array(mine))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_explained_difference_carries_its_reason_and_another_one_none() {
-        let entry = |key: &str| json!({ "kind": "diverged", "explained_by": key });
-        let mut entries =
-            json!([entry("group-left-behind"), entry("because"), json!({ "kind": "diverged" })]);
-        entries.as_array_mut().unwrap().iter_mut().for_each(explain);
-        assert_eq!(entries[0]["explanation"], Explanation::GroupLeftBehind.reason());
-        assert!(entries[1]["explanation"].is_null() && entries[2]["explanation"].is_null());
-        let reason = Explanation::GroupLeftBehind.reason();
-        assert_eq!(
-            explained(&entries),
-            [json!({ "key": "group-left-behind", "count": 1, "reason": reason })]
-        );
     }
 }

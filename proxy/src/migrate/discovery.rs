@@ -100,7 +100,7 @@ pub(super) fn open_cluster(
 }
 
 /// Who the links of a cluster are. The password goes nowhere else.
-fn credentials(link: &Link) -> Result<Credentials, MigrateError> {
+pub(super) fn credentials(link: &Link) -> Result<Credentials, MigrateError> {
     let password = match &link.password {
         LinkPassword::Here(secret) => secret.reveal().to_owned(),
         LinkPassword::File(path) => {

@@ -23,6 +23,7 @@ mod reverse;
 mod runner;
 mod situation;
 mod units;
+mod verifying;
 mod watch;
 
 pub use control::MigrationControl;

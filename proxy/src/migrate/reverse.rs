@@ -39,6 +39,12 @@ impl Reverse {
         Self { feed: ReverseFeed::new(config), links, begun: BTreeMap::new(), trouble: BTreeMap::new() }
     }
 
+    /// Whether the reverse feed looks after this partition already, since it became the kernel's under this epoch: the
+    /// mirror would read back what it brings, and take it for late writes.
+    pub(super) fn looks_after(&self, unit: &UnitId, epoch: u64) -> bool {
+        self.begun.get(unit).is_some_and(|begun| begun.epoch == epoch && begun.closed.is_none())
+    }
+
     pub(super) fn timeout(&mut self, now: Now) {
         if self.feed.poll_timeout().is_some_and(|due| due <= now.elapsed) {
             self.feed.handle_timeout(now);

@@ -307,34 +307,3 @@ pub(in crate::cli) fn resumed(answer: &Value) -> String {
     line(&mut out, 1, "`sluice migrations` shows how far the copy is");
     out
 }
-
-/// What `sluice verify` found.
-pub(in crate::cli) fn verified(answer: &Value) -> String {
-    let mut out = String::new();
-    let good = answer.get("verified").and_then(Value::as_bool).unwrap_or_default();
-    let verdict = if good { "nothing differs that is not explained" } else { "NOT VERIFIED" };
-    line(&mut out, 0, &format!("{}: {verdict}", text_of(answer, "migration")));
-    field(&mut out, 1, "open", &format!("{} unexplained", number(answer, "unexplained_divergences")));
-    for each in rows(answer, "explained") {
-        let words =
-            format!("{} × {}: {}", number(each, "count"), text_of(each, "key"), text_of(each, "reason"));
-        field(&mut out, 1, "explained", &words);
-    }
-    for entry in rows(answer, "committed") {
-        let units: Vec<Value> =
-            rows(entry, "units").iter().filter_map(|unit| unit.pointer("/evidence/unit").cloned()).collect();
-        let words = format!(
-            "handover {}: {} equal on both sides, clients held for {} ms: {}",
-            number(entry, "handover"),
-            count(units.len() as u64, "unit"),
-            number(entry, "fence_ms"),
-            few(&units, 8)
-        );
-        field(&mut out, 1, "compared", &words);
-    }
-    let note = text_of(answer, "note");
-    if !note.is_empty() {
-        field(&mut out, 1, "note", &note);
-    }
-    out
-}

@@ -10,13 +10,15 @@ mod status;
 mod table;
 #[cfg(test)]
 mod tests;
+mod verified;
 
 use serde_json::Value;
 
 pub(super) use clients::text as clients;
 pub(super) use ledger::text as ledger;
-pub(super) use migrations::{ordered, resumed, text as migrations, verified};
+pub(super) use migrations::{ordered, resumed, text as migrations};
 pub(super) use status::text as status;
+pub(super) use verified::text as verified;
 
 /// A refusal, with what it says beyond its sentence.
 pub(super) fn refused(error: &str, body: &Value) -> String {
