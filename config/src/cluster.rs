@@ -30,6 +30,12 @@ pub struct Cluster {
     pub tls: Option<ClientTls>,
     /// `sasl`: what happens to clients' credentials.
     pub sasl: Sasl,
+    /// `learn_users`: keep users, salted, whose plain password legacy takes.
+    pub learn_users: bool,
+    /// `super_users`: principals that legacy's authorizer asks no rule about; it does not tell them itself.
+    pub super_users: Option<Vec<String>>,
+    /// `allow_if_no_rule`: legacy's `allow.everyone.if.no.acl.found`.
+    pub allow_if_no_rule: bool,
     /// `[cluster.link]`: who the proxy's own connections to legacy are, where legacy asks.
     pub link: Option<Link>,
 }
@@ -216,6 +222,12 @@ pub(crate) fn read(mut section: Section<'_, '_>) -> Option<Cluster> {
     let legacy_tls = section.table("legacy_tls").and_then(read_legacy_tls);
     let sasl = section.choice("sasl", &[("none", Sasl::None), ("relay", Sasl::Relay)]).unwrap_or_default();
     let link = section.table("link").and_then(read_link);
+    let learn_users = section.flag("learn_users").unwrap_or_default();
+    if learn_users && sasl == Sasl::None {
+        section.error("learn_users", "needs `sasl = \"relay\"`".to_owned());
+    }
+    let super_users = section.list("super_users", principal);
+    let allow_if_no_rule = section.flag("allow_if_no_rule").unwrap_or_default();
     section.finish();
     let listen = listen?;
     let ports = ports.unwrap_or_else(|| PortRange::after(listen.port()));
@@ -231,6 +243,9 @@ pub(crate) fn read(mut section: Section<'_, '_>) -> Option<Cluster> {
         advertise,
         tls,
         sasl,
+        learn_users,
+        super_users,
+        allow_if_no_rule,
         link,
     })
 }
@@ -254,6 +269,14 @@ fn read_link(mut section: Section<'_, '_>) -> Option<Link> {
     }
     section.finish();
     Some(Link { user: user?, password: here.or(file)?, mechanism: mechanism.flatten().unwrap_or_default() })
+}
+
+/// As rules name somebody: `User:ada`.
+pub(crate) fn principal(text: &str) -> Result<String, String> {
+    match text.split_once(':') {
+        Some((kind, name)) if !kind.is_empty() && !name.is_empty() => Ok(text.to_owned()),
+        Some(_) | None => Err(format!("{text:?} is not a principal such as \"User:ada\"")),
+    }
 }
 
 /// PLAIN joins its parts with NUL, and nothing else that cannot be printed belongs there.

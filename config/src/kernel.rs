@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use crate::cluster::{self, ClientTls, HostPort};
+use crate::cluster::{self, ClientTls, HostPort, principal};
 use crate::reader::Section;
 
 /// `[kernel]`
@@ -68,6 +68,10 @@ pub struct KernelKafka {
     /// `offsets_topic`: write groups to `__consumer_offsets` too, as Kafka does, for tools and for another Sluice
     /// that is to move them. Needs `shards = 1`. The log is not compacted.
     pub offsets_topic: bool,
+    /// `super_users`: turns access rules on; these principals are asked about none.
+    pub super_users: Option<Vec<String>>,
+    /// `allow_if_no_rule`: what no rule names is everybody's.
+    pub allow_if_no_rule: bool,
 }
 
 impl Default for KernelKafka {
@@ -77,6 +81,8 @@ impl Default for KernelKafka {
             advertise: None,
             tls: None,
             offsets_topic: false,
+            super_users: None,
+            allow_if_no_rule: false,
         }
     }
 }
@@ -133,6 +139,8 @@ fn read_kafka(mut section: Section<'_, '_>) -> KernelKafka {
     kafka.advertise = section.parsed("advertise", HostPort::parse);
     kafka.tls = section.table("tls").and_then(cluster::read_client_tls);
     kafka.offsets_topic = section.flag("offsets_topic").unwrap_or_default();
+    kafka.super_users = section.list("super_users", principal);
+    kafka.allow_if_no_rule = section.flag("allow_if_no_rule").unwrap_or_default();
     section.finish();
     kafka
 }

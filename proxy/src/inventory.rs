@@ -18,6 +18,8 @@ const APIS_MAX: usize = 512;
 const UNSUPPORTED_MAX: usize = 256;
 /// Units whose acknowledgements are counted.
 const UNITS_MAX: usize = 200_000;
+/// Users that are remembered.
+const USERS_MAX: usize = 10_000;
 /// Longest name that is kept, in characters.
 const NAME_CHARS_MAX: usize = 256;
 
@@ -43,6 +45,8 @@ struct Client {
 struct State {
     clients: BTreeMap<Identity, Client>,
     connections: BTreeMap<ConnectionId, Identity>,
+    /// Users that logged in, and how.
+    users: BTreeSet<(String, String)>,
     forgotten: u64,
     dual_write_missed: u64,
     /// Records acknowledged to clients, by unit.
@@ -119,6 +123,12 @@ impl Inventory {
         state.clients.iter().flat_map(uses).collect()
     }
 
+    /// Every user that has logged in, with its mechanism; an empty name is one that could not be told.
+    #[must_use]
+    pub fn users(&self) -> Vec<(String, String)> {
+        self.state.lock().users.iter().cloned().collect()
+    }
+
     /// For `sluice clients`.
     #[must_use]
     pub fn to_json(&self) -> Value {
@@ -128,6 +138,7 @@ impl Inventory {
         json!({
             "clients": clients,
             "connections": state.connections.len(),
+            "users": state.users.iter().map(|(name, how)| json!({ "user": name, "mechanism": how })).collect::<Vec<_>>(),
             "forgotten": state.forgotten,
             "dual_write_missed": state.dual_write_missed,
         })
@@ -260,6 +271,11 @@ impl Observer for Inventory {
                     *count += u64::from(records);
                 } else if state.acknowledged.len() < UNITS_MAX {
                     state.acknowledged.insert(unit, records.into());
+                }
+            }
+            Event::User { name, mechanism } => {
+                if state.users.len() < USERS_MAX {
+                    state.users.insert((cut(name), mechanism));
                 }
             }
             Event::DualWriteMissed { .. } => {

@@ -12,17 +12,19 @@ use kernel_engine::store::local::{LocalOptions, LocalStore};
 use kernel_engine::store::memory::MemoryStore;
 use kernel_engine::store::{self, ShardStore};
 use kernel_model::coordinator::{Coordinator, CoordinatorKind};
-use kernel_model::{KernelError, Now, OwnerEpoch, ShardId};
+use kernel_model::{KernelError, Now, OwnerEpoch, Reply, ShardId};
+use translator_kafka::access::{AccessHandle, Authorizer};
 use translator_kafka::catalog::{Catalog, CatalogHandle};
 use translator_kafka::codec::messages::create_topics_request::CreatableTopic;
 use translator_kafka::codec::messages::{CreateTopicsRequest, CreateTopicsResponse};
 use translator_kafka::codec::{Message, frame};
+use translator_kafka::coordinator::access::{AccessCoordinator, AccessMessage, AccessReply, Change};
 use translator_kafka::coordinator::catalog::{CatalogCoordinator, CatalogSettings};
 use translator_kafka::coordinator::group::{self, GroupCoordinator};
 use translator_kafka::coordinator::transaction::{self, TransactionCoordinator};
 use translator_kafka::errors::ErrorCode;
 use translator_kafka::limits::Limits;
-use translator_kafka::placement::{CATALOG, CATALOG_SHARD, GROUPS, TRANSACTIONS};
+use translator_kafka::placement::{ACCESS, CATALOG, CATALOG_SHARD, GROUPS, TRANSACTIONS};
 use translator_kafka::server::{ClusterView, ServerSettings};
 use translator_kafka::session::KafkaSession;
 
@@ -47,6 +49,9 @@ pub enum NodeError {
     /// `__consumer_offsets` cannot be written.
     #[error("`offsets_topic`: {0}")]
     OffsetsTopic(String),
+    /// How rules are applied cannot be stored.
+    #[error("`super_users`: {0}")]
+    Access(String),
     /// There is no randomness for ids.
     #[error("the operating system gives no random bytes")]
     Random,
@@ -77,8 +82,10 @@ impl Node {
         };
         let cluster_id = folder.as_ref().map_or(cluster_id, |folder| folder.identity().cluster_id.clone());
         let catalog = CatalogHandle::new(Catalog::new(&cluster_id));
+        let access = AccessHandle::default();
         let blueprint = Blueprint {
             kernel: kernel.clone(),
+            access: access.clone(),
             folder: folder.clone(),
             catalog: catalog.clone(),
             cluster_id,
@@ -90,6 +97,7 @@ impl Node {
         let hosts = ShardHosts::start(kernel.shards, clock, health, open).await?;
         let settings = Arc::new(ServerSettings {
             catalog,
+            access,
             shards: kernel.shards,
             // In front of a legacy cluster topics are created there.
             auto_create_topics: config.clusters.is_empty(),
@@ -100,7 +108,29 @@ impl Node {
         });
         let node = Self { hosts, folder, kernel, settings, seed: Arc::new(AtomicU64::new(random()?)) };
         node.create_offsets_topic().await?;
+        node.configure_access().await?;
         Ok(node)
+    }
+
+    /// Applies rules to clients of the kernel's own listener, where that is configured.
+    async fn configure_access(&self) -> Result<(), NodeError> {
+        let Some(kafka) = &self.kernel.kafka else { return Ok(()) };
+        let authorizer = kafka
+            .super_users
+            .clone()
+            .map(|super_users| Authorizer { super_users, allow_if_no_rule: kafka.allow_if_no_rule });
+        if self.settings.access.realm("").authorizer == authorizer {
+            return Ok(());
+        }
+        let message =
+            AccessMessage { realm: String::new(), change: Change::Configure(authorizer) }.to_bytes();
+        let request = kernel_model::Request::Coordinate { kind: ACCESS, message };
+        match self.shards().ask(CATALOG_SHARD, request).await {
+            Ok(Reply::Coordinated(body)) if AccessReply::from_bytes(&body) == Some(AccessReply::Done) => {
+                Ok(())
+            }
+            other => Err(NodeError::Access(format!("{other:?}"))),
+        }
     }
 
     /// Creates `__consumer_offsets` where it is wanted and missing.
@@ -124,7 +154,7 @@ impl Node {
         let message = whole.slice(4..);
         let request = kernel_model::Request::Coordinate { kind: CATALOG, message };
         let answered = self.shards().ask(CATALOG_SHARD, request).await.map_err(|error| failed(&error))?;
-        let kernel_model::Reply::Coordinated(body) = answered else { return Ok(()) };
+        let Reply::Coordinated(body) = answered else { return Ok(()) };
         let answer = CreateTopicsResponse::decode_exact(body, VERSION).map_err(|error| failed(&error))?;
         let fault = answer
             .topics
@@ -187,6 +217,7 @@ struct Blueprint {
     kernel: Kernel,
     folder: Option<Arc<DataFolder>>,
     catalog: CatalogHandle,
+    access: AccessHandle,
     cluster_id: String,
     seed: u64,
     group_seed: [u64; 2],
@@ -238,6 +269,7 @@ impl Blueprint {
                 ..CatalogSettings::default()
             };
             coordinators.push((CATALOG, Box::new(CatalogCoordinator::new(settings, self.catalog.clone()))));
+            coordinators.push((ACCESS, Box::new(AccessCoordinator::new(self.access.clone()))));
         }
         let [first, second] = self.group_seed;
         let seed = [first ^ u64::from(id.0), second];
@@ -268,6 +300,15 @@ fn random_bytes<const N: usize>() -> Result<[u8; N], NodeError> {
     let provider = rustls::crypto::aws_lc_rs::default_provider();
     provider.secure_random.fill(&mut bytes).map_err(|_| NodeError::Random)?;
     Ok(bytes)
+}
+
+/// Bits that nobody outside this process knows.
+///
+/// # Errors
+///
+/// [`NodeError::Random`]
+pub fn secret() -> Result<[u8; 32], NodeError> {
+    random_bytes()
 }
 
 fn random() -> Result<u64, NodeError> {

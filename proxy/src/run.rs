@@ -25,7 +25,7 @@ use crate::holds::HoldRegistry;
 use crate::inventory::Inventory;
 use crate::listener::{self, Listeners, Listening};
 use crate::migrate::{self, Watcher};
-use crate::node::Node;
+use crate::node::{self, Node};
 use crate::{room, telemetry, tls};
 
 /// Threads on which stored bytes are read.
@@ -201,6 +201,7 @@ async fn control(
         shards: node.shards(),
         catalog: node.kafka().catalog.clone(),
         server: node.kafka(),
+        secret: node::secret()?,
         inventory: Arc::clone(seen.inventory),
         health: Arc::clone(seen.health),
         folder: folder.path().to_owned(),

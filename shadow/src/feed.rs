@@ -7,6 +7,7 @@
 //!  metadata ──► topic found ──► starts, configuration ──► MirrorTopic ──► Describe ──► fetch ⟲ Mirror
 //! ```
 
+mod access;
 mod ends;
 mod epochs;
 mod fetch;
@@ -21,19 +22,16 @@ use bytes::BytesMut;
 use kernel_model::{KernelError, LogId, Now, Reply, ShardId};
 use session::{Answer as KernelAnswer, Request, RequestId};
 use translator_kafka::catalog::CatalogHandle;
-use translator_kafka::codec::messages::{
-    DescribeAclsResponse, ListOffsetsResponse, MetadataRequest, MetadataResponse,
-};
+use translator_kafka::codec::messages::{ListOffsetsResponse, MetadataRequest, MetadataResponse};
 use translator_kafka::codec::{ApiKey, Uuid};
 use translator_kafka::coordinator::group::transfer::{Transfer, TransferReply};
 use translator_kafka::coordinator::message::CatalogReply;
-use translator_kafka::errors::ErrorCode;
 use translator_kafka::placement::{CATALOG_SHARD, GROUPS};
 
 use self::ends::Asking;
 pub(crate) use self::epochs::Epochs;
 pub use self::interface::{
-    Address, Fact, FeedConfig, FeedStatus, GroupEnd, LinkAction, LinkEvent, LinkId, Mode, Order,
+    AccessFact, Address, Fact, FeedConfig, FeedStatus, GroupEnd, LinkAction, LinkEvent, LinkId, Mode, Order,
     PartitionEnd, Token,
 };
 use self::topics::TopicSetup;
@@ -65,6 +63,7 @@ pub(crate) enum Tag {
     LogEnds(Token, bool),
     Groups(Token),
     Acls,
+    Quotas,
     Fetch(Vec<Fetched>),
 }
 
@@ -122,7 +121,7 @@ pub struct Feed {
     progress: BTreeMap<u16, Vec<(i32, i64)>>,
     progress_asked: bool,
     asking: BTreeMap<Token, Asking>,
-    acls_asked: bool,
+    access_due: Duration,
     requests: VecDeque<(RequestId, Request)>,
     pending: BTreeMap<RequestId, Pending>,
     next_request: u64,
@@ -159,7 +158,7 @@ impl Feed {
             progress: BTreeMap::new(),
             progress_asked: false,
             asking: BTreeMap::new(),
-            acls_asked: false,
+            access_due: Duration::ZERO,
             requests: VecDeque::new(),
             pending: BTreeMap::new(),
             next_request: 0,
@@ -261,11 +260,8 @@ impl Feed {
             }
             Tag::LogEnds(token, log_ends) => self.see_log_ends(*token, *log_ends, &answer.decode()?),
             Tag::Groups(token) => self.see_groups(*token, &answer.decode()?),
-            Tag::Acls => {
-                let answer: DescribeAclsResponse = answer.decode()?;
-                let none = answer.error_code == ErrorCode::SecurityDisabled.code();
-                self.facts.push_back(Fact::Authorizer(!none));
-            }
+            Tag::Acls => self.facts.push_back(Fact::Access(access::of_acls(&answer.decode()?))),
+            Tag::Quotas => self.facts.push_back(Fact::Access(access::of_quotas(&answer.decode()?))),
             Tag::Fetch(fetched) => {
                 if let Some(connection) = self.connections.get_mut(&id) {
                     connection.fetching = false;
@@ -527,7 +523,7 @@ impl Feed {
             Ok(()) => self.metadata_asked = true,
             Err(error) => return self.fail_link(now, LinkId::Bootstrap, error),
         }
-        self.ask_acls(now);
+        self.ask_access(now);
     }
 
     fn report_stops(&mut self) {

@@ -50,8 +50,8 @@ pub struct Situation {
     pub unsupported: Vec<Unsupported>,
     /// Why the groups of the migration are not followed yet, if they are to move.
     pub groups_not_followed: Option<String>,
-    /// Legacy checks authorisation and the kernel does not hold its rules. `None`: not known yet.
-    pub authorizer_missing_here: Option<bool>,
+    /// What keeps the kernel from deciding who may do what as legacy does. `None`: not known yet.
+    pub rules_missing: Option<Vec<String>>,
     /// Users seen who do not exist in the kernel's own store.
     pub users_not_stored: Vec<String>,
     /// The operator accepts one disk in place of replicas.
@@ -252,12 +252,17 @@ fn divergences_explained(situation: &Situation) -> Requirement {
 }
 
 fn rules_imported(situation: &Situation) -> Requirement {
-    let missing = match situation.authorizer_missing_here {
-        Some(false) => None,
-        Some(true) => Some("legacy checks authorisation, the kernel does not".to_owned()),
-        None => Some("legacy has not said whether it checks authorisation".to_owned()),
+    let missing = match &situation.rules_missing {
+        Some(missing) if missing.is_empty() => None,
+        Some(missing) => Some(missing.join("; ")),
+        None => Some("legacy has not said yet whether it checks authorisation".to_owned()),
     };
-    requirement("authorisation", missing, "not built yet: such a cluster cannot be cut over")
+    requirement(
+        "authorizer",
+        missing,
+        "let the user of [cluster.link] describe the cluster's ACLs (Describe on the cluster) and quotas \
+         (DescribeConfigs on the cluster); rules that are known are brought to the kernel by themselves",
+    )
 }
 
 fn single_copy(situation: &Situation) -> Requirement {
@@ -295,7 +300,7 @@ mod tests {
     fn good() -> Situation {
         Situation {
             lag: [(unit(), Lag::default())].into(),
-            authorizer_missing_here: Some(false),
+            rules_missing: Some(Vec::new()),
             accept_single_copy: true,
             legacy_replicas: 3,
             ..Situation::default()
@@ -330,8 +335,8 @@ mod tests {
             }),
             ("groups-followed", Phase::Cutover, |s| s.groups_not_followed = Some("not read".to_owned())),
             ("divergences", Phase::DualWrite, |s| s.unexplained_divergences = 1),
-            ("authorisation", Phase::Cutover, |s| s.authorizer_missing_here = None),
-            ("authorisation", Phase::Cutover, |s| s.authorizer_missing_here = Some(true)),
+            ("authorizer", Phase::Cutover, |s| s.rules_missing = None),
+            ("authorizer", Phase::Cutover, |s| s.rules_missing = Some(vec!["a rule".to_owned()])),
             ("single-copy", Phase::Cutover, |s| s.accept_single_copy = false),
             ("stored-users", Phase::Retired, |s| s.users_not_stored.push("ada".to_owned())),
             ("legacy-unused", Phase::Retired, |s| s.served_by_legacy.push(unit())),

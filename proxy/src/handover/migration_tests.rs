@@ -33,7 +33,7 @@ fn units() -> Vec<(UnitId, UnitKind)> {
 fn good() -> Situation {
     Situation {
         lag: units().into_iter().map(|(unit, _)| (unit, Lag::default())).collect(),
-        authorizer_missing_here: Some(false),
+        rules_missing: Some(Vec::new()),
         accept_single_copy: true,
         legacy_replicas: 3,
         ..Situation::default()

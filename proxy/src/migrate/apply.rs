@@ -73,6 +73,7 @@ impl Runner {
     pub(super) fn look_at_retired(&mut self) {
         self.retire_clusters();
         self.adopt_retired();
+        self.adopt_access();
     }
 
     /// The kernel did not hold a batch in time: the unit is only mirrored for a while, and the ledger says so.

@@ -9,6 +9,7 @@ use session::UnitId;
 use shadow::{ClusterView, Feed, LinkId};
 use translator_kafka::gateway::{ClusterShared, Unit};
 
+use super::access::LegacyAccess;
 use super::links::Links;
 use super::reverse::Reverse;
 use super::units::UnitName;
@@ -39,7 +40,8 @@ pub(super) struct ClusterRun {
     pub(super) ports: BrokerPorts,
     pub(super) listening: BTreeSet<i32>,
     pub(super) scope: Arc<Scope>,
-    pub(super) authorizer: Option<bool>,
+    /// Who may do what on legacy, as it last said.
+    pub(super) access: LegacyAccess,
     /// The listeners stand: legacy has answered once, or was known from before.
     pub(super) ready: bool,
     /// Bytes that its feed has read.

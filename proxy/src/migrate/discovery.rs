@@ -15,11 +15,12 @@ use shadow::{
 use tokio::sync::mpsc;
 use translator_kafka::codec::Str;
 use translator_kafka::gateway::{
-    ClusterShared, Endpoint, GatewayLimits, GatewaySession, NodeTable, Nodes, Role, RouteTable, Routes,
-    TopicRoute, Unit,
+    ClusterShared, Endpoint, GatewayLimits, GatewaySession, LoginSecret, NodeTable, Nodes, Role, RouteTable,
+    Routes, TopicRoute, Unit,
 };
 use translator_kafka::server::{ClusterView as ServedView, Node, Server};
 
+use super::access::LegacyAccess;
 use super::cluster::{ClusterRun, Known, Scope};
 use super::links::{Lane, Links, Reported};
 use super::resume::cause_of;
@@ -74,6 +75,10 @@ pub(super) fn open_cluster(
         nodes: Nodes::new(nodes),
         limits,
         sasl: config.sasl == config::Sasl::Relay,
+        realm: config.name.clone(),
+        access: setup.server.access.clone(),
+        learn_users: config.learn_users,
+        secret: LoginSecret(setup.secret),
     };
     Ok(ClusterRun {
         feed: Feed::new(feed, setup.catalog.clone(), now),
@@ -90,7 +95,7 @@ pub(super) fn open_cluster(
         ports: BrokerPorts::new(config.ports),
         listening: BTreeSet::new(),
         scope,
-        authorizer: None,
+        access: LegacyAccess::default(),
         ready: false,
         fed: metrics::counter!("sluice_feed_bytes_total", "cluster" => config.name.clone()),
         portless: BTreeMap::new(),
@@ -264,11 +269,7 @@ impl Runner {
             Fact::GroupBypassed { group } => self.group_bypassed(index, &group),
             Fact::Ends { token, partitions, groups } => self.ends_known(index, token, &partitions, &groups),
             Fact::EndsFailed { token, reason } => self.ends_unknown(token, reason),
-            Fact::Authorizer(present) => {
-                if let Some(cluster) = self.clusters.get_mut(index) {
-                    cluster.authorizer = Some(present);
-                }
-            }
+            Fact::Access(said) => self.see_access(index, said),
             Fact::LinkFailed { link, error } => {
                 self.link_broke(index, link, error.to_string());
             }

@@ -9,6 +9,7 @@
 //!   shards ── answers ────────────────┘                       └─► catalog, groups, feeds
 //! ```
 
+mod access;
 mod actions;
 mod apply;
 mod cluster;

@@ -54,6 +54,8 @@ pub struct Setup {
     pub catalog: CatalogHandle,
     /// How the kernel serves what has moved.
     pub server: Arc<ServerSettings>,
+    /// Bits that nobody outside this process knows.
+    pub secret: [u8; 32],
     /// Who connects, and what they use.
     pub inventory: Arc<Inventory>,
     /// What works and what does not.

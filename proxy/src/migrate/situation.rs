@@ -70,7 +70,7 @@ impl Runner {
         let mine: Vec<_> =
             cluster.units.iter().filter(|(_, known)| known.migration == migration.name).collect();
         let mut situation = Situation {
-            authorizer_missing_here: cluster.authorizer,
+            rules_missing: self.rules_missing(cluster),
             accept_single_copy: migration.accept_single_copy,
             kernel_trouble: self.setup.health.kernel_trouble(),
             disk_full: self.setup.health.full(),
@@ -105,9 +105,7 @@ impl Runner {
         situation.legacy_replicas = replicas.and_then(|count| u32::try_from(count).ok()).unwrap_or(0);
         situation.groups_not_followed = groups_not_followed(migration, status);
         situation.unsupported = unsupported(cluster, migration, status, uses, &topics);
-        if cluster.config.sasl == config::Sasl::Relay {
-            situation.users_not_stored = vec!["every user (the kernel keeps no users yet)".to_owned()];
-        }
+        situation.users_not_stored = self.users_missing(cluster);
         situation
     }
 }

@@ -410,7 +410,7 @@ impl World {
         let groups = (0..GROUPS).map(|group| (group_unit(group), Lag::default()));
         let situation = Situation {
             lag: lag.chain(groups).collect(),
-            authorizer_missing_here: Some(false),
+            rules_missing: Some(Vec::new()),
             accept_single_copy: true,
             legacy_replicas: 3,
             ..Situation::default()

@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use kernel_model::Now;
-use translator_kafka::codec::messages::{
-    DescribeAclsRequest, DescribeGroupsRequest, DescribeGroupsResponse, ListOffsetsResponse,
-};
+use translator_kafka::codec::messages::{DescribeGroupsRequest, DescribeGroupsResponse, ListOffsetsResponse};
 use translator_kafka::codec::{ApiKey, Request, Str};
 
 use super::topics::{LATEST, list_offsets};
@@ -170,31 +168,5 @@ impl Feed {
         for token in self.asking.keys().copied().collect::<Vec<_>>() {
             self.ends_failed(token, reason.to_owned());
         }
-    }
-
-    /// Asks once whether legacy checks authorisation: without it, it says so.
-    pub(super) fn ask_acls(&mut self, now: Now) {
-        const ANY: i8 = 1;
-        if self.acls_asked {
-            return;
-        }
-        let any = DescribeAclsRequest {
-            resource_type_filter: ANY,
-            pattern_type_filter: ANY,
-            operation: ANY,
-            permission_type: ANY,
-            ..Default::default()
-        };
-        let offered = self
-            .connections
-            .get(&LinkId::Bootstrap)
-            .is_some_and(|connection| connection.link.version_of(ApiKey::DescribeAcls).is_ok());
-        if !offered {
-            // A cluster that cannot hold rules cannot check them.
-            self.facts.push_back(Fact::Authorizer(false));
-            self.acls_asked = true;
-            return;
-        }
-        self.acls_asked = self.call(now, LinkId::Bootstrap, ApiKey::DescribeAcls, &any, Tag::Acls);
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use translator_kafka::access::{Entity, Rule};
 use translator_kafka::codec::Uuid;
 use translator_kafka::epochs::EpochTable;
 
@@ -141,7 +142,7 @@ pub enum Order {
 }
 
 /// What a feed reports.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Fact {
     /// The cluster looks like this now.
     View(ClusterView),
@@ -209,8 +210,8 @@ pub enum Fact {
         /// Why.
         reason: String,
     },
-    /// Whether legacy checks authorisation.
-    Authorizer(bool),
+    /// Who may do what on legacy, as it said just now.
+    Access(AccessFact),
     /// A connection ended: why. It is made again.
     LinkFailed {
         /// Which.
@@ -218,6 +219,21 @@ pub enum Fact {
         /// Why.
         error: LinkError,
     },
+}
+
+/// Who may do what on legacy.
+#[derive(Debug, Clone, PartialEq)]
+pub enum AccessFact {
+    /// Everybody everything: it has no authorizer.
+    Open,
+    /// What these rules say.
+    Rules(Vec<Rule>),
+    /// It has rules, but does not tell them, or not in a form that is known here: why.
+    RulesRefused(String),
+    /// Its quotas.
+    Quotas(Vec<(Entity, BTreeMap<String, f64>)>),
+    /// It does not tell its quotas: why.
+    QuotasRefused(String),
 }
 
 /// Where one partition of legacy ends.

@@ -3,6 +3,7 @@
 //! Owns Kafka's rules and its wire. Opens no socket, reads no clock, and sees neither another translator nor
 //! the engine's inside: requests to shards leave a session as [`::session::Request`]s.
 
+pub mod access;
 pub mod catalog;
 pub mod codec;
 pub mod coordinator;

@@ -8,6 +8,8 @@ pub const CATALOG: CoordinatorKind = CoordinatorKind(b'c');
 pub const GROUPS: CoordinatorKind = CoordinatorKind(b'g');
 /// The coordinator of the transactional ids of a shard.
 pub const TRANSACTIONS: CoordinatorKind = CoordinatorKind(b't');
+/// The coordinator that owns rules, users and quotas; only shard 0 hosts one.
+pub const ACCESS: CoordinatorKind = CoordinatorKind(b'a');
 /// The shard that hosts the catalog.
 pub const CATALOG_SHARD: ShardId = ShardId(0);
 

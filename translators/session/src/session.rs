@@ -170,6 +170,13 @@ pub enum Event {
         /// Unit that uses it, if it is one.
         unit: Option<UnitId>,
     },
+    /// The client is authenticated.
+    User {
+        /// As whom; empty where its name cannot be told from what passes.
+        name: String,
+        /// How.
+        mechanism: String,
+    },
     /// Records acknowledged to the client.
     Acknowledged {
         /// Unit.

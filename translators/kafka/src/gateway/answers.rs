@@ -75,7 +75,11 @@ impl GatewaySession {
         let answer = match then {
             Then::Forward => whole,
             Then::Mechanism(asked) => self.mechanism_agreed(version, asked, whole)?,
-            Then::Authenticate => self.authenticated_by(version, whole)?,
+            Then::Users(asked) => {
+                self.note_users(version, &asked, &whole);
+                whole
+            }
+            Then::Authenticate(message) => self.authenticated_by(now, version, &message, whole)?,
             Then::Rewrite(asked) => self.rewritten(api, version, &asked, whole)?,
             Then::Merge(asked, merge) => {
                 merge(self.rewritten(api, version, &asked, whole)?).map_err(internal)?
@@ -113,7 +117,13 @@ impl GatewaySession {
         Ok(whole)
     }
 
-    fn authenticated_by(&mut self, version: i16, whole: Bytes) -> Result<Bytes, Violation> {
+    fn authenticated_by(
+        &mut self,
+        now: Now,
+        version: i16,
+        message: &[u8],
+        whole: Bytes,
+    ) -> Result<Bytes, Violation> {
         let (_, answer) = rewrite::decode::<SaslAuthenticateResponse>(&whole, version).map_err(internal)?;
         let accepted = answer.error_code == 0;
         // The answer does not say whether another round follows, only the mechanism does. Served too early,
@@ -127,6 +137,7 @@ impl GatewaySession {
                 // stays closed.
                 Some(_) | None => matches!(self.role, Role::Legacy(_)),
             };
+        self.note_principal(now, accepted, message);
         Ok(whole)
     }
 

@@ -57,6 +57,9 @@ impl GatewaySession {
         self.admit(request.api)?;
         if self.shared.routes.is_retired() || self.legacy_gone {
             self.leave_retired();
+            if matches!(request.api, ApiKey::SaslHandshake | ApiKey::SaslAuthenticate) {
+                return self.log_in(now, &request);
+            }
             return self.serve(now, &request);
         }
         match self.role {

@@ -21,8 +21,9 @@ mod dispatch;
 mod epochs;
 mod fetch;
 mod groups;
+mod login;
 pub mod nodes;
-mod owner;
+pub(crate) mod owner;
 mod produce;
 mod relay;
 mod rewrite;
@@ -35,4 +36,4 @@ mod versions;
 
 pub use nodes::{Endpoint, KERNEL_NODE_BASE, NodeTable, Nodes};
 pub use route::{RouteTable, Routes, TopicRef, TopicRoute, Unit};
-pub use session::{ClusterShared, GatewayLimits, GatewaySession, Role};
+pub use session::{ClusterShared, GatewayLimits, GatewaySession, LoginSecret, Role};

@@ -8,7 +8,7 @@ use super::route::TopicRef;
 
 /// What has a primary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Owner<'a> {
+pub(crate) enum Owner<'a> {
     /// A partition.
     Partition(TopicRef<'a>, i32),
     /// A consumer group.
@@ -16,22 +16,22 @@ pub(super) enum Owner<'a> {
 }
 
 /// Says for each owner whether it is meant.
-pub(super) type Select<'a> = &'a mut dyn FnMut(Owner<'_>) -> bool;
+pub(crate) type Select<'a> = &'a mut dyn FnMut(Owner<'_>) -> bool;
 
 /// Where a moved partition is led now.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Leader {
+pub(crate) struct Leader {
     /// The kernel's node and its address, unless there is none to be told of.
-    pub(super) node: Option<(i32, Endpoint)>,
+    pub(crate) node: Option<(i32, Endpoint)>,
     /// Its epoch.
-    pub(super) epoch: i32,
+    pub(crate) epoch: i32,
 }
 
 /// Tells of a partition where it is led now.
-pub(super) type LeaderOf<'a> = &'a dyn Fn(TopicRef<'_>, i32) -> Leader;
+pub(crate) type LeaderOf<'a> = &'a dyn Fn(TopicRef<'_>, i32) -> Leader;
 
 /// A request about owners, each of which one side serves.
-pub(super) trait Owned: Request<Response: Send + 'static> {
+pub(crate) trait Owned: Request<Response: Send + 'static> {
     /// Takes out what `select` names, as a request of the same form.
     fn take(&mut self, select: Select<'_>) -> Self;
     /// Whether nothing is left.

@@ -15,7 +15,8 @@ use super::slots::SlotId;
 use super::upstream::{Expected, Passed, Then};
 use crate::codec::frame::{self, RequestHead};
 use crate::codec::messages::{
-    ApiVersionsRequest, FindCoordinatorRequest, SaslHandshakeRequest, TxnOffsetCommitRequest,
+    ApiVersionsRequest, FindCoordinatorRequest, SaslAuthenticateRequest, SaslHandshakeRequest,
+    TxnOffsetCommitRequest,
 };
 use crate::codec::{ApiKey, Reader, Request, Response, Str};
 
@@ -75,7 +76,15 @@ impl GatewaySession {
                 let mechanism = asked.mechanism.as_str().to_owned();
                 return self.forward(request, Vec::new(), Then::Mechanism(mechanism));
             }
-            ApiKey::SaslAuthenticate => return self.forward(request, Vec::new(), Then::Authenticate),
+            ApiKey::SaslAuthenticate => {
+                let asked: SaslAuthenticateRequest = request.decode()?;
+                return self.forward(request, Vec::new(), Then::Authenticate(asked.auth_bytes));
+            }
+            ApiKey::AlterUserScramCredentials => {
+                // What cannot be read here is legacy's to judge.
+                let then = request.decode().map_or(Then::Forward, Then::Users);
+                return self.forward(request, Vec::new(), then);
+            }
             ApiKey::TxnOffsetCommit => request = self.forget_epochs::<TxnOffsetCommitRequest>(request)?,
             ApiKey::ConsumerGroupHeartbeat => self.unsupported("consumer group protocol (KIP-848)"),
             ApiKey::ShareGroupHeartbeat | ApiKey::ShareFetch => self.unsupported("share groups"),

@@ -17,6 +17,7 @@ use super::nodes::Nodes;
 use super::route::Routes;
 use super::slots::{SlotId, Slots};
 use super::upstream::{Merge, Passed, Taken, Upstream, take_whole};
+use crate::access::{AccessHandle, Login};
 use crate::codec::{ApiKey, Str};
 use crate::server::{ClusterView, Server, Ticket};
 
@@ -78,6 +79,24 @@ pub struct ClusterShared {
     pub limits: GatewayLimits,
     /// Clients authenticate (relayed to legacy) before anything else is served.
     pub sasl: bool,
+    /// In whose rules and users clients are looked up.
+    pub realm: String,
+    /// Where those are found.
+    pub access: AccessHandle,
+    /// Whether users are kept, salted, once legacy has taken their plain password.
+    pub learn_users: bool,
+    /// What nobody outside this process knows: nonces and salts come from it.
+    pub secret: LoginSecret,
+}
+
+/// Bits that are this process's alone.
+#[derive(Clone, Copy)]
+pub struct LoginSecret(pub [u8; 32]);
+
+impl std::fmt::Debug for LoginSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("LoginSecret")
+    }
 }
 
 /// Our own requests carry this bit, to tell them from the server's.
@@ -96,6 +115,11 @@ pub struct GatewaySession {
     pub(super) authenticated: bool,
     /// SASL mechanism that legacy agreed to.
     pub(super) mechanism: Option<String>,
+    /// Who asked to be let in, while legacy has not said its last word on it.
+    pub(super) claimed: Option<String>,
+    /// The login that the kernel checks itself, once legacy is retired.
+    pub(super) login: Login,
+    pub(super) logins: u64,
     /// Writes with acks=0 that no barrier has followed yet.
     pub(super) unanswered: Vec<Passed>,
     pub(super) barrier_sent: bool,
@@ -144,6 +168,8 @@ impl GatewaySession {
             Role::Kernel => LegacyNode::Any,
         };
         let authenticated = !shared.sasl;
+        let mut server = server;
+        server.set_realm(&shared.realm);
         Self {
             role,
             shared,
@@ -153,6 +179,9 @@ impl GatewaySession {
             fetch_sessions: FetchSessions::default(),
             authenticated,
             mechanism: None,
+            claimed: None,
+            login: Login::default(),
+            logins: 0,
             unanswered: Vec::new(),
             barrier_sent: false,
             legacy_gone: false,
@@ -175,7 +204,7 @@ impl GatewaySession {
         }
     }
 
-    fn own_request(&mut self, request: Request) -> RequestId {
+    pub(super) fn own_request(&mut self, request: Request) -> RequestId {
         let id = RequestId(OWN_REQUEST | self.next_request);
         self.next_request += 1;
         self.requests.push_back((id, request));

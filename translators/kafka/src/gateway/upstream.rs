@@ -12,6 +12,7 @@ use super::rewrite::{Asked, RewriteError};
 use super::route::Unit;
 use super::slots::SlotId;
 use crate::codec::ApiKey;
+use crate::codec::messages::AlterUserScramCredentialsRequest;
 
 /// A write that passed its unit's gate; dropped when its answer has come or can no longer come.
 #[derive(Debug)]
@@ -50,8 +51,10 @@ pub(super) enum Then {
     Fetch(FetchPlan, Option<Merge>),
     /// Note the SASL mechanism that the client asked for, if legacy agrees.
     Mechanism(String),
-    /// Note whether the client is authenticated.
-    Authenticate,
+    /// Keep the users that it takes.
+    Users(AlterUserScramCredentialsRequest),
+    /// Note whether the client is authenticated, who asked to be with this message.
+    Authenticate(Bytes),
 }
 
 /// An answer that legacy owes.

@@ -8,10 +8,10 @@ use crate::codec::messages::{ApiVersionsRequest, ApiVersionsResponse};
 use crate::codec::{ApiKey, Message};
 use crate::errors::ErrorCode;
 
-/// Every API that the kernel serves, ascending. The new group protocols, share groups, telemetry, delegation
-/// tokens and access rules are not among them. Those of [`TRANSACTIONAL`] are served by a kernel that stands
+/// Every API that the kernel serves, ascending. The new group protocols, share groups, telemetry and
+/// delegation tokens are not among them. Those of [`TRANSACTIONAL`] are served by a kernel that stands
 /// alone.
-pub const SERVED: [ApiKey; 39] = [
+pub const SERVED: [ApiKey; 46] = [
     ApiKey::Produce,
     ApiKey::Fetch,
     ApiKey::ListOffsets,
@@ -36,6 +36,9 @@ pub const SERVED: [ApiKey; 39] = [
     ApiKey::EndTxn,
     ApiKey::WriteTxnMarkers,
     ApiKey::TxnOffsetCommit,
+    ApiKey::DescribeAcls,
+    ApiKey::CreateAcls,
+    ApiKey::DeleteAcls,
     ApiKey::DescribeConfigs,
     ApiKey::AlterConfigs,
     ApiKey::DescribeLogDirs,
@@ -45,6 +48,10 @@ pub const SERVED: [ApiKey; 39] = [
     ApiKey::IncrementalAlterConfigs,
     ApiKey::ListPartitionReassignments,
     ApiKey::OffsetDelete,
+    ApiKey::DescribeClientQuotas,
+    ApiKey::AlterClientQuotas,
+    ApiKey::DescribeUserScramCredentials,
+    ApiKey::AlterUserScramCredentials,
     ApiKey::DescribeCluster,
     ApiKey::DescribeProducers,
     ApiKey::DescribeTransactions,

@@ -6,8 +6,10 @@
 //! fronts. Groups' own rules belong to the coordinator that each shard hosts; here their requests are only
 //! sent to the right one.
 
+mod access;
 mod admin;
 mod api_versions;
+mod authorize;
 mod cluster;
 mod configs;
 mod fetch;
@@ -24,16 +26,18 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use kernel_model::{KernelError, Now};
 use session::{Answer, Request, RequestId, Violation};
 
 use self::api_versions::offered;
 pub use self::api_versions::{SERVED, served};
+use self::authorize::{Amend, Guard, Judge, Verdict};
 pub use self::cluster::{ClusterView, Node};
 use self::fetch::FetchSessions;
 pub(crate) use self::metadata::NO_TRANSACTIONS;
 use self::operation::{Asks, Begin, Cx, Finished, Head, Operation, Step};
+use crate::access::{AccessHandle, Who};
 use crate::catalog::CatalogHandle;
 use crate::codec::messages::{ApiVersionsRequest, InitProducerIdRequest};
 use crate::codec::{ApiKey, DecodeError, Message, Reader, frame};
@@ -48,6 +52,8 @@ pub struct Ticket(pub u64);
 pub struct ServerSettings {
     /// Where the topics are found.
     pub catalog: CatalogHandle,
+    /// Where it is found who may do what.
+    pub access: AccessHandle,
     /// How many shards there are.
     pub shards: u16,
     /// Whether a Metadata request that allows it creates the topics it names.
@@ -77,6 +83,12 @@ pub struct Server {
     done: VecDeque<(Ticket, Option<Vec<Bytes>>)>,
     violation: Option<Violation>,
     sessions: FetchSessions,
+    seed: u64,
+    /// In whose rules the client is looked up.
+    realm: Arc<str>,
+    who: Arc<Who>,
+    /// What answers are amended with before they leave.
+    amends: BTreeMap<Ticket, Amend>,
 }
 
 impl Server {
@@ -99,7 +111,32 @@ impl Server {
             done: VecDeque::new(),
             violation: None,
             sessions,
+            seed,
+            realm: Arc::from(""),
+            who: Arc::new(Who::anonymous(client_host)),
+            amends: BTreeMap::new(),
         }
+    }
+
+    /// Bits that differ between connections.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// Names the realm whose rules hold for this client.
+    pub fn set_realm(&mut self, realm: &str) {
+        self.realm = Arc::from(realm);
+    }
+
+    /// The client has shown who it is; `None`: it has, but its name is not known here.
+    pub fn set_principal(&mut self, principal: Option<String>) {
+        let host = self.who.host.clone();
+        self.who = Arc::new(Who { principal, host });
+    }
+
+    fn guard(&self) -> Guard {
+        Guard { realm: self.settings.access.realm(&self.realm), who: Arc::clone(&self.who) }
     }
 
     /// Replaces what clients are told of the cluster.
@@ -142,7 +179,24 @@ impl Server {
         }
         let (header, reader) = frame::read_request_header(request.clone()).map_err(unreadable)?;
         let head = Head::new(api, header);
-        self.dispatch(now, ticket, head, reader, request).map_err(unreadable)
+        let guard = self.guard();
+        let judge = Judge {
+            guard: &guard,
+            catalog: &self.settings.catalog.load(),
+            head: &head,
+            request: &request,
+            creates_topics: self.settings.auto_create_topics,
+        };
+        match judge.judge().map_err(unreadable)? {
+            Verdict::Pass => self.dispatch(now, ticket, head, reader, request).map_err(unreadable),
+            Verdict::Refuse(finished) => Ok(Begin::Done(finished)),
+            Verdict::Amend(rest, amend) => {
+                self.amends.insert(ticket, amend);
+                let request = rest.unwrap_or(request);
+                let (_, reader) = frame::read_request_header(request.clone()).map_err(unreadable)?;
+                self.dispatch(now, ticket, head, reader, request).map_err(unreadable)
+            }
+        }
     }
 
     fn dispatch(
@@ -168,6 +222,8 @@ impl Server {
             cluster: &self.cluster,
             sessions: &mut self.sessions,
             asks: &mut self.asks,
+            guard: Guard { realm: self.settings.access.realm(&self.realm), who: Arc::clone(&self.who) },
+            realm: &self.realm,
         }
     }
 
@@ -203,6 +259,13 @@ impl Server {
 
     fn finish(&mut self, ticket: Ticket, finished: Finished) {
         self.asks.forget(ticket);
+        let finished = match (self.amends.remove(&ticket), finished) {
+            (Some(amend), Finished::Frame(parts)) => match amend(joined(parts)) {
+                Some(whole) => Finished::Frame(vec![whole]),
+                None => Finished::Close("a response could not be amended"),
+            },
+            (_, finished) => finished,
+        };
         match finished {
             Finished::Frame(parts) => self.done.push_back((ticket, Some(parts))),
             Finished::Silent => self.done.push_back((ticket, None)),
@@ -241,6 +304,12 @@ impl Server {
     pub fn running(&self) -> usize {
         self.running.len()
     }
+}
+
+fn joined(parts: Vec<Bytes>) -> Bytes {
+    let mut whole = BytesMut::with_capacity(parts.iter().map(Bytes::len).sum());
+    parts.iter().for_each(|part| whole.extend_from_slice(part));
+    whole.freeze()
 }
 
 fn unreadable(error: DecodeError) -> Violation {
@@ -285,6 +354,13 @@ fn start(
         ApiKey::DescribeProducers => decoded!(inspect::producers),
         ApiKey::DescribeLogDirs => decoded!(inspect::log_dirs),
         ApiKey::ElectLeaders => decoded!(inspect::elect_leaders),
+        ApiKey::DescribeAcls => decoded!(access::describe_acls),
+        ApiKey::CreateAcls => decoded!(access::create_acls),
+        ApiKey::DeleteAcls => decoded!(access::delete_acls),
+        ApiKey::DescribeUserScramCredentials => decoded!(access::describe_users),
+        ApiKey::AlterUserScramCredentials => decoded!(access::alter_users),
+        ApiKey::DescribeClientQuotas => decoded!(access::describe_quotas),
+        ApiKey::AlterClientQuotas => decoded!(access::alter_quotas),
         ApiKey::ListPartitionReassignments => decoded!(inspect::reassignments),
         ApiKey::InitProducerId => {
             let decoded = InitProducerIdRequest::decode_request(reader.clone(), v)?;

@@ -8,6 +8,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use kernel_model::{KernelError, Now, Reply, Request, ShardId};
 use session::RequestId;
 
+use super::authorize::Guard;
 use super::fetch::FetchSessions;
 use super::{ClusterView, ServerSettings, Ticket};
 use crate::catalog::Catalog;
@@ -160,6 +161,10 @@ pub(super) struct Cx<'a> {
     pub(super) cluster: &'a ClusterView,
     pub(super) sessions: &'a mut FetchSessions,
     pub(super) asks: &'a mut Asks,
+    /// Who asks. Requests were judged before they came here; Fetch asks again for what its session names.
+    pub(super) guard: Guard,
+    /// In whose rules it is looked up.
+    pub(super) realm: &'a str,
 }
 
 impl Cx<'_> {

@@ -8,6 +8,7 @@
     reason = "a test may stop at the first surprise"
 )]
 
+mod access;
 mod administration;
 mod fetch;
 mod gateway;

@@ -10,6 +10,7 @@ use kernel_model::batch::{BatchSpec, Codec, NewRecord, VerifiedBatch};
 use kernel_model::reply::Chunk;
 use kernel_model::{Coordinator, CoordinatorKind, KernelError, Now, OwnerEpoch, Reply, Request, ShardId};
 use session::{Answer, Event, LegacyAction, RequestId, Session, UnitId, Violation};
+use translator_kafka::access::AccessHandle;
 use translator_kafka::catalog::CatalogHandle;
 use translator_kafka::codec::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use translator_kafka::codec::messages::metadata_request::MetadataRequestTopic;
@@ -17,11 +18,12 @@ use translator_kafka::codec::messages::produce_request::{PartitionProduceData, T
 use translator_kafka::codec::messages::produce_response::PartitionProduceResponse;
 use translator_kafka::codec::messages::{CreateTopicsRequest, MetadataRequest, ProduceRequest};
 use translator_kafka::codec::{Message, Request as KafkaRequest, Str, frame};
+use translator_kafka::coordinator::access::AccessCoordinator;
 use translator_kafka::coordinator::catalog::{CatalogCoordinator, CatalogSettings};
 use translator_kafka::coordinator::group::{self, GroupCoordinator};
 use translator_kafka::coordinator::transaction::{self, TransactionCoordinator};
 use translator_kafka::limits::Limits;
-use translator_kafka::placement::{CATALOG, CATALOG_SHARD, GROUPS, TRANSACTIONS};
+use translator_kafka::placement::{ACCESS, CATALOG, CATALOG_SHARD, GROUPS, TRANSACTIONS};
 use translator_kafka::server::{ClusterView, ServerSettings};
 use translator_kafka::session::KafkaSession;
 
@@ -57,6 +59,7 @@ impl Node {
         let catalog = CatalogHandle::default();
         let now = Now::new(Duration::from_secs(1), START_MS);
         let mut settings = ServerSettings {
+            access: AccessHandle::default(),
             catalog: catalog.clone(),
             shards,
             auto_create_topics: false,
@@ -248,6 +251,7 @@ fn open(
         };
         let catalog = settings.catalog.clone();
         hosted.push((CATALOG, Box::new(CatalogCoordinator::new(wanted, catalog))));
+        hosted.push((ACCESS, Box::new(AccessCoordinator::new(settings.access.clone()))));
     }
     let store = Box::new(MemoryStore::open(disk, OwnerEpoch(owner)).unwrap());
     Shard::open(ShardId(number), store, kernel_engine::Limits::default(), hosted, now).unwrap()

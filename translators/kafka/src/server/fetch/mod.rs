@@ -25,6 +25,7 @@ use self::partition::{Part, PartKey, TopicKey, Wanted};
 pub(super) use self::sessions::FetchSessions;
 use self::sessions::SessionUse;
 use super::operation::{Begin, Cx, Finished, Head, Operation, Step};
+use crate::access;
 use crate::codec::messages::fetch_request::FetchPartition;
 use crate::codec::messages::{FetchRequest, FetchResponse};
 use crate::errors::ErrorCode;
@@ -145,8 +146,19 @@ fn forgotten_of(request: &FetchRequest, version: i16) -> Vec<PartKey> {
 }
 
 fn parts_of(cx: &Cx<'_>, wanted: Vec<Wanted>) -> Vec<Part> {
-    let catalog = cx.catalog();
-    wanted.into_iter().map(|wanted| Part::find(&catalog, wanted)).collect()
+    let (catalog, guarded) = (cx.catalog(), cx.guard.realm.is_guarded());
+    let find = |wanted| {
+        let mut part = Part::find(&catalog, wanted);
+        let name = match &part.wanted.key.topic {
+            TopicKey::Name(name) => Some(name.to_string()),
+            TopicKey::Id(id) => catalog.topic_by_id(*id).map(|topic| topic.name.to_string()),
+        };
+        if guarded && name.is_some_and(|name| !cx.guard.may_topic(access::Operation::Read, &name)) {
+            part.deny();
+        }
+        part
+    };
+    wanted.into_iter().map(find).collect()
 }
 
 impl Fetch {

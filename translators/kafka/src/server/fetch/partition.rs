@@ -90,6 +90,13 @@ impl Part {
         part
     }
 
+    /// Makes it one that the client may not read.
+    pub(super) fn deny(&mut self) {
+        self.log = None;
+        self.epoch = LogEpoch(-1);
+        self.error = ErrorCode::TopicAuthorizationFailed;
+    }
+
     /// Bytes that were read.
     pub(super) fn bytes(&self) -> usize {
         self.read.as_ref().map_or(0, Read::bytes)

@@ -12,8 +12,8 @@ use translator_kafka::codec::messages::produce_request::{PartitionProduceData, T
 use translator_kafka::codec::messages::{ProduceRequest, ProduceResponse, produce_response};
 use translator_kafka::codec::{Request as KafkaRequest, Uuid, frame};
 use translator_kafka::gateway::{
-    ClusterShared, Endpoint, GatewayLimits, GatewaySession, KERNEL_NODE_BASE, NodeTable, Nodes, Role,
-    RouteTable, Routes, TopicRoute, Unit,
+    ClusterShared, Endpoint, GatewayLimits, GatewaySession, KERNEL_NODE_BASE, LoginSecret, NodeTable, Nodes,
+    Role, RouteTable, Routes, TopicRoute, Unit,
 };
 use translator_kafka::server::{ClusterView, Server};
 
@@ -72,6 +72,10 @@ impl World {
             view: ArcSwap::from_pointee(ClusterView::single(KERNEL, "sluice.example", 9100)),
             limits,
             sasl,
+            realm: "events".to_owned(),
+            access: node.settings.access.clone(),
+            learn_users: true,
+            secret: LoginSecret([7; 32]),
         };
         Self { node, shared: Arc::new(shared), parts, group, id: topic.id }
     }

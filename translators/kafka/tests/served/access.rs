@@ -1,0 +1,249 @@
+//! Rules, users and quotas: what administrators change, and what it does to everybody's requests.
+
+use kernel_model::{Reply, Request};
+use translator_kafka::access::{Authorizer, Operation, PatternKind, Permission, ResourceKind, Rule};
+use translator_kafka::codec::messages::alter_client_quotas_request::{EntityData, EntryData, OpData};
+use translator_kafka::codec::messages::alter_user_scram_credentials_request::{
+    ScramCredentialDeletion, ScramCredentialUpsertion,
+};
+use translator_kafka::codec::messages::create_acls_request::AclCreation;
+use translator_kafka::codec::messages::delete_acls_request::DeleteAclsFilter;
+use translator_kafka::codec::messages::{
+    AlterClientQuotasRequest, AlterUserScramCredentialsRequest, CreateAclsRequest, DeleteAclsRequest,
+    DescribeAclsRequest, DescribeClientQuotasRequest, DescribeUserScramCredentialsRequest, ListGroupsRequest,
+    MetadataRequest,
+};
+use translator_kafka::coordinator::access::{AccessMessage, AccessReply, Change};
+use translator_kafka::errors::ErrorCode;
+use translator_kafka::placement::{ACCESS, CATALOG_SHARD};
+
+use crate::node::{Client, Node, batch};
+
+fn change(node: &mut Node, change: Change) {
+    let message = AccessMessage { realm: String::new(), change }.to_bytes();
+    let reply = node.kernel(CATALOG_SHARD, Request::Coordinate { kind: ACCESS, message }).unwrap();
+    let Reply::Coordinated(body) = reply else { panic!("{reply:?}") };
+    assert_eq!(AccessReply::from_bytes(&body), Some(AccessReply::Done));
+}
+
+/// Everybody is anonymous here: the rules are about that one, who is a super user first.
+fn guarded(super_users: &[&str]) -> Change {
+    let super_users = super_users.iter().map(|name| (*name).to_owned()).collect();
+    Change::Configure(Some(Authorizer { super_users, allow_if_no_rule: false }))
+}
+
+const ME: &str = "User:ANONYMOUS";
+
+fn rule(kind: ResourceKind, name: &str, operation: Operation) -> Rule {
+    Rule {
+        kind,
+        name: name.to_owned(),
+        pattern: PatternKind::Prefixed,
+        principal: ME.to_owned(),
+        host: "192.0.2.1".to_owned(),
+        operation,
+        permission: Permission::Allow,
+    }
+}
+
+fn any() -> DescribeAclsRequest {
+    DescribeAclsRequest {
+        resource_type_filter: 1,
+        resource_name_filter: None,
+        pattern_type_filter: 1,
+        principal_filter: None,
+        host_filter: None,
+        operation: 1,
+        permission_type: 1,
+        ..Default::default()
+    }
+}
+
+fn topics(client: &mut Client, node: &mut Node) -> Vec<(String, i16)> {
+    let answer = client.ask(node, 12, &MetadataRequest { topics: None, ..Default::default() });
+    answer.topics.iter().map(|topic| (topic.name.as_deref().unwrap().to_owned(), topic.error_code)).collect()
+}
+
+#[test]
+fn without_an_authorizer_rules_are_neither_told_nor_taken() {
+    let mut node = Node::new(1);
+    let mut client = node.client();
+    assert_eq!(client.ask(&mut node, 3, &any()).error_code, ErrorCode::SecurityDisabled.code());
+    let creation = AclCreation { resource_type: 2, resource_name: "t".into(), ..Default::default() };
+    let request = CreateAclsRequest { creations: vec![creation], ..Default::default() };
+    let answer = client.ask(&mut node, 3, &request);
+    assert_eq!(answer.results[0].error_code, ErrorCode::SecurityDisabled.code());
+}
+
+#[test]
+fn a_client_may_what_its_rules_say_and_nothing_else() {
+    let mut node = Node::new(2);
+    let mut client = node.client();
+    client.create(&mut node, "open", 1, &[]);
+    client.create(&mut node, "shut", 1, &[]);
+    change(&mut node, guarded(&[]));
+    assert!(topics(&mut client, &mut node).is_empty());
+    let add = vec![rule(ResourceKind::Topic, "op", Operation::Write)];
+    change(&mut node, Change::Rules { add, remove: vec![] });
+    assert_eq!(topics(&mut client, &mut node), [("open".to_owned(), 0)]);
+    let write = |client: &mut Client, node: &mut Node, topic: &str| {
+        client.produce(node, topic, batch(&["x"]).bytes().clone()).error_code
+    };
+    assert_eq!(write(&mut client, &mut node, "open"), 0);
+    let denied = ErrorCode::TopicAuthorizationFailed.code();
+    assert_eq!(write(&mut client, &mut node, "shut"), denied);
+    let groups = client.ask(&mut node, 4, &ListGroupsRequest::default());
+    assert_eq!((groups.error_code, groups.groups.len()), (0, 0));
+    assert_eq!(client.ask(&mut node, 3, &any()).error_code, ErrorCode::ClusterAuthorizationFailed.code());
+}
+
+#[test]
+fn what_is_taken_back_holds_from_the_next_request_on_also_in_a_fetch_session() {
+    use translator_kafka::codec::messages::FetchRequest;
+    use translator_kafka::codec::messages::fetch_request::{FetchPartition, FetchTopic};
+    let mut node = Node::new(1);
+    let mut client = node.client();
+    client.create(&mut node, "t", 1, &[]);
+    let read = rule(ResourceKind::Topic, "t", Operation::Read);
+    change(&mut node, guarded(&[]));
+    change(&mut node, Change::Rules { add: vec![read.clone()], remove: vec![] });
+    let partition =
+        FetchPartition { partition_max_bytes: 1000, current_leader_epoch: -1, ..Default::default() };
+    let topic = FetchTopic { topic: "t".into(), partitions: vec![partition], ..Default::default() };
+    let first = FetchRequest {
+        topics: vec![topic],
+        max_bytes: 1000,
+        replica_id: -1,
+        session_epoch: 0,
+        ..Default::default()
+    };
+    let opened = client.ask(&mut node, 11, &first);
+    assert_eq!(opened.responses[0].partitions[0].error_code, 0);
+    change(&mut node, Change::Rules { add: vec![], remove: vec![read] });
+    let next = FetchRequest { session_id: opened.session_id, session_epoch: 1, topics: vec![], ..first };
+    let answer = client.ask(&mut node, 11, &next);
+    let code = answer.responses[0].partitions[0].error_code;
+    assert_eq!(code, ErrorCode::TopicAuthorizationFailed.code());
+}
+
+#[test]
+fn rules_are_created_described_and_deleted() {
+    let mut node = Node::new(1);
+    let mut client = node.client();
+    change(&mut node, guarded(&[ME]));
+    let creation = |kind: i8, name: &str, principal: &str| AclCreation {
+        resource_type: kind,
+        resource_name: name.into(),
+        resource_pattern_type: 3,
+        principal: principal.into(),
+        host: "*".into(),
+        operation: 3,
+        permission_type: 3,
+        ..Default::default()
+    };
+    let creations = vec![
+        creation(2, "t", "User:ada"),
+        creation(4, "other", "User:ada"),
+        creation(2, "", "User:ada"),
+        creation(2, "t", "ada"),
+    ];
+    let answer = client.ask(&mut node, 3, &CreateAclsRequest { creations, ..Default::default() });
+    let codes: Vec<i16> = answer.results.iter().map(|result| result.error_code).collect();
+    let invalid = ErrorCode::InvalidRequest.code();
+    assert_eq!(codes, [0, invalid, invalid, invalid]);
+    let told = client.ask(&mut node, 3, &any());
+    assert_eq!((told.resources.len(), told.resources[0].acls.len()), (1, 1));
+    let filter = DeleteAclsFilter {
+        resource_type_filter: 2,
+        resource_name_filter: Some("t".into()),
+        pattern_type_filter: 2,
+        principal_filter: None,
+        host_filter: None,
+        operation: 1,
+        permission_type: 1,
+        ..Default::default()
+    };
+    let answer = client.ask(&mut node, 3, &DeleteAclsRequest { filters: vec![filter], ..Default::default() });
+    assert_eq!(answer.filter_results[0].matching_acls.len(), 1);
+    assert!(client.ask(&mut node, 3, &any()).resources.is_empty());
+}
+
+#[test]
+fn a_realm_that_follows_another_cluster_is_not_changed_by_clients() {
+    let mut node = Node::new(1);
+    let mut client = node.client();
+    let follow = Change::Follow { authorizer: None, rules: None, quotas: None };
+    change(&mut node, follow);
+    let upsertion = upsertion("ada", 4096);
+    let request = AlterUserScramCredentialsRequest { upsertions: vec![upsertion], ..Default::default() };
+    let answer = client.ask(&mut node, 0, &request);
+    assert_eq!(answer.results[0].error_code, ErrorCode::NotController.code());
+    change(&mut node, Change::Adopt);
+    assert_eq!(client.ask(&mut node, 0, &request).results[0].error_code, 0);
+}
+
+fn upsertion(name: &str, iterations: i32) -> ScramCredentialUpsertion {
+    ScramCredentialUpsertion {
+        name: name.into(),
+        mechanism: 1,
+        iterations,
+        salt: "salt".into(),
+        salted_password: "salted".into(),
+        ..Default::default()
+    }
+}
+
+#[test]
+fn users_are_kept_described_and_deleted() {
+    let mut node = Node::new(1);
+    let mut client = node.client();
+    let upsertions =
+        vec![upsertion("ada", 4096), upsertion("few", 100), upsertion("many", 20_000), upsertion("", 4096)];
+    let deletion = ScramCredentialDeletion { name: "none".into(), mechanism: 1, ..Default::default() };
+    let request =
+        AlterUserScramCredentialsRequest { upsertions, deletions: vec![deletion], ..Default::default() };
+    let answer = client.ask(&mut node, 0, &request);
+    let codes: Vec<(String, i16)> =
+        answer.results.iter().map(|result| (result.user.to_string(), result.error_code)).collect();
+    let bad = ErrorCode::UnacceptableCredential.code();
+    let expected =
+        [("", bad), ("ada", 0), ("few", bad), ("many", bad), ("none", ErrorCode::ResourceNotFound.code())];
+    assert_eq!(codes, expected.map(|(user, code)| (user.to_owned(), code)));
+    let all = DescribeUserScramCredentialsRequest { users: None, ..Default::default() };
+    let told = client.ask(&mut node, 0, &all);
+    assert_eq!((told.results.len(), told.results[0].credential_infos[0].iterations), (1, 4096));
+    let deletion = ScramCredentialDeletion { name: "ada".into(), mechanism: 1, ..Default::default() };
+    let request = AlterUserScramCredentialsRequest { deletions: vec![deletion], ..Default::default() };
+    assert_eq!(client.ask(&mut node, 0, &request).results[0].error_code, 0);
+    assert!(client.ask(&mut node, 0, &all).results.is_empty());
+}
+
+#[test]
+fn quotas_are_set_described_and_removed() {
+    let mut node = Node::new(1);
+    let mut client = node.client();
+    let entry = |kind: &str, key: &str, remove: bool| EntryData {
+        entity: vec![EntityData {
+            entity_type: kind.into(),
+            entity_name: Some("ada".into()),
+            ..Default::default()
+        }],
+        ops: vec![OpData { key: key.into(), value: 1000.0, remove, ..Default::default() }],
+        ..Default::default()
+    };
+    let entries = vec![
+        entry("user", "producer_byte_rate", false),
+        entry("user", "nonsense", false),
+        entry("what", "producer_byte_rate", false),
+    ];
+    let answer = client.ask(&mut node, 1, &AlterClientQuotasRequest { entries, ..Default::default() });
+    let codes: Vec<i16> = answer.entries.iter().map(|entry| entry.error_code).collect();
+    let invalid = ErrorCode::InvalidRequest.code();
+    assert_eq!(codes, [0, invalid, invalid]);
+    let all = DescribeClientQuotasRequest::default();
+    let told = client.ask(&mut node, 1, &all).entries.unwrap();
+    assert_eq!((told.len(), told[0].values[0].value), (1, 1000.0));
+    let entries = vec![entry("user", "producer_byte_rate", true)];
+    client.ask(&mut node, 1, &AlterClientQuotasRequest { entries, ..Default::default() });
+    assert!(client.ask(&mut node, 1, &all).entries.unwrap().is_empty());
+}
