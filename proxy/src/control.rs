@@ -47,7 +47,7 @@ pub struct Advance {
     pub migration: String,
     /// To which phase (`None`: the next one).
     pub phase: Option<String>,
-    /// Share of consumers, 1 to 100 (canary only).
+    /// Share of consumers, 0 to 100 (canary only).
     pub percent: Option<u8>,
     /// Answer only when the phase is reached, at the latest after this.
     pub wait: Option<Duration>,

@@ -8,9 +8,12 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use session::{Event, UnitId};
+use translator_kafka::canary::ReaderId;
+use translator_kafka::gateway::ClusterShared;
 
 use crate::clock::Clock;
 use crate::driver::{ConnectionId, Ending, Observer};
+use crate::migrate::canary::reader_json;
 
 /// Pairs of API and version that are remembered of one client.
 const APIS_MAX: usize = 512;
@@ -72,6 +75,7 @@ pub struct Inventory {
     clients_max: usize,
     state: Mutex<State>,
     began_ms: i64,
+    canaries: Mutex<Vec<Arc<ClusterShared>>>,
     acknowledged: metrics::Counter,
     missed: metrics::Counter,
 }
@@ -85,6 +89,7 @@ impl Inventory {
             began_ms: clock.now().wall_ms,
             clients_max,
             state: Mutex::default(),
+            canaries: Mutex::default(),
             acknowledged: metrics::counter!("sluice_records_acknowledged_total"),
             missed: metrics::counter!("sluice_dual_write_missed_total"),
         }
@@ -95,6 +100,18 @@ impl Inventory {
     #[must_use]
     pub fn acknowledged(&self, unit: &UnitId) -> (u64, i64) {
         (self.state.lock().acknowledged.get(unit).copied().unwrap_or(0), self.began_ms)
+    }
+
+    /// Clients of this cluster are shown with their part in its canary.
+    pub fn watch_canary(&self, cluster: Arc<ClusterShared>) {
+        self.canaries.lock().push(cluster);
+    }
+
+    fn canary(&self, identity: &Identity) -> Value {
+        let id = ReaderId::new(&identity.client_id, &identity.address.to_string());
+        let canaries = self.canaries.lock();
+        let known = canaries.iter().find_map(|cluster| cluster.readers.get(&id));
+        known.map_or(Value::Null, |reader| reader_json(&id, &reader))
     }
 
     /// How many connections are open now.
@@ -133,8 +150,11 @@ impl Inventory {
     #[must_use]
     pub fn to_json(&self) -> Value {
         let state = self.state.lock();
-        let clients: Vec<_> =
-            state.clients.iter().map(|(identity, client)| describe(identity, client)).collect();
+        let clients: Vec<_> = state
+            .clients
+            .iter()
+            .map(|(identity, client)| describe(identity, client, self.canary(identity)))
+            .collect();
         json!({
             "clients": clients,
             "connections": state.connections.len(),
@@ -145,7 +165,7 @@ impl Inventory {
     }
 }
 
-fn describe(identity: &Identity, client: &Client) -> Value {
+fn describe(identity: &Identity, client: &Client, canary: Value) -> Value {
     let mut apis: BTreeMap<i16, Vec<i16>> = BTreeMap::new();
     for (api, version) in &client.apis {
         apis.entry(*api).or_default().push(*version);
@@ -167,6 +187,7 @@ fn describe(identity: &Identity, client: &Client) -> Value {
         "last_seen_ms": client.last_seen_ms,
         "apis": apis,
         "unsupported": unsupported,
+        "canary": canary,
     })
 }
 

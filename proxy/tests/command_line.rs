@@ -68,7 +68,7 @@ fn wrong_usage_is_told_apart_from_failure() {
         (vec!["nonsense"], 2),
         (vec!["advance"], 2),
         (vec!["advance", "m", "sideways"], 2),
-        (vec!["advance", "m", "canary", "--percent", "0"], 2),
+        (vec!["advance", "m", "canary", "--percent", "101"], 2),
         (vec!["rollback", "m", "--force"], 2),
         (vec!["check"], 2),
         (vec!["run", "--config", "x", "--memory"], 2),

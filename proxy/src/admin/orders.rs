@@ -80,6 +80,9 @@ pub(super) async fn advance(
     };
     let wait = order.wait();
     let Order { phase, percent, force, .. } = order;
+    if percent.is_some_and(|percent| percent > 100) {
+        return refused(StatusCode::BAD_REQUEST, "`percent` is 0 to 100", Value::Null);
+    }
     answer(admin.control.advance(Advance { migration, phase, percent, wait, force, by }).await)
 }
 

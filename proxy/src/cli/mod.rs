@@ -155,8 +155,8 @@ struct AdvanceArgs {
     migration: String,
     /// Up to this phase (default: the next one)
     phase: Option<Phase>,
-    /// Share of the consumers (canary: not built yet, so it is refused)
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=100))]
+    /// Share of the consumers that read from the kernel, 0 to 100 (canary)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=100))]
     percent: Option<u8>,
     /// Wait until the phase is reached [default when given: 600 seconds]
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "600")]

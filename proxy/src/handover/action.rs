@@ -273,6 +273,7 @@ fn record_kind(whats: &[What]) -> ActionKind {
             What::MigrationCreated { .. }
             | What::UnitsAdded { .. }
             | What::PhaseIntent { .. }
+            | What::CanaryShare { .. }
             | What::IntentDropped { .. }
             | What::PhaseReached { .. }
             | What::GateChecked { .. }

@@ -15,6 +15,8 @@ pub enum Command {
         migration: String,
         /// Where to; `None`: the next phase.
         to: Option<Phase>,
+        /// Share of the consumers that read from the kernel, 0 to 100: with [`Phase::Canary`] alone.
+        percent: Option<u8>,
         /// Go on although gates are red; written into the ledger.
         force: bool,
         /// Who asks.
@@ -69,9 +71,15 @@ pub enum Refused {
         /// Wanted.
         to: Phase,
     },
-    /// Canary is not there yet.
-    #[error("canary is not built yet; advance to cutover passes over it")]
-    CanaryNotBuilt,
+    /// Canary without a share.
+    #[error("canary wants the share of the consumers that read from the kernel: --percent N, 0 to 100")]
+    ShareMissing,
+    /// A share without canary.
+    #[error("only canary takes a share of the consumers; {} takes none", .0.map_or("the next phase", Phase::name))]
+    ShareMeansNothing(Option<Phase>),
+    /// No rollback leads to canary.
+    #[error("a rollback does not stop in canary: roll back to dual-write, then advance to canary with --percent N")]
+    NoRollbackToCanary,
     /// The way back from cutover is not there yet.
     #[error("going back from cutover is not built yet: the kernel stays primary, nothing was changed")]
     RollbackFromCutoverNotBuilt,

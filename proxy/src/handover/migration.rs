@@ -30,6 +30,9 @@ pub use super::work::phase_of;
 use super::work::{Doing, Work, back_path, forward_path, furthest_phase, units_of};
 use crate::ledger::{Book, Decider, HandoverId, Primary, What};
 
+/// What is told where a path passes over canary.
+const PASSED_OVER: &str = "canary is passed over: it is entered with `advance MIGRATION canary --percent N`";
+
 /// A configured migration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MigrationSpec {
@@ -178,6 +181,7 @@ impl Migrations {
             path: VecDeque::new(),
             backward: false,
             force: false,
+            percent: None,
             by: Decider::Sluice,
             intent_recorded: true,
             attempts: 0,
@@ -213,7 +217,9 @@ impl Migrations {
             return Err(Refused::Stopped(reason.clone()));
         }
         let accepted = match command {
-            Command::Advance { migration, to, force, by } => self.advance(book, &migration, to, force, by),
+            Command::Advance { migration, to, percent, force, by } => {
+                self.advance(book, &migration, (to, percent), force, by)
+            }
             Command::Rollback { migration, to, by } => self.rollback(book, &migration, to, by),
         };
         self.collect(now);
@@ -224,7 +230,7 @@ impl Migrations {
         &mut self,
         book: &Book,
         name: &str,
-        to: Option<Phase>,
+        (to, percent): (Option<Phase>, Option<u8>),
         force: bool,
         by: String,
     ) -> Result<Accepted, Refused> {
@@ -232,24 +238,31 @@ impl Migrations {
         let from = phase_of(book, name);
         let work = self.works.get_mut(name).ok_or_else(|| Refused::Unknown(name.to_owned()))?;
         work.idle()?;
-        if to == Some(Phase::Canary) {
-            return Err(Refused::CanaryNotBuilt);
+        match (to, percent) {
+            (Some(Phase::Canary), None) => return Err(Refused::ShareMissing),
+            (Some(Phase::Canary), Some(_)) | (_, None) => {}
+            (_, Some(_)) => return Err(Refused::ShareMeansNothing(to)),
         }
         let to = to.or_else(|| from.next()).ok_or(Refused::Retired)?;
-        if to <= from {
+        // In canary another share may be set.
+        if to <= from && (to, from) != (Phase::Canary, Phase::Canary) {
             return Err(Refused::NotForward { from, to });
         }
         let path = forward_path(from, to);
         let first = path.front().copied().unwrap_or(to);
         let report = work.ask_gate(first, limits.gate);
-        if !report.green() && !force {
+        // Fewer consumers on the kernel are never refused.
+        let share = book.migrations().get(name).and_then(|recorded| recorded.percent);
+        let eases = from == Phase::Canary && to == from && percent <= share;
+        if !report.green() && !force && !eases {
             return Err(Refused::GateRed(report));
         }
         let skips_canary = from < Phase::Canary && to > Phase::Canary;
         work.begin(path.clone(), false, force, Decider::Operator(by));
+        work.percent = percent;
         self.enter_step(book, name);
         let notes =
-            if skips_canary { vec!["canary is not built yet and is passed over".to_owned()] } else { vec![] };
+            if skips_canary { vec![PASSED_OVER.to_owned()] } else { vec![] };
         Ok(Accepted { from, to, steps: path.into(), notes })
     }
 
@@ -269,6 +282,9 @@ impl Migrations {
         }
         if furthest == Phase::Cutover {
             return Err(Refused::RollbackFromCutoverNotBuilt);
+        }
+        if to == Some(Phase::Canary) {
+            return Err(Refused::NoRollbackToCanary);
         }
         let to = to.unwrap_or(Phase::Observe);
         if to >= from {
@@ -496,6 +512,9 @@ impl Migrations {
         let mut whats = Vec::new();
         if !work.intent_recorded {
             work.intent_recorded = true;
+            if let Some(percent) = work.percent {
+                whats.push(What::CanaryShare { migration: migration(), percent });
+            }
             whats.push(What::PhaseIntent { migration: migration(), from, to });
         }
         if let Some(report) = work.last_gate.as_ref().filter(|report| report.to == phase && !work.backward) {

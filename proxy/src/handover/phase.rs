@@ -15,7 +15,7 @@ pub enum Phase {
     Mirror,
     /// Answers wait until the kernel holds the bytes too.
     DualWrite,
-    /// A share of the consumers read from the kernel. Not built yet: steps pass over it.
+    /// A share of the consumers read from the kernel. Entered only when it is named: steps pass over it.
     Canary,
     /// The kernel is primary.
     Cutover,
@@ -28,7 +28,7 @@ impl Phase {
     pub const ALL: [Self; 6] =
         [Self::Observe, Self::Mirror, Self::DualWrite, Self::Canary, Self::Cutover, Self::Retired];
 
-    /// The next phase forward that can be entered: canary is passed over, because it is not built yet.
+    /// The next phase forward. Canary is passed over: it wants a share, and is entered when it is named.
     #[must_use]
     pub fn next(self) -> Option<Self> {
         match self {

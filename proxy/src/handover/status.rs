@@ -21,6 +21,8 @@ pub struct MigrationStatus {
     pub cluster: String,
     /// Its phase: the lowest of its units.
     pub phase: Phase,
+    /// Share of the consumers that read from the kernel, while any of its units is in canary.
+    pub percent: Option<u8>,
     /// Phase it is on its way to.
     pub wanted: Option<Phase>,
     /// What it is doing, in words.
@@ -109,6 +111,7 @@ impl Migrations {
             name: name.clone(),
             cluster: work.spec.cluster.clone(),
             phase: phase_of(book, name),
+            percent: canary_percent(book, name),
             wanted: work.path.back().copied(),
             doing: work.doing.to_string(),
             last: work.last_end.clone(),
@@ -138,6 +141,12 @@ impl Migrations {
             waits_for: machine.waits_for().to_owned(),
         })
     }
+}
+
+fn canary_percent(book: &Book, name: &str) -> Option<u8> {
+    let recorded = book.migrations().get(name)?;
+    let any = recorded.units.iter().any(|unit| book.phase(unit) == Phase::Canary);
+    recorded.percent.filter(|_| any)
 }
 
 fn unit_status(book: &Book, work: &Work, unit: &UnitId) -> UnitStatus {

@@ -51,6 +51,8 @@ pub(super) struct Work {
     pub(super) path: VecDeque<Phase>,
     pub(super) backward: bool,
     pub(super) force: bool,
+    /// Share of the consumers of a canary that lies on the path.
+    pub(super) percent: Option<u8>,
     pub(super) by: Decider,
     pub(super) intent_recorded: bool,
     pub(super) attempts: u32,
@@ -83,6 +85,7 @@ impl Work {
         self.backward = backward;
         self.force = force;
         self.by = by;
+        self.percent = None;
         self.intent_recorded = false;
         self.attempts = 0;
         self.set_aside.clear();
@@ -154,7 +157,9 @@ pub(super) fn furthest_phase(book: &Book, name: &str) -> Phase {
 }
 
 pub(super) fn forward_path(from: Phase, to: Phase) -> VecDeque<Phase> {
-    std::iter::successors(from.next(), |phase| phase.next()).take_while(|phase| *phase <= to).collect()
+    let steps = std::iter::successors(from.next(), |phase| phase.next());
+    let named = (to == Phase::Canary).then_some(to);
+    steps.take_while(|phase| *phase <= to).chain(named).collect()
 }
 
 pub(super) fn back_path(from: Phase, to: Phase) -> VecDeque<Phase> {

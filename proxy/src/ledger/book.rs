@@ -94,6 +94,8 @@ pub struct Migration {
     pub units: BTreeSet<UnitId>,
     /// Phase that somebody wants, while it is not reached.
     pub intent: Option<Phase>,
+    /// Share of the consumers that read from the kernel in canary, as it was set last.
+    pub percent: Option<u8>,
 }
 
 /// Why a unit takes part in nothing.
@@ -207,6 +209,7 @@ impl Book {
             What::MigrationCreated { .. }
             | What::UnitsAdded { .. }
             | What::PhaseIntent { .. }
+            | What::CanaryShare { .. }
             | What::IntentDropped { .. }
             | What::PhaseReached { .. }
             | What::GateChecked { .. }
@@ -231,6 +234,9 @@ impl Book {
             }
             What::PhaseIntent { migration, to, .. } => {
                 self.migrations.entry(migration.clone()).or_default().intent = Some(*to);
+            }
+            What::CanaryShare { migration, percent } => {
+                self.migrations.entry(migration.clone()).or_default().percent = Some(*percent);
             }
             What::IntentDropped { migration, .. } => {
                 self.migrations.entry(migration.clone()).or_default().intent = None;
@@ -321,6 +327,7 @@ impl Book {
             What::MigrationCreated { .. }
             | What::UnitsAdded { .. }
             | What::PhaseIntent { .. }
+            | What::CanaryShare { .. }
             | What::IntentDropped { .. }
             | What::PhaseReached { .. }
             | What::GateChecked { .. }

@@ -318,6 +318,13 @@ pub enum What {
         /// Where it shall be.
         to: Phase,
     },
+    /// So many per cent of the consumers read from the kernel while the migration is in canary.
+    CanaryShare {
+        /// Which migration.
+        migration: String,
+        /// Share, 0 to 100.
+        percent: u8,
+    },
     /// An intent ended before its phase was reached.
     IntentDropped {
         /// Which migration.

@@ -56,6 +56,7 @@ impl Runner {
     }
 
     pub(super) fn apply_unit(&mut self, index: usize, phase: Phase, unit: &UnitId) {
+        self.apply_canary(index, phase, unit);
         let Some(cluster) = self.clusters.get_mut(index) else { return };
         let Some(known) = cluster.units.get(unit) else { return };
         let dual = match &known.name {

@@ -194,7 +194,6 @@ fn refusal(refused: &Refused) -> Refusal {
         }
         Refused::Busy(_)
         | Refused::RollbackFromCutoverNotBuilt
-        | Refused::CanaryNotBuilt
         | Refused::NoSuchUnit { .. }
         | Refused::NotStopped(_)
         | Refused::NothingStopped(_)
@@ -205,7 +204,12 @@ fn refusal(refused: &Refused) -> Refusal {
         | Refused::CopyUnsound { .. } => {
             Refusal::Blocked { reason: refused.to_string(), detail: Value::Null }
         }
-        Refused::NotForward { .. } | Refused::NotBack { .. } | Refused::Retired => {
+        Refused::NotForward { .. }
+        | Refused::NotBack { .. }
+        | Refused::ShareMissing
+        | Refused::ShareMeansNothing(_)
+        | Refused::NoRollbackToCanary
+        | Refused::Retired => {
             Refusal::Invalid(refused.to_string())
         }
         Refused::Stopped(_) => Refusal::Failed(refused.to_string()),
@@ -236,13 +240,10 @@ impl Control for MigrationControl {
 
     fn advance(&self, order: Advance) -> Answering<'_> {
         Box::pin(async move {
-            if order.percent.is_some() {
-                return Err(refusal(&Refused::CanaryNotBuilt));
-            }
             let to = phase(order.phase.as_ref())?;
             let migration = order.migration.clone();
-            let command =
-                Command::Advance { migration: migration.clone(), to, force: order.force, by: order.by };
+            let (percent, force, by) = (order.percent, order.force, order.by);
+            let command = Command::Advance { migration: migration.clone(), to, percent, force, by };
             let accepted = self.command(command).await?;
             let reached = accepted["to"].as_str().and_then(|name| name.parse().ok());
             match (order.wait, reached) {
@@ -337,7 +338,8 @@ impl Runner {
                 "unreached": cluster.trouble(),
                 "ready": cluster.ready,
                 "brokers": cluster.shared.nodes.table().legacy.keys().collect::<Vec<_>>(),
-                "kernel_shown": cluster.shared.routes.any_moved(),
+                "kernel_shown": cluster.shared.routes.any_moved() || cluster.shared.routes.any_canary(),
+                "canary": cluster.canary_status(),
                 "retired": cluster.shared.routes.is_retired(),
                 "portless": cluster.portless.iter().map(|(broker, reason)| {
                     json!({ "broker": broker, "reason": reason })

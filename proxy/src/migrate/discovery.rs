@@ -13,6 +13,7 @@ use shadow::{
     StopReason,
 };
 use tokio::sync::mpsc;
+use translator_kafka::canary::Readers;
 use translator_kafka::codec::Str;
 use translator_kafka::gateway::{
     ClusterShared, Endpoint, GatewayLimits, GatewaySession, LoginSecret, NodeTable, Nodes, Role, RouteTable,
@@ -73,6 +74,7 @@ pub(super) fn open_cluster(
         routes: Routes::new(Duration::ZERO),
         view: arc_swap::ArcSwap::from_pointee(served_view(kernel_id, &nodes, "")),
         nodes: Nodes::new(nodes),
+        readers: Readers::default(),
         limits,
         sasl: config.sasl == config::Sasl::Relay,
         realm: config.name.clone(),
@@ -80,6 +82,8 @@ pub(super) fn open_cluster(
         learn_users: config.learn_users,
         secret: LoginSecret(setup.secret),
     };
+    let shared = Arc::new(shared);
+    setup.inventory.watch_canary(Arc::clone(&shared));
     Ok(ClusterRun {
         feed: Feed::new(feed, setup.catalog.clone(), now),
         links: Links::new(index, Lane::Mirror, Arc::clone(&legacy), reports.clone()),
@@ -89,7 +93,7 @@ pub(super) fn open_cluster(
         ),
         link_trouble: BTreeMap::new(),
         legacy,
-        shared: Arc::new(shared),
+        shared,
         units: BTreeMap::new(),
         view: None,
         ports: BrokerPorts::new(config.ports),
@@ -464,6 +468,7 @@ impl Runner {
             // A copy that nothing confirms any more would keep clients waiting for nothing.
             known.unit.set_dual_write(false);
         }
+        self.close_copy(&unit, "its mirror has stopped");
         if self.ledger.book().stopped(&unit).is_none() {
             let (reason, cause) = (reason.to_string(), cause_of(reason));
             self.record_fact(What::UnitStopped { unit, reason, cause });
@@ -483,6 +488,7 @@ impl Runner {
         let Some(cluster) = self.clusters.get(index) else { return };
         let unit = units::partition_unit(&cluster.config.name, topic, partition);
         let sample = Sample::new(position, detail, &[]);
+        self.close_copy(&unit, detail);
         self.record_fact(What::Diverged { unit, divergence, sample, explained_by: None });
     }
 

@@ -35,6 +35,7 @@ impl Runner {
             let connected = f64::from(u8::from(cluster.feed.is_connected()));
             let name = cluster.config.name.clone();
             metrics::gauge!("sluice_legacy_connected", "cluster" => name).set(connected);
+            super::canary::publish(cluster);
         }
         if let Some(room) = self.room {
             let needed = self.bytes_to_come.saturating_add(room::reserve_bytes(&self.setup.config));
@@ -90,6 +91,9 @@ fn publish(migration: &MigrationStatus) {
 pub(super) fn recorded(what: &What) {
     match what {
         What::PhaseIntent { migration, from, to } => tracing::info!(migration, %from, %to, "on its way"),
+        What::CanaryShare { migration, percent } => {
+            tracing::info!(migration, percent, "share of the consumers that read from the kernel");
+        }
         What::IntentDropped { migration, reason } => tracing::warn!(migration, reason, "given up"),
         What::PhaseReached { migration, phase, units } => {
             tracing::info!(migration, %phase, units = units.len(), "phase reached");

@@ -12,6 +12,7 @@
 mod access;
 mod actions;
 mod apply;
+pub(crate) mod canary;
 mod cluster;
 mod control;
 mod discovery;

@@ -21,7 +21,7 @@ use crate::room;
 const ROOM_EVERY: Duration = Duration::from_secs(2);
 
 /// A leader that is fetched from answers four times a second, news or not.
-const UNHEARD: Duration = Duration::from_secs(3);
+pub(super) const UNHEARD: Duration = Duration::from_secs(3);
 
 impl Runner {
     /// Looks at every migration and tells its gate.
@@ -36,6 +36,7 @@ impl Runner {
             self.discover(index);
             let Some(cluster) = self.clusters.get(index) else { continue };
             let status = cluster.feed.status(now);
+            self.look_at_copies(index, &status);
             let situations: Vec<(String, Situation)> = cluster
                 .migrations
                 .iter()

@@ -441,6 +441,7 @@ impl World {
             let command = Command::Advance {
                 migration: NAME.to_owned(),
                 to: Some(to),
+                percent: None,
                 force: false,
                 by: "ada".to_owned(),
             };

@@ -19,6 +19,7 @@ pub(in crate::cli) fn text(answer: &Value, now_ms: i64) -> String {
         field(&mut out, 1, "slow", &format!("{times} answers went out before the kernel held their batch"));
     }
     unsupported(&mut out, all);
+    canary(&mut out, all);
     if !all.is_empty() {
         out.push('\n');
     }
@@ -38,6 +39,24 @@ fn unsupported(out: &mut String, all: &[Value]) {
                 text_of(used, "feature"),
             );
             field(out, 1, "HINDERS", &words);
+        }
+    }
+}
+
+/// What became of the consumers that a canary chose.
+fn canary(out: &mut String, all: &[Value]) {
+    for client in all {
+        let part = client.get("canary").unwrap_or(&Value::Null);
+        let who = format!("{} at {}", name(client), text_of(client, "address"));
+        if let Some(why) = part.get("cannot").and_then(Value::as_str) {
+            field(out, 1, "CANNOT", &format!("{who} reads from legacy, not from the canary: {}", safe(why)));
+        } else if number(part, "served") > 0 {
+            let served = count(number(part, "served"), "fetch").replace("fetchs", "fetches");
+            let back = match number(part, "sent_back") {
+                0 => String::new(),
+                times => format!(", sent back {times} times ({})", text_of(part, "last_back")),
+            };
+            field(out, 1, "canary", &format!("{who} had {served} from the kernel{back}"));
         }
     }
 }

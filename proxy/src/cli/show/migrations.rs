@@ -106,6 +106,10 @@ fn next(out: &mut String, migration: &Value, name: &str) {
 /// `mirror`, or `mirror, on its way to cutover: handover 3`.
 pub(in crate::cli) fn phase(migration: &Value) -> String {
     let (at, doing) = (text_of(migration, "phase"), text_of(migration, "doing"));
+    let at = match migration.get("percent").and_then(Value::as_u64) {
+        Some(percent) => format!("{at} {percent} %"),
+        None => at,
+    };
     match migration.get("wanted").and_then(Value::as_str) {
         Some(wanted) => format!("{at}, on its way to {}: {doing}", safe(wanted)),
         None if doing == "nothing" || doing.is_empty() => at,

@@ -54,12 +54,34 @@ fn troubles(out: &mut String, answer: &Value) {
             field(out, 1, "GROUPS", &format!("of {name} are not followed: {}", safe(reason)));
         }
     }
+    for cluster in rows(answer, "clusters") {
+        canary(out, cluster.get("canary").unwrap_or(&Value::Null));
+    }
     for migration in rows(answer, "migrations") {
         for unit in rows(migration, "units") {
             if let Some(reason) = unit.get("stopped").and_then(Value::as_str) {
                 field(out, 1, "STOPPED", &format!("{}: {}", text_of(unit, "unit"), safe(reason)));
             }
         }
+    }
+}
+
+/// Who reads from the kernel, and who was chosen and does not.
+fn canary(out: &mut String, canary: &Value) {
+    if !canary.is_object() {
+        return;
+    }
+    let reading = count(number(canary, "reading"), "consumer");
+    let served = number(canary, "served");
+    let back = number(canary, "sent_back");
+    field(out, 1, "canary", &format!("{reading} read from the kernel: {served} fetches, {back} sent back"));
+    for each in rows(canary, "held_back") {
+        let (unit, why) = (text_of(each, "unit"), text_of(each, "why"));
+        field(out, 1, "HELD BACK", &format!("nobody reads {unit} from the kernel: {why}"));
+    }
+    for each in rows(canary, "cannot") {
+        let (id, address, why) = (text_of(each, "client_id"), text_of(each, "address"), text_of(each, "why"));
+        field(out, 1, "CANNOT", &format!("{id} at {address} reads from legacy: {why}"));
     }
 }
 

@@ -84,7 +84,7 @@ impl GatewaySession {
             Then::Merge(asked, merge) => {
                 merge(self.rewritten(api, version, &asked, whole)?).map_err(internal)?
             }
-            Then::Fetch(plan, merge) => self.fetched(version, plan, merge, whole)?,
+            Then::Fetch(plan, merge) => self.fetched(now, version, plan, merge, whole)?,
             Then::Produce(ahead, merge) => return self.produced(now, slot, version, &ahead, merge, whole),
         };
         self.slots.fill(slot, vec![answer]);
@@ -99,6 +99,7 @@ impl GatewaySession {
             any_moved: self.shared.routes.any_moved(),
             any_translated: self.shared.routes.any_translated(),
             at_kernel_node: self.role == Role::Kernel,
+            viewer: self.viewer(),
         };
         rewriter.rewrite(api, version, asked, whole).map_err(internal)
     }
@@ -143,6 +144,7 @@ impl GatewaySession {
 
     fn fetched(
         &mut self,
+        now: Now,
         version: i16,
         plan: FetchPlan,
         merge: Option<Merge>,
@@ -151,10 +153,13 @@ impl GatewaySession {
         const SESSIONS_SINCE: i16 = 7;
         let (correlation, mut answer) =
             rewrite::decode::<FetchResponse>(&whole, version).map_err(internal)?;
+        let follows = plan.follows();
         if version >= SESSIONS_SINCE {
             self.fetch_sessions.note(plan, &answer);
         }
-        let whole = if withhold(&mut answer, &self.shared.routes.table()) {
+        let withheld = withhold(&mut answer, &self.shared.routes.table());
+        let named = follows && self.name_replica(now.elapsed, version, &mut answer);
+        let whole = if withheld || named {
             frame::response_frame(version, correlation, &answer).map_err(internal)?
         } else {
             whole

@@ -47,6 +47,7 @@ impl GatewaySession {
     pub(super) fn dispatch(&mut self, now: Now, whole: Bytes) -> Result<(), Violation> {
         let request = Incoming::read(whole)?;
         self.observe(request.head.api_key, request.version(), request.head.client_id.as_ref());
+        self.meet(request.head.client_id.as_ref());
         let known = request.api.spec();
         if handling(request.api) == Handling::Refuse
             || (request.api != ApiKey::ApiVersions && !known.versions().contains(&request.version()))
@@ -379,6 +380,7 @@ impl GatewaySession {
 
     fn fetch(&mut self, request: Incoming) -> Result<(), Violation> {
         let mut rest: FetchRequest = request.decode()?;
+        let follows = self.can_follow(request.version(), &rest);
         let routes = self.shared.routes.table();
         let (any_moved, any_translated) =
             (self.shared.routes.any_moved(), self.shared.routes.any_translated());
@@ -393,7 +395,7 @@ impl GatewaySession {
         let mut rest = Rest::of(rest, self.refused(&moved, request.version()));
         self.translate(&mut rest, request.version());
         let known: &RouteTable = &routes;
-        let plan = FetchPlan::of(&rest.request, any_translated.then_some(known));
+        let plan = FetchPlan::of(&rest.request, any_translated.then_some(known)).of_follower(follows);
         drop(routes);
         if rest.refused.is_some() && !is_incremental(&rest.request) {
             // The client is to hear at once where the moved partitions are.

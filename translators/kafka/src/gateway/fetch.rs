@@ -35,6 +35,7 @@ pub(super) struct FetchPlan {
     opens: bool,
     added: Vec<(Named, Changes)>,
     forgotten: Vec<Named>,
+    follows: bool,
 }
 
 impl FetchPlan {
@@ -58,7 +59,18 @@ impl FetchPlan {
             opens: request.session_epoch == OPENING,
             added: added.collect(),
             forgotten: forgotten.collect(),
+            follows: false,
         }
+    }
+
+    /// The client may be named another node to read from.
+    pub(super) fn of_follower(self, follows: bool) -> Self {
+        Self { follows, ..self }
+    }
+
+    /// Whether the client may be named another node to read from.
+    pub(super) fn follows(&self) -> bool {
+        self.follows
     }
 }
 

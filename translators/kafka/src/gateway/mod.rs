@@ -17,6 +17,7 @@
 
 mod answers;
 mod apis;
+mod canary;
 mod dispatch;
 mod epochs;
 mod fetch;

@@ -107,6 +107,7 @@ impl GatewaySession {
             let text = |text: &Str| (!text.is_empty()).then(|| text.as_str().to_owned());
             let (software, version) =
                 (text(&hello.client_software_name), text(&hello.client_software_version));
+            self.names_software = software.is_some();
             self.name_client(request.head.client_id.as_ref(), software, version);
             if matches!(self.role, Role::Legacy(LegacyNode::Id(_))) || hello.node_id < 0 {
                 return Ok((request, Asked::Plain));

@@ -22,6 +22,7 @@ use crate::codec::messages::{
 use crate::codec::{ApiKey, DecodeError, EncodeError, Response, Str};
 use crate::errors::ErrorCode;
 
+use super::canary::Viewer;
 use super::epochs::{AskedEpochs, HoldsBatches, TellsEpochs, patch, tell_ends};
 use super::nodes::NodeTable;
 use super::route::{RouteTable, TopicRef, Unit};
@@ -47,6 +48,8 @@ pub(super) struct Rewriter<'a> {
     pub(super) any_translated: bool,
     /// On the kernel's own node fewer APIs are offered.
     pub(super) at_kernel_node: bool,
+    /// The client, while a canary is on.
+    pub(super) viewer: Option<Viewer<'a>>,
 }
 
 /// First version of FindCoordinator that asks for several keys.
@@ -126,7 +129,8 @@ impl Rewriter<'_> {
             }
             None => false,
         });
-        let kernel = self.any_moved.then(|| self.nodes.kernel_node()).flatten();
+        let shown = self.any_moved || self.viewer.is_some();
+        let kernel = shown.then(|| self.nodes.kernel_node()).flatten();
         if let Some((node_id, endpoint)) = kernel {
             answer.brokers.push(metadata_response::MetadataResponseBroker {
                 node_id,
@@ -146,7 +150,15 @@ impl Rewriter<'_> {
                         partition.isr_nodes = vec![node_id];
                         partition.offline_replicas.clear();
                     }
+                    if let (Some(viewer), Some(unit)) =
+                        (self.viewer, self.routes.partition(topic, partition.partition_index))
+                    {
+                        viewer.show(unit, node_id, partition);
+                    }
                 }
+            }
+            if let Some(viewer) = self.viewer {
+                viewer.readers.told(viewer.id);
             }
         }
     }

@@ -10,6 +10,7 @@ use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use kernel_model::LogId;
 use session::{Gate, Lease, Side, UnitId};
 
+use crate::canary::Share;
 use crate::codec::{Str, Uuid};
 use crate::epochs::EpochTable;
 
@@ -30,6 +31,7 @@ pub struct Unit {
     kernel_epoch: AtomicI32,
     /// `None` while virtual epochs are legacy's own.
     epochs: ArcSwapOption<EpochTable>,
+    canary: Share,
 }
 
 impl Unit {
@@ -44,6 +46,7 @@ impl Unit {
             legacy_epoch: AtomicI32::new(-1),
             kernel_epoch: AtomicI32::new(-1),
             epochs: ArcSwapOption::empty(),
+            canary: Share::default(),
         }
     }
 
@@ -61,6 +64,12 @@ impl Unit {
     /// The kernel's copy was discarded.
     pub fn forget_log(&self) {
         self.log.store(NO_LOG, Ordering::Release);
+    }
+
+    /// Its part in the canary; [`Routes::set_canary`] sets the share.
+    #[must_use]
+    pub fn canary(&self) -> &Share {
+        &self.canary
     }
 
     /// Whether an answer waits until the kernel holds the batch too.
@@ -223,6 +232,8 @@ pub struct Routes {
     moved: AtomicUsize,
     /// Units whose epochs are not legacy's own: the same.
     translated: AtomicUsize,
+    /// Units in canary: the same.
+    canaries: AtomicUsize,
     retired: AtomicBool,
     lease: Lease,
 }
@@ -236,6 +247,7 @@ impl Routes {
             moves: AtomicU64::new(0),
             moved: AtomicUsize::new(0),
             translated: AtomicUsize::new(0),
+            canaries: AtomicUsize::new(0),
             retired: AtomicBool::new(false),
             lease: Lease::new(lease_until),
         }
@@ -257,6 +269,8 @@ impl Routes {
         let table = self.table();
         let moved = table.units().filter(|unit| unit.is_moved()).count();
         let translated = table.units().filter(|unit| unit.epochs.load().is_some()).count();
+        let canaries = table.units().filter(|unit| unit.canary.percent().is_some()).count();
+        self.canaries.store(canaries, Ordering::Release);
         self.moved.store(moved, Ordering::Release);
         self.translated.store(translated, Ordering::Release);
     }
@@ -286,6 +300,20 @@ impl Routes {
     #[must_use]
     pub fn any_translated(&self) -> bool {
         self.translated.load(Ordering::Acquire) > 0
+    }
+
+    /// Sets a unit's share of consumers that read from the kernel; `None` outside canary.
+    pub fn set_canary(&self, unit: &Unit, percent: Option<u8>) {
+        if unit.canary.percent() != percent {
+            unit.canary.set_percent(percent);
+            self.count();
+        }
+    }
+
+    /// Whether any unit is in canary.
+    #[must_use]
+    pub fn any_canary(&self) -> bool {
+        self.canaries.load(Ordering::Acquire) > 0
     }
 
     /// Whether legacy is no longer contacted.

@@ -12,12 +12,14 @@ use session::{
     Violation,
 };
 
+use super::canary::{Admitted, Namings};
 use super::fetch::FetchSessions;
 use super::nodes::Nodes;
 use super::route::Routes;
 use super::slots::{SlotId, Slots};
 use super::upstream::{Merge, Passed, Taken, Upstream, take_whole};
 use crate::access::{AccessHandle, Login};
+use crate::canary::{ReaderId, Readers};
 use crate::codec::{ApiKey, Str};
 use crate::server::{ClusterView, Server, Ticket};
 
@@ -75,6 +77,8 @@ pub struct ClusterShared {
     pub nodes: Nodes,
     /// What the kernel tells of the cluster where it answers in legacy's place.
     pub view: ArcSwap<ClusterView>,
+    /// Consumers that the canary has met.
+    pub readers: Readers,
     /// Bounds.
     pub limits: GatewayLimits,
     /// Clients authenticate (relayed to legacy) before anything else is served.
@@ -112,6 +116,11 @@ pub struct GatewaySession {
     pub(super) slots: Slots,
     pub(super) upstream: Upstream,
     pub(super) fetch_sessions: FetchSessions,
+    /// The client as the canary sees it, and the client id that it said last.
+    pub(super) reader: Option<(Str, ReaderId)>,
+    pub(super) namings: Namings,
+    /// The client has named its software, as clients do since KIP-511.
+    pub(super) names_software: bool,
     pub(super) authenticated: bool,
     /// SASL mechanism that legacy agreed to.
     pub(super) mechanism: Option<String>,
@@ -162,7 +171,9 @@ struct Ahead {
 impl GatewaySession {
     /// A new connection to the node that `role` names.
     #[must_use]
-    pub fn new(role: Role, shared: Arc<ClusterShared>, server: Server, now: Now) -> Self {
+    pub fn new(role: Role, shared: Arc<ClusterShared>, mut server: Server, now: Now) -> Self {
+        let host = server.client_host().to_owned();
+        server.guard_copies(Box::new(Admitted::new(Arc::clone(&shared), &host)));
         let node = match role {
             Role::Legacy(node) => node,
             Role::Kernel => LegacyNode::Any,
@@ -177,6 +188,9 @@ impl GatewaySession {
             slots: Slots::default(),
             upstream: Upstream::new(node),
             fetch_sessions: FetchSessions::default(),
+            reader: None,
+            namings: Namings::default(),
+            names_software: false,
             authenticated,
             mechanism: None,
             claimed: None,

@@ -12,6 +12,7 @@ mod api_versions;
 mod authorize;
 mod cluster;
 mod configs;
+mod copies;
 mod fetch;
 mod forgetting;
 mod groups;
@@ -34,6 +35,7 @@ use self::api_versions::offered;
 pub use self::api_versions::{SERVED, served};
 use self::authorize::{Amend, Guard, Judge, Verdict};
 pub use self::cluster::{ClusterView, Node};
+pub use self::copies::{Admission, CopyReaders};
 use self::fetch::FetchSessions;
 pub(crate) use self::metadata::NO_TRANSACTIONS;
 use self::operation::{Asks, Begin, Cx, Finished, Head, Operation, Step};
@@ -89,6 +91,7 @@ pub struct Server {
     who: Arc<Who>,
     /// What answers are amended with before they leave.
     amends: BTreeMap<Ticket, Amend>,
+    copies: Option<Box<dyn CopyReaders>>,
 }
 
 impl Server {
@@ -115,6 +118,7 @@ impl Server {
             realm: Arc::from(""),
             who: Arc::new(Who::anonymous(client_host)),
             amends: BTreeMap::new(),
+            copies: None,
         }
     }
 
@@ -137,6 +141,18 @@ impl Server {
 
     fn guard(&self) -> Guard {
         Guard { realm: self.settings.access.realm(&self.realm), who: Arc::clone(&self.who) }
+    }
+    }
+
+    /// From now on copies of what the kernel does not lead are read by those only that `readers` admits.
+    pub fn guard_copies(&mut self, readers: Box<dyn CopyReaders>) {
+        self.copies = Some(readers);
+    }
+
+    /// The client's address, as group coordinators show it.
+    #[must_use]
+    pub fn client_host(&self) -> &str {
+        &self.client_host
     }
 
     /// Replaces what clients are told of the cluster.
@@ -224,6 +240,7 @@ impl Server {
             asks: &mut self.asks,
             guard: Guard { realm: self.settings.access.realm(&self.realm), who: Arc::clone(&self.who) },
             realm: &self.realm,
+            copies: self.copies.as_deref(),
         }
     }
 

@@ -10,7 +10,7 @@ use session::RequestId;
 
 use super::authorize::Guard;
 use super::fetch::FetchSessions;
-use super::{ClusterView, ServerSettings, Ticket};
+use super::{ClusterView, CopyReaders, ServerSettings, Ticket};
 use crate::catalog::Catalog;
 use crate::codec::messages::RequestHeader;
 use crate::codec::{ApiKey, Response, Str, frame};
@@ -165,6 +165,8 @@ pub(super) struct Cx<'a> {
     pub(super) guard: Guard,
     /// In whose rules it is looked up.
     pub(super) realm: &'a str,
+    /// Who may read copies; without it everybody may.
+    pub(super) copies: Option<&'a dyn CopyReaders>,
 }
 
 impl Cx<'_> {

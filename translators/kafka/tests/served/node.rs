@@ -131,9 +131,19 @@ impl Node {
 
     /// Asks a shard directly.
     pub(crate) fn kernel(&mut self, shard: ShardId, request: Request) -> Result<Reply, KernelError> {
+        self.kernel_beside(&mut [], shard, request)
+    }
+
+    /// The same while clients wait for something.
+    pub(crate) fn kernel_beside(
+        &mut self,
+        clients: &mut [&mut Client],
+        shard: ShardId,
+        request: Request,
+    ) -> Result<Reply, KernelError> {
         self.direct = None;
         self.shards[usize::from(shard.0)].handle_request(self.now, RequestKey(DIRECT, 0), request);
-        self.turn(&mut []);
+        self.turn(clients);
         self.direct.take().expect("answered at once")
     }
 

@@ -38,13 +38,15 @@ pub(super) struct Answer {
     pub(super) with_aborted: bool,
     /// Epoch and end offset where client and log part.
     pub(super) diverging: Option<(i32, i64)>,
+    /// The node to read from instead (KIP-392).
+    pub(super) elsewhere: Option<i32>,
     /// The current leader's node and epoch.
     pub(super) leader: Option<(i32, i32)>,
 }
 
 impl Answer {
     pub(super) fn of_error(error: ErrorCode) -> Self {
-        Self { error, read: None, with_aborted: false, diverging: None, leader: None }
+        Self { error, read: None, with_aborted: false, diverging: None, elsewhere: None, leader: None }
     }
 
     fn header(&self, partition: i32, version: i16) -> PartitionData {
@@ -56,6 +58,8 @@ impl Answer {
             aborted_transactions: None,
             ..Default::default()
         };
+        // Java takes 0 for node 0.
+        data.preferred_read_replica = self.elsewhere.unwrap_or(-1);
         if let Some(read) = &self.read {
             data.high_watermark = read.high_watermark;
             data.last_stable_offset = read.last_stable;

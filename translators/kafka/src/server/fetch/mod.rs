@@ -10,6 +10,7 @@
 //!                                            answer
 //! ```
 
+mod copies;
 mod encode;
 mod partition;
 mod sessions;
@@ -20,6 +21,7 @@ use std::time::Duration;
 use kernel_model::request::ReadLimit;
 use kernel_model::{KernelError, LogId, Offset, Reply, Request, ShardId};
 
+use self::copies::COPY_WAIT_MAX;
 use self::encode::Answer;
 use self::partition::{Part, PartKey, TopicKey, Wanted};
 pub(super) use self::sessions::FetchSessions;
@@ -72,14 +74,17 @@ pub(super) fn start(cx: &mut Cx<'_>, head: Head, request: FetchRequest) -> Begin
         }
     };
     let bytes_max = usize::try_from(request.max_bytes).unwrap_or(0).min(cx.settings.limits.fetch_bytes_max);
+    let parts = parts_of(cx, &head, wanted);
+    let any_copy = parts.iter().any(Part::is_copy);
+    let wait = wait_of(cx, &request);
     let mut fetch = Fetch {
         session,
         limit: if request.isolation_level == 1 { ReadLimit::Stable } else { ReadLimit::Durable },
         // More than may be answered is never waited for.
         bytes_min: usize::try_from(request.min_bytes).unwrap_or(0).min(bytes_max),
         bytes_max,
-        deadline: cx.now.deadline(wait_of(cx, &request)),
-        parts: parts_of(cx, wanted),
+        deadline: cx.now.deadline(if any_copy { wait.min(COPY_WAIT_MAX) } else { wait }),
+        parts,
         queue: VecDeque::new(),
         reading: 0,
         planned: 0,
@@ -89,6 +94,9 @@ pub(super) fn start(cx: &mut Cx<'_>, head: Head, request: FetchRequest) -> Begin
         head,
     };
     fetch.queue = (0..fetch.parts.len()).filter(|at| fetch.is_readable(*at)).collect();
+    if any_copy {
+        fetch.watch_over_copies(cx);
+    }
     match fetch.advance(cx) {
         Step::Done(finished) => Begin::Done(finished),
         Step::Wait => Begin::Run(Box::new(fetch)),
@@ -145,10 +153,11 @@ fn forgotten_of(request: &FetchRequest, version: i16) -> Vec<PartKey> {
     forgotten
 }
 
-fn parts_of(cx: &Cx<'_>, wanted: Vec<Wanted>) -> Vec<Part> {
+fn parts_of(cx: &Cx<'_>, head: &Head, wanted: Vec<Wanted>) -> Vec<Part> {
     let (catalog, guarded) = (cx.catalog(), cx.guard.realm.is_guarded());
+    let client_id = head.client_id.as_deref().unwrap_or_default();
     let find = |wanted| {
-        let mut part = Part::find(&catalog, wanted);
+        let mut part = Part::find(&catalog, cx.copies, client_id, wanted);
         let name = match &part.wanted.key.topic {
             TopicKey::Name(name) => Some(name.to_string()),
             TopicKey::Id(id) => catalog.topic_by_id(*id).map(|topic| topic.name.to_string()),
@@ -179,7 +188,8 @@ impl Fetch {
         self.queue.clear();
         let failed = self.parts.iter().any(Part::is_urgent);
         let late = cx.now.elapsed >= self.deadline;
-        if self.total >= self.bytes_min || failed || late || !self.watch(cx) {
+        let ahead = self.parts.iter().any(Part::is_ahead);
+        if (self.total >= self.bytes_min && !ahead) || failed || late || !self.watch(cx) {
             return Step::Done(self.finish(cx));
         }
         Step::Wait
@@ -197,6 +207,7 @@ impl Fetch {
             let first = self.total == 0;
             let Some(part) = self.parts.get_mut(at) else { continue };
             let Some(log) = part.log else { continue };
+            part.asked = true;
             part.planned = part.wanted.bytes_max.min(room);
             self.planned = self.planned.saturating_add(part.planned);
             let request = part.question(log, first, self.limit);
@@ -249,6 +260,7 @@ impl Fetch {
         self.keep_within_limit();
         let own = cx.cluster.own;
         let limit = self.limit;
+        self.settle_copies(cx);
         let parts = std::mem::take(&mut self.parts);
         let answers: Vec<(PartKey, Answer)> =
             parts.into_iter().map(|part| part.into_answer(own, limit)).collect();
@@ -285,12 +297,16 @@ impl Operation for Fetch {
             cx.ask(slot, log.shard(), more);
             return Step::Wait;
         }
+        part.asked = false;
         self.total = self.total.saturating_add(part.bytes());
         self.reading = self.reading.saturating_sub(1);
         self.advance(cx)
     }
 
     fn due(&mut self, cx: &mut Cx<'_>) -> Step {
+        if self.reading > 0 && self.is_stuck(cx.now.elapsed) {
+            return Step::Done(self.finish(cx));
+        }
         if self.reading > 0 || cx.now.elapsed < self.deadline {
             return Step::Wait;
         }

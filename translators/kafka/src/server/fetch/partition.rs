@@ -9,6 +9,7 @@ use super::encode::{Answer, Read};
 use crate::catalog::Catalog;
 use crate::codec::{Str, Uuid};
 use crate::errors::ErrorCode;
+use crate::server::copies::CopyReaders;
 use crate::server::offsets::check_epoch;
 
 /// A topic as the version of the request names it.
@@ -46,6 +47,16 @@ pub(super) struct Part {
     pub(super) seen_end: Option<Offset>,
     /// How many bytes the read may bring.
     pub(super) planned: usize,
+    /// It was asked of its shard, and the answer is not here.
+    pub(super) asked: bool,
+    /// Legacy leads it: the client reads the kernel's copy.
+    copy: bool,
+    /// The client's position lies above what the copy has confirmed.
+    ahead: bool,
+    /// Why the client has to go back to the leader.
+    back: Option<&'static str>,
+    /// The leader's node, where it is another node.
+    leader: Option<i32>,
     error: ErrorCode,
     diverging: Option<(LogEpoch, Offset)>,
     /// The epoch of the last fetched record was compared with the log's.
@@ -54,8 +65,14 @@ pub(super) struct Part {
 }
 
 impl Part {
-    /// Looks a partition up. Partitions that are mirrored may be read too: up to what is confirmed.
-    pub(super) fn find(catalog: &Catalog, wanted: Wanted) -> Self {
+    /// Looks a partition up. Partitions that are mirrored may be read too, by those that are admitted: up to what is
+    /// confirmed.
+    pub(super) fn find(
+        catalog: &Catalog,
+        copies: Option<&dyn CopyReaders>,
+        client_id: &str,
+        wanted: Wanted,
+    ) -> Self {
         let topic = match &wanted.key.topic {
             TopicKey::Name(name) => catalog.topic(name).ok_or(ErrorCode::UnknownTopicOrPartition),
             TopicKey::Id(id) => catalog.topic_by_id(*id).ok_or(ErrorCode::UnknownTopicId),
@@ -63,7 +80,9 @@ impl Part {
         let found = topic.map_err(Missing::from).and_then(|topic| {
             let partition = topic.partition(wanted.key.partition);
             let partition = *partition.ok_or(ErrorCode::UnknownTopicOrPartition)?;
-            check_epoch(wanted.current_epoch, partition.epoch).map_err(|code| (code, partition.epoch))?;
+            if partition.is_led() || copies.is_none() {
+                check_epoch(wanted.current_epoch, partition.epoch).map_err(|code| (code, partition.epoch))?;
+            }
             Ok(partition)
         });
         let mut part = Self {
@@ -73,6 +92,11 @@ impl Part {
             epoch: LogEpoch(-1),
             seen_end: None,
             planned: 0,
+            asked: false,
+            copy: false,
+            ahead: false,
+            back: None,
+            leader: None,
             error: ErrorCode::None,
             diverging: None,
             read: None,
@@ -81,6 +105,10 @@ impl Part {
             Ok(partition) => {
                 part.log = Some(partition.log);
                 part.epoch = partition.epoch;
+                part.copy = !partition.is_led() && copies.is_some();
+                if let Some(copies) = copies.filter(|_| part.copy) {
+                    part.ask_admission(copies, client_id);
+                }
             }
             Err(Missing { code, epoch }) => {
                 part.error = code;
@@ -104,12 +132,13 @@ impl Part {
 
     /// Whether the client should hear of it at once.
     pub(super) fn is_urgent(&self) -> bool {
-        !self.error.is_none() || self.diverging.is_some()
+        !self.error.is_none() || self.diverging.is_some() || self.back.is_some()
     }
 
     /// Makes ready for another read.
     pub(super) fn forget(&mut self) {
         self.read = None;
+        self.ahead = false;
     }
 
     /// Keeps the positions alone.
@@ -145,10 +174,66 @@ impl Part {
                 return Some(self.question(log, first, limit));
             }
             Ok(Reply::Records(records)) => self.take(records, limit),
+            Err(error) if self.copy => self.doubt(&error),
             Ok(_) => self.fail(ErrorCode::UnknownServerError),
             Err(error) => self.fail(ErrorCode::from(&error)),
         }
         None
+    }
+
+    /// Whether the kernel does not lead it.
+    pub(super) fn is_copy(&self) -> bool {
+        self.copy
+    }
+
+    /// Whether the client waits for what the copy has not confirmed yet.
+    pub(super) fn is_ahead(&self) -> bool {
+        self.ahead && self.back.is_none()
+    }
+
+    /// Asks whether the client may read the copy, at the beginning and before the answer goes out.
+    pub(super) fn ask_admission(&mut self, copies: &dyn CopyReaders, client_id: &str) {
+        let (name, id) = match &self.wanted.key.topic {
+            TopicKey::Name(name) => (name.as_str(), Uuid::ZERO),
+            TopicKey::Id(id) => ("", *id),
+        };
+        let epoch = self.wanted.current_epoch;
+        let admission = copies.admit(client_id, name, id, self.wanted.key.partition, epoch);
+        self.leader = admission.leader;
+        if let Some(why) = admission.back {
+            self.send_back(why);
+        }
+    }
+
+    /// The client has to go back to the leader.
+    pub(super) fn send_back(&mut self, why: &'static str) {
+        self.back.get_or_insert(why);
+        self.read = None;
+        self.diverging = None;
+        let named = self.leader.is_some();
+        self.fail(if named { ErrorCode::None } else { ErrorCode::NotLeaderOrFollower });
+    }
+
+    /// Why the client goes back to the leader, if it does.
+    pub(super) fn goes_back(&self) -> Option<&'static str> {
+        self.back
+    }
+
+    /// What the copy could not give.
+    fn doubt(&mut self, error: &KernelError) {
+        match error {
+            KernelError::OffsetOutOfRange { start, end } => {
+                let position = Offset::from_i64(self.wanted.offset).unwrap_or(Offset(0));
+                if position > *end && end >= start {
+                    self.ahead = true;
+                    self.seen_end = Some(*end);
+                } else {
+                    self.send_back("the position lies before the copy");
+                }
+            }
+            error if error.is_retriable() => self.send_back("the kernel does not answer"),
+            _ => self.send_back("the copy cannot be read"),
+        }
     }
 
     fn fail(&mut self, code: ErrorCode) {
@@ -158,9 +243,17 @@ impl Part {
 
     /// KIP-595: an epoch that ended before the client's position, or that the log never had, diverges.
     fn compare(&mut self, end: Option<(LogEpoch, Offset)>) {
-        let Some((epoch, end)) = end else { return self.fail(ErrorCode::OffsetOutOfRange) };
+        let Some((epoch, end)) = end else {
+            if self.copy {
+                return self.send_back("the epochs differ");
+            }
+            return self.fail(ErrorCode::OffsetOutOfRange);
+        };
         let position = Offset::from_i64(self.wanted.offset).unwrap_or(Offset(0));
         if epoch.0 < self.wanted.last_fetched_epoch || end < position {
+            if self.copy {
+                return self.send_back("the epochs differ");
+            }
             self.diverging = Some((epoch, end));
         }
     }
@@ -182,6 +275,9 @@ impl Part {
         let mut answer = Answer::of_error(self.error);
         if self.error == ErrorCode::FencedLeaderEpoch {
             answer.leader = Some((own, self.epoch.0));
+        }
+        if self.back.is_some() {
+            answer.elsewhere = self.leader;
         }
         answer.diverging = self.diverging.map(|(epoch, end)| (epoch.0, end.as_i64()));
         answer.with_aborted = limit == ReadLimit::Stable;

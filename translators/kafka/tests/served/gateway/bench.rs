@@ -8,6 +8,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use bytes::{Bytes, BytesMut};
 use session::{Answer, LegacyAction, LegacyEvent, LegacyNode, Side, UnitId};
+use translator_kafka::canary::Readers;
 use translator_kafka::codec::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use translator_kafka::codec::messages::{ProduceRequest, ProduceResponse, produce_response};
 use translator_kafka::codec::{Request as KafkaRequest, Uuid, frame};
@@ -70,6 +71,7 @@ impl World {
             routes,
             nodes: Nodes::new(nodes),
             view: ArcSwap::from_pointee(ClusterView::single(KERNEL, "sluice.example", 9100)),
+            readers: Readers::default(),
             limits,
             sasl,
             realm: "events".to_owned(),

@@ -3,6 +3,7 @@
 mod addresses;
 mod authentication;
 mod bench;
+mod canary;
 mod dual_write;
 mod epochs;
 mod fence;
