@@ -21,6 +21,7 @@ mod script;
 pub mod spec;
 mod stage;
 mod steer;
+mod steps;
 pub mod summary;
 pub mod timeline;
 

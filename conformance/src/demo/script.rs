@@ -17,11 +17,10 @@ use super::screen::{Screen, View};
 use super::spec::{ClientSpec, Codec, ConsumeSpec, ProduceSpec};
 use super::stage::{Stage, free_ports};
 use super::steer::{Shown, Steering};
+use super::steps::{How, STEPS, Step};
 use super::summary::{Aside, PhaseSummary, Summary};
 use crate::history;
 
-/// Phases in the order in which they are walked.
-const PHASES: [&str; 5] = ["observe", "mirror", "dual-write", "cutover", "retired"];
 const MIGRATION: &str = "demo";
 const GROUPS: [&str; 2] = ["billing", "shipping"];
 const PARTITIONS: i32 = 3;
@@ -211,19 +210,24 @@ impl Walk<'_> {
 
     /// Walks through the phases; when each ended, and whether the comparisons held.
     async fn walk(&mut self, steering: &Steering, options: &Options) -> anyhow::Result<(Vec<u64>, bool)> {
-        let hold = Duration::from_secs(options.seconds.unwrap_or(SECONDS).max(5)) / 5;
+        let share = u32::try_from(STEPS.len()).unwrap_or(1);
+        let hold = Duration::from_secs(options.seconds.unwrap_or(SECONDS).max(5)) / share;
         let mut ends = Vec::new();
         let mut compared = Vec::new();
-        for phase in PHASES {
+        for step in STEPS {
+            let phase = step.name;
             let begun = now_ms();
             // The first phase began with the clients.
-            if phase != "observe" {
+            if step.how != How::Begin {
                 self.begin(phase);
-                self.enter(steering, phase).await?;
+                self.enter(steering, step).await?;
             }
             self.screen.tell(&format!("{phase}: reached after {} ms", now_ms().saturating_sub(begun)));
             self.until(hold, |_| false).await?;
-            if phase == "dual-write" || phase == "cutover" {
+            if let How::Canary(percent) = step.how {
+                self.tell_canary(steering, percent).await?;
+            }
+            if step.compare {
                 match self.beside(steering.clone(), |steering| async move { steering.verify().await }).await?
                 {
                     Ok(holds) => compared.push(holds),
@@ -241,8 +245,29 @@ impl Walk<'_> {
         Ok((ends, !compared.is_empty() && compared.iter().all(|holds| *holds)))
     }
 
-    async fn enter(&mut self, steering: &Steering, phase: &'static str) -> anyhow::Result<()> {
-        let order = |steering: Steering| async move { steering.advance(phase, PHASE_WAIT).await };
+    /// Says who read from the kernel in canary.
+    async fn tell_canary(&mut self, steering: &Steering, percent: u8) -> anyhow::Result<()> {
+        let ask = |steering: Steering| async move { steering.canary().await };
+        match self.beside(steering.clone(), ask).await? {
+            Ok(canary) => {
+                let (reading, served, back) = (canary.reading, canary.served, canary.sent_back);
+                self.screen.tell(&format!(
+                    "canary {percent} %: {reading} of 4 consumers read from the kernel, {served} fetches, {back} sent back"
+                ));
+            }
+            Err(error) => self.remarks.push(format!("the canary did not show itself: {error}")),
+        }
+        Ok(())
+    }
+
+    async fn enter(&mut self, steering: &Steering, step: Step) -> anyhow::Result<()> {
+        let phase = step.phase;
+        let order = move |steering: Steering| async move {
+            match step.how {
+                How::Canary(percent) => steering.advance(phase, Some(percent), PHASE_WAIT).await,
+                How::Begin | How::Advance => steering.advance(phase, None, PHASE_WAIT).await,
+            }
+        };
         self.beside(steering.clone(), order).await??;
         let until = Instant::now() + PHASE_WAIT;
         while self.shown.borrow().phase != phase {
@@ -424,7 +449,7 @@ impl Walk<'_> {
                 verdict,
                 violations,
                 remarks: std::mem::take(&mut self.remarks),
-                phases_wanted: if options.rehearsal { 1 } else { PHASES.len() },
+                phases_wanted: if options.rehearsal { 1 } else { STEPS.len() },
             },
         })
     }

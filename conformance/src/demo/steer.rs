@@ -39,6 +39,17 @@ pub(super) struct Shown {
     pub(super) units: usize,
 }
 
+/// The canary as the proxy shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Canary {
+    /// Consumers that have read from the kernel.
+    pub(super) reading: u64,
+    /// Their fetches there.
+    pub(super) served: u64,
+    /// Fetches that were sent back to legacy.
+    pub(super) sent_back: u64,
+}
+
 /// Where the API is.
 #[derive(Debug, Clone)]
 pub(super) struct Steering {
@@ -82,11 +93,17 @@ impl Steering {
     }
 
     /// Orders the migration forward; a red gate is asked again until `patience` is over.
-    pub(super) async fn advance(&self, phase: &str, patience: Duration) -> anyhow::Result<()> {
+    pub(super) async fn advance(
+        &self,
+        phase: &str,
+        percent: Option<u8>,
+        patience: Duration,
+    ) -> anyhow::Result<()> {
         let until = tokio::time::Instant::now() + patience;
         let path = format!("/v1/migrations/{}/advance", self.migration);
         loop {
-            let (status, answer) = self.ask("POST", &path, Some(json!({ "phase": phase }))).await?;
+            let (status, answer) =
+                self.ask("POST", &path, Some(json!({ "phase": phase, "percent": percent }))).await?;
             if status == 200 || status == 202 {
                 return Ok(());
             }
@@ -94,6 +111,15 @@ impl Steering {
             ensure!(blocked, "the way to {phase} is barred: {}", refusal(&answer));
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
+    }
+
+    /// Who reads from the kernel in canary.
+    pub(super) async fn canary(&self) -> anyhow::Result<Canary> {
+        let (status, answer) = self.ask("GET", "/v1/status", None).await?;
+        ensure!(status == 200, "{}", refusal(&answer));
+        let canary = answer.pointer("/clusters/0/canary").context("a status without the canary")?;
+        let number = |name: &str| canary.get(name).and_then(Value::as_u64).unwrap_or_default();
+        Ok(Canary { reading: number("reading"), served: number("served"), sent_back: number("sent_back") })
     }
 
     /// Asks for a comparison of both sides: what came of it, or why there is none.

@@ -78,7 +78,9 @@ pub enum Refused {
     #[error("only canary takes a share of the consumers; {} takes none", .0.map_or("the next phase", Phase::name))]
     ShareMeansNothing(Option<Phase>),
     /// No rollback leads to canary.
-    #[error("a rollback does not stop in canary: roll back to dual-write, then advance to canary with --percent N")]
+    #[error(
+        "a rollback does not stop in canary: roll back to dual-write, then advance to canary with --percent N"
+    )]
     NoRollbackToCanary,
     /// The way back from cutover is not there yet.
     #[error("going back from cutover is not built yet: the kernel stays primary, nothing was changed")]

@@ -261,8 +261,7 @@ impl Migrations {
         work.begin(path.clone(), false, force, Decider::Operator(by));
         work.percent = percent;
         self.enter_step(book, name);
-        let notes =
-            if skips_canary { vec![PASSED_OVER.to_owned()] } else { vec![] };
+        let notes = if skips_canary { vec![PASSED_OVER.to_owned()] } else { vec![] };
         Ok(Accepted { from, to, steps: path.into(), notes })
     }
 

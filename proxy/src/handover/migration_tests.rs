@@ -122,7 +122,13 @@ impl Desk {
     }
 
     fn advance(&mut self, to: Option<Phase>, force: bool) -> Result<Accepted, Refused> {
-        let command = Command::Advance { migration: "orders".to_owned(), to, percent: None, force, by: "ada".to_owned() };
+        let command = Command::Advance {
+            migration: "orders".to_owned(),
+            to,
+            percent: None,
+            force,
+            by: "ada".to_owned(),
+        };
         self.control.handle_command(self.now(), self.ledger.book(), command)
     }
 

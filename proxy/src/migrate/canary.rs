@@ -21,7 +21,8 @@ impl Runner {
         let Some(cluster) = self.clusters.get(index) else { return };
         let Some(known) = cluster.units.get(unit) else { return };
         let share = self.ledger.book().migrations().get(&known.migration).and_then(|each| each.percent);
-        let percent = share.filter(|_| phase == Phase::Canary && matches!(known.name, UnitName::Partition { .. }));
+        let percent =
+            share.filter(|_| phase == Phase::Canary && matches!(known.name, UnitName::Partition { .. }));
         let routes = &cluster.shared.routes;
         if percent.is_some() && !routes.any_canary() {
             cluster.shared.readers.forget_told();
@@ -31,7 +32,8 @@ impl Runner {
 
     /// Looks whether copies may be read. Every quarter of a second, and whenever something has happened to one.
     pub(super) fn look_at_copies(&self, index: usize, status: &FeedStatus) {
-        let Some(cluster) = self.clusters.get(index).filter(|cluster| cluster.shared.routes.any_canary()) else {
+        let Some(cluster) = self.clusters.get(index).filter(|cluster| cluster.shared.routes.any_canary())
+        else {
             return;
         };
         let trouble = self.setup.health.kernel_trouble();

@@ -209,9 +209,7 @@ fn refusal(refused: &Refused) -> Refusal {
         | Refused::ShareMissing
         | Refused::ShareMeansNothing(_)
         | Refused::NoRollbackToCanary
-        | Refused::Retired => {
-            Refusal::Invalid(refused.to_string())
-        }
+        | Refused::Retired => Refusal::Invalid(refused.to_string()),
         Refused::Stopped(_) => Refusal::Failed(refused.to_string()),
     }
 }

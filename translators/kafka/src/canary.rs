@@ -390,7 +390,10 @@ mod tests {
     fn a_client_that_never_asks_for_metadata_is_left_alone_and_named() {
         let (readers, id) = (Readers::default(), ReaderId::new("a", "::1"));
         let count = |wanted| {
-            (0..1_000).map(|n| readers.direct(&id, 11, true, Duration::from_secs(n))).filter(|d| *d == wanted).count()
+            (0..1_000)
+                .map(|n| readers.direct(&id, 11, true, Duration::from_secs(n)))
+                .filter(|d| *d == wanted)
+                .count()
         };
         assert_eq!(count(Direction::Refresh), usize::from(REFRESHES_MAX));
         assert!(readers.get(&id).unwrap().cannot.is_some());

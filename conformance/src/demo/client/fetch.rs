@@ -55,6 +55,8 @@ pub(crate) struct Share {
     pub(crate) error: Option<ResponseError>,
     /// A new leader, if the broker named one.
     pub(crate) hint: Option<Hint>,
+    /// Another node to read from (KIP-392), if the broker named one. It sends no batches then.
+    pub(crate) replica: Option<i32>,
     /// Batches.
     pub(crate) records: Bytes,
 }
@@ -119,6 +121,7 @@ pub(crate) fn shares(cluster: &Cluster, answer: &FetchResponse, wanted: &[(Place
                 place: place.clone(),
                 error: ResponseError::try_from_code(part.error_code),
                 hint: hint_of(answer, part),
+                replica: Some(part.preferred_read_replica.0).filter(|node| *node >= 0),
                 records: part.records.clone().unwrap_or_default(),
             });
         }

@@ -49,6 +49,8 @@ struct Member {
     turn: u64,
     positions: BTreeMap<Place, Position>,
     fetching: BTreeSet<i32>,
+    /// Nodes to read from in place of leaders, as brokers have named them.
+    replicas: BTreeMap<Place, i32>,
     /// What the coordinator has confirmed.
     confirmed: BTreeMap<Place, Committed>,
     beating: bool,
@@ -75,6 +77,7 @@ pub(crate) async fn run(spec: ConsumeSpec) -> anyhow::Result<()> {
         turn: 0,
         positions: BTreeMap::new(),
         fetching: BTreeSet::new(),
+        replicas: BTreeMap::new(),
         confirmed: BTreeMap::new(),
         beating: false,
         committing: false,
@@ -255,6 +258,8 @@ impl Member {
 
     fn postpone(&mut self, place: &Place, why: &str) {
         self.stale = true;
+        // Whatever it is, the leader is asked next.
+        self.replicas.remove(place);
         self.note(&format!("{}-{}: {why}", place.0, place.1));
         if let Some(position) = self.positions.get_mut(place) {
             position.not_before = Some(Instant::now() + BACKOFF);
@@ -268,9 +273,10 @@ impl Member {
             let Some(leader) = self.cluster.leader(&place.0, place.1) else { continue };
             let sound = position.epoch < 0 || position.sound_in >= leader.epoch;
             let due = position.not_before.is_none_or(|until| until <= now);
-            let free = !position.flying && !self.fetching.contains(&leader.node);
+            let node = self.replicas.get(place).copied().unwrap_or(leader.node);
+            let free = !position.flying && !self.fetching.contains(&node);
             if let Some(offset) = position.next.filter(|_| sound && due && free) {
-                wanted.entry(leader.node).or_default().push((place.clone(), offset));
+                wanted.entry(node).or_default().push((place.clone(), offset));
             }
         }
         for (node, wanted) in wanted {
@@ -367,6 +373,11 @@ impl Member {
         if let Some(error) = share.error {
             return self.refused(node, &place, error, &share);
         }
+        if let Some(replica) = share.replica {
+            self.note(&format!("{}-{}: node {node} names node {replica} to read from", place.0, place.1));
+            self.replicas.insert(place, replica);
+            return;
+        }
         let (seen, next) = match batch::decode(share.records, from) {
             Ok(decoded) => decoded,
             Err(error) => return self.error(&format!("{place:?} from {from}: {error}")),
@@ -398,6 +409,7 @@ impl Member {
     }
 
     fn refused(&mut self, node: i32, place: &Place, error: ResponseError, share: &Share) {
+        self.replicas.remove(place);
         if let Some(hint) = &share.hint
             && self.cluster.follow(&place.0, place.1, hint)
         {

@@ -117,7 +117,9 @@ impl GatewaySession {
 
     /// Counts a chosen consumer that asks in a version without replicas. Says whether its answer can name one.
     pub(super) fn can_follow(&self, version: i16, request: &FetchRequest) -> bool {
-        let Some(viewer) = self.viewer().filter(|_| matches!(self.role, Role::Legacy(_))) else { return false };
+        let Some(viewer) = self.viewer().filter(|_| matches!(self.role, Role::Legacy(_))) else {
+            return false;
+        };
         if request.replica_id >= 0 || request.replica_state.replica_id >= 0 {
             return false;
         }
@@ -144,7 +146,9 @@ impl GatewaySession {
         let shared = Arc::clone(&self.shared);
         let nodes = shared.nodes.table();
         let routes = shared.routes.table();
-        let (Some((_, id)), Some((kernel, _))) = (self.reader.as_ref(), nodes.kernel_node()) else { return false };
+        let (Some((_, id)), Some((kernel, _))) = (self.reader.as_ref(), nodes.kernel_node()) else {
+            return false;
+        };
         if answer.error_code != 0 || !any_chosen(answer, &routes, id) {
             return false;
         }

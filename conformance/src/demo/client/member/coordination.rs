@@ -85,6 +85,7 @@ impl Member {
             changed.entry(topic.clone()).or_default().insert(*partition);
         }
         self.positions = places.into_iter().map(|place| (place, Position::at(None, -1))).collect();
+        self.replicas.clear();
         self.confirmed.clear();
         for (topic, partitions) in changed {
             self.voice.say(&Line::Rebalance {

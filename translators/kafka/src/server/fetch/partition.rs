@@ -123,6 +123,8 @@ impl Part {
         self.log = None;
         self.epoch = LogEpoch(-1);
         self.error = ErrorCode::TopicAuthorizationFailed;
+        // Neither read nor sent anywhere.
+        (self.copy, self.back) = (false, None);
     }
 
     /// Bytes that were read.

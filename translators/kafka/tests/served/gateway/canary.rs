@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use kernel_model::request::MirrorOrigin;
 use kernel_model::batch::BatchSpec;
+use kernel_model::request::MirrorOrigin;
 use kernel_model::{LogEpoch, Offset, Reply, Request};
 use session::{Side, UnitId};
 use translator_kafka::canary::{ReaderId, Standing};
@@ -16,8 +16,8 @@ use translator_kafka::codec::messages::metadata_response::{
     MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
 use translator_kafka::codec::messages::{
-    ApiVersionsRequest, ApiVersionsResponse, DescribeClusterRequest, DescribeClusterResponse, FetchRequest, FetchResponse, MetadataRequest,
-    MetadataResponse,
+    ApiVersionsRequest, ApiVersionsResponse, DescribeClusterRequest, DescribeClusterResponse, FetchRequest,
+    FetchResponse, MetadataRequest, MetadataResponse,
 };
 use translator_kafka::codec::{ApiKey, Uuid};
 use translator_kafka::coordinator::message::{CatalogMessage, CatalogReply, MirrorPartition};
@@ -105,7 +105,8 @@ impl Canary {
     }
 
     fn metadata(&mut self, client: &mut Client, version: i16) -> MetadataResponsePartition {
-        let (_, answer) = self.world.through(client, version, &MetadataRequest::default(), &legacy_metadata());
+        let (_, answer) =
+            self.world.through(client, version, &MetadataRequest::default(), &legacy_metadata());
         assert_eq!(answer.brokers.iter().filter(|broker| broker.node_id == KERNEL).count(), 1);
         answer.topics[0].partitions[0].clone()
     }
@@ -203,7 +204,11 @@ fn a_chosen_consumer_is_named_the_kernels_node_and_given_no_records_in_every_ver
         assert_eq!((shown.leader_id, shown.leader_epoch), (1, NOW), "the leader stays");
         assert_eq!((shown.replica_nodes, shown.isr_nodes), (vec![1, 2, KERNEL], vec![1, 2, KERNEL]));
         let part = canary.fetch_at_legacy(&mut client, version);
-        assert_eq!((part.error_code, part.preferred_read_replica, bytes(&part)), (0, KERNEL, 0), "v{version}");
+        assert_eq!(
+            (part.error_code, part.preferred_read_replica, bytes(&part)),
+            (0, KERNEL, 0),
+            "v{version}"
+        );
         assert_eq!(part.high_watermark, 9);
         assert_eq!(canary.world.shared.readers.totals().named, 1);
     }
@@ -242,7 +247,11 @@ fn a_client_that_has_not_heard_of_the_kernels_node_is_made_to_ask_once() {
     let mut canary = Canary::new(100);
     let mut client = canary.world.open(AT_LEGACY);
     let part = canary.fetch_at_legacy(&mut client, 12);
-    assert_eq!((part.error_code, bytes(&part)), (0, 11), "it does not say its software: who knows what it would do");
+    assert_eq!(
+        (part.error_code, bytes(&part)),
+        (0, 11),
+        "it does not say its software: who knows what it would do"
+    );
     let hello = ApiVersionsRequest {
         client_software_name: "apache-kafka-java".into(),
         client_software_version: "4.4.0".into(),
@@ -276,7 +285,8 @@ fn the_kernel_serves_its_copy_up_to_what_is_confirmed() {
         let mut client = canary.world.open(Role::Kernel);
         let answer = canary.fetch_here(&mut client, version, 1, NOW);
         let part = &answer.responses[0].partitions[0];
-        let told = (part.error_code, part.high_watermark, part.last_stable_offset, part.preferred_read_replica);
+        let told =
+            (part.error_code, part.high_watermark, part.last_stable_offset, part.preferred_read_replica);
         assert_eq!(told, (0, 3, 3, -1), "v{version}");
         assert!(bytes(part) > 0 && answer.node_endpoints.is_empty());
         let totals = canary.world.shared.readers.totals();
@@ -388,7 +398,6 @@ fn who_may_hold_on_to_the_kernels_node_is_shown_it_offline_and_nobody_else_is_sh
     );
     assert!(cluster.brokers.is_empty());
     stranger.world.shared.routes.set_canary(&stranger.unit, None);
-    let (_, answer) =
-        stranger.world.through(&mut client, 9, &MetadataRequest::default(), &legacy_metadata());
+    let (_, answer) = stranger.world.through(&mut client, 9, &MetadataRequest::default(), &legacy_metadata());
     assert!(answer.brokers.iter().all(|broker| broker.node_id != KERNEL));
 }
