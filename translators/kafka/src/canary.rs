@@ -233,8 +233,8 @@ impl Readers {
         self.state().readers.get(id).is_some_and(|reader| reader.named > 0)
     }
 
-    /// Where a chosen consumer shall read next. `refresh`: it may be made to ask for metadata.
-    pub fn direct(&self, id: &ReaderId, version: i16, refresh: bool, now: Duration) -> Direction {
+    /// Where a chosen consumer shall read next.
+    pub fn direct(&self, id: &ReaderId, version: i16, now: Duration) -> Direction {
         self.with(id, |reader, totals| {
             reader.fetch_version = version;
             if now < reader.rest_until {
@@ -245,7 +245,7 @@ impl Readers {
                 totals.named += 1;
                 return Direction::Kernel;
             }
-            if !refresh || now < reader.refresh_at {
+            if now < reader.refresh_at {
                 return Direction::Stay;
             }
             reader.refresh_at = now.saturating_add(REFRESH_EVERY);
@@ -265,6 +265,19 @@ impl Readers {
                 reader.fetch_version = version;
                 reader.cannot = Some(format!(
                     "Fetch version {version}: {FOLLOWING_SINCE} is the first that names a replica"
+                ));
+            }
+        });
+    }
+
+    /// The consumer was chosen and does not say what software it is: nothing is known of how it would come back.
+    pub fn nameless(&self, id: &ReaderId, version: i16) {
+        self.with(id, |reader, _| {
+            if reader.cannot.is_none() {
+                reader.fetch_version = version;
+                reader.cannot = Some(format!(
+                    "Fetch version {version}: it does not name its software, as kafkajs, which holds on to a replica for \
+                     minutes"
                 ));
             }
         });
@@ -371,19 +384,19 @@ mod tests {
     #[test]
     fn a_client_is_named_the_kernel_only_after_it_was_told_of_it_and_rests_after_it_was_sent_back() {
         let (readers, id, s) = (Readers::default(), ReaderId::new("a", "::1"), Duration::from_secs);
-        assert_eq!(readers.direct(&id, 12, true, s(1)), Direction::Refresh);
-        assert_eq!(readers.direct(&id, 12, true, s(2)), Direction::Stay, "it has time to ask");
+        assert_eq!(readers.direct(&id, 12, s(1)), Direction::Refresh);
+        assert_eq!(readers.direct(&id, 12, s(2)), Direction::Stay, "it has time to ask");
         readers.told(&id);
-        assert_eq!(readers.direct(&id, 12, true, s(3)), Direction::Kernel);
+        assert_eq!(readers.direct(&id, 12, s(3)), Direction::Kernel);
         readers.served(&id, 100);
         readers.sent_back(&id, "behind", s(4));
-        assert_eq!(readers.direct(&id, 12, true, s(5)), Direction::Stay);
-        assert_eq!(readers.direct(&id, 12, true, s(6)), Direction::Kernel);
+        assert_eq!(readers.direct(&id, 12, s(5)), Direction::Stay);
+        assert_eq!(readers.direct(&id, 12, s(6)), Direction::Kernel);
         let known = readers.get(&id).unwrap();
         assert_eq!((known.named, known.served, known.served_bytes, known.sent_back), (2, 1, 100, 1));
         assert_eq!(known.last_back.as_deref(), Some("behind"));
         readers.forget_told();
-        assert_eq!(readers.direct(&id, 12, true, s(20)), Direction::Refresh);
+        assert_eq!(readers.direct(&id, 12, s(20)), Direction::Refresh);
     }
 
     #[test]
@@ -391,7 +404,7 @@ mod tests {
         let (readers, id) = (Readers::default(), ReaderId::new("a", "::1"));
         let count = |wanted| {
             (0..1_000)
-                .map(|n| readers.direct(&id, 11, true, Duration::from_secs(n)))
+                .map(|n| readers.direct(&id, 11, Duration::from_secs(n)))
                 .filter(|d| *d == wanted)
                 .count()
         };

@@ -152,9 +152,12 @@ impl GatewaySession {
         if answer.error_code != 0 || !any_chosen(answer, &routes, id) {
             return false;
         }
-        // A client that does not name its software (kafkajs) may join its group again when it loses a leader: it is
-        // named the kernel's node when it has asked for metadata by itself.
-        let direction = shared.readers.direct(id, version, self.names_software, now);
+        if !self.names_software {
+            // kafkajs: it holds on to the node that it was named last for minutes, through every error.
+            shared.readers.nameless(id, version);
+            return false;
+        }
+        let direction = shared.readers.direct(id, version, now);
         if direction == Direction::Stay {
             return false;
         }

@@ -223,18 +223,20 @@ impl Part {
 
     /// What the copy could not give.
     fn doubt(&mut self, error: &KernelError) {
-        match error {
-            KernelError::OffsetOutOfRange { start, end } => {
-                let position = Offset::from_i64(self.wanted.offset).unwrap_or(Offset(0));
-                if position > *end && end >= start {
-                    self.ahead = true;
-                    self.seen_end = Some(*end);
-                } else {
-                    self.send_back("the position lies before the copy");
-                }
-            }
-            error if error.is_retriable() => self.send_back("the kernel does not answer"),
-            _ => self.send_back("the copy cannot be read"),
+        let KernelError::OffsetOutOfRange { start, end } = error else {
+            let passing = error.is_retriable();
+            return self.send_back(if passing {
+                "the kernel does not answer"
+            } else {
+                "the copy cannot be read"
+            });
+        };
+        let position = Offset::from_i64(self.wanted.offset).unwrap_or(Offset(0));
+        if position > *end && end >= start {
+            self.ahead = true;
+            self.seen_end = Some(*end);
+        } else {
+            self.send_back("the position lies before the copy");
         }
     }
 

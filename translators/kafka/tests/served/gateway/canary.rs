@@ -100,8 +100,19 @@ impl Canary {
     /// A client that knows the kernel's node from metadata.
     fn told(&mut self, version: i16) -> (Client, MetadataResponsePartition) {
         let mut client = self.world.open(AT_LEGACY);
+        self.greet(&mut client);
         let part = self.metadata(&mut client, version);
         (client, part)
+    }
+
+    /// The client names its software.
+    fn greet(&mut self, client: &mut Client) {
+        let hello = ApiVersionsRequest {
+            client_software_name: "apache-kafka-java".into(),
+            client_software_version: "4.4.0".into(),
+            ..Default::default()
+        };
+        self.world.through(client, 3, &hello, &ApiVersionsResponse::default());
     }
 
     fn metadata(&mut self, client: &mut Client, version: i16) -> MetadataResponsePartition {
@@ -252,12 +263,7 @@ fn a_client_that_has_not_heard_of_the_kernels_node_is_made_to_ask_once() {
         (0, 11),
         "it does not say its software: who knows what it would do"
     );
-    let hello = ApiVersionsRequest {
-        client_software_name: "apache-kafka-java".into(),
-        client_software_version: "4.4.0".into(),
-        ..Default::default()
-    };
-    canary.world.through(&mut client, 3, &hello, &ApiVersionsResponse::default());
+    canary.greet(&mut client);
     let part = canary.fetch_at_legacy(&mut client, 12);
     let not_leader = ErrorCode::NotLeaderOrFollower.code();
     assert_eq!((part.error_code, part.preferred_read_replica, bytes(&part)), (not_leader, -1, 0));
