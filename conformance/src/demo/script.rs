@@ -162,9 +162,10 @@ impl Walk<'_> {
     }
 
     async fn start_clients(&mut self, places: &Places, options: &Options) -> anyhow::Result<()> {
-        for group in &places.groups {
+        for (index, group) in places.groups.iter().enumerate() {
             for number in 1..=2 {
-                let member = format!("reader-{group}-{number}");
+                // By these names a canary of half of them takes one of each group.
+                let member = format!("reader-{}", index * 2 + number);
                 let spec = ConsumeSpec {
                     member: member.clone(),
                     group: group.clone(),

@@ -362,11 +362,15 @@ fn a_red_gate_keeps_consumers_from_the_kernel_and_never_on_it() {
 
 #[test]
 fn a_canary_survives_a_restart_with_its_share() {
-    let store = MemoryStore::default();
-    let mut desk = Desk::open(store.clone());
+    let mut desk = Desk::open(MemoryStore::default());
     desk.canary(Some(30)).unwrap();
     desk.run(200);
-    let mut desk = Desk::open(store);
-    desk.run(100);
-    assert_eq!((desk.phase(), desk.share()), (Phase::Canary, Some(30)));
+    let (book, now) = (desk.ledger.book(), desk.now());
+    let spec = MigrationSpec { name: "orders".to_owned(), cluster: "events".to_owned() };
+    let mut again = Migrations::restore(now, book, vec![spec], limits(), &[ForwarderId(0)]);
+    let shown = again.status(now, book).remove(0);
+    assert_eq!((shown.phase, shown.percent), (Phase::Canary, Some(30)));
+    let applied = std::iter::from_fn(|| again.poll_order())
+        .any(|order| matches!(order, Order::Apply { phase: Phase::Canary, units, .. } if units.len() == 4));
+    assert!(applied, "its units are put into canary again");
 }

@@ -150,9 +150,10 @@ fn lag(name: &UnitName, status: &FeedStatus, trouble: Option<&str>) -> Option<La
     }
 }
 
-/// Where the kernel leads there is nothing to be behind of: legacy's topic may be gone.
+/// Where the kernel leads there is nothing to be behind of: legacy's topic may be gone, and while the reverse feed brings
+/// it what it lacks nobody asks it where it ends.
 fn led_lag(name: &UnitName, lag: Option<Lag>) -> Option<Lag> {
-    let unfollowed = lag.as_ref().is_none_or(|lag| lag.stopped.is_some());
+    let unfollowed = lag.as_ref().is_none_or(|lag| lag.stopped.is_some() || lag.unheard.is_some());
     if unfollowed && matches!(name, UnitName::Partition { .. }) { Some(Lag::default()) } else { lag }
 }
 

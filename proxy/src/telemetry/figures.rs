@@ -127,6 +127,25 @@ pub const FIGURES: &[Figure] = &[
     ),
     gauge("sluice_fence_milliseconds_max", Unit::Milliseconds, "", "The longest fence in the ledger"),
     counter(
+        "sluice_canary_named_total",
+        Unit::Count,
+        "cluster",
+        "Answers to fetches that named the kernel's node to a consumer of the canary",
+    ),
+    counter(
+        "sluice_canary_fetches_total",
+        Unit::Count,
+        "cluster, outcome",
+        "Fetches of the canary at the kernel's node: `served` from its copy, or `sent_back` to legacy",
+    ),
+    counter("sluice_canary_bytes_total", Unit::Bytes, "cluster", "Records that the canary was served"),
+    gauge(
+        "sluice_canary_consumers_that_cannot",
+        Unit::Count,
+        "cluster",
+        "Consumers that the canary chose and that cannot follow; `sluice clients` names them and says why",
+    ),
+    counter(
         "sluice_dual_write_missed_total",
         Unit::Count,
         "",

@@ -142,7 +142,6 @@ impl Server {
     fn guard(&self) -> Guard {
         Guard { realm: self.settings.access.realm(&self.realm), who: Arc::clone(&self.who) }
     }
-    }
 
     /// From now on copies of what the kernel does not lead are read by those only that `readers` admits.
     pub fn guard_copies(&mut self, readers: Box<dyn CopyReaders>) {
