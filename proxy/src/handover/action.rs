@@ -136,6 +136,15 @@ pub enum Action {
         /// Who.
         forwarder: ForwarderId,
     },
+    /// Begin what needs the clients of the source, before anybody is held: members of a group that the kernel
+    /// serves are asked to commit and to join again, and wait then. The source's facts name who is missing as an
+    /// obstacle that passes. `Reopen` undoes it. Completes with `Done` or `Failed` (asked again).
+    Gather {
+        /// Towards which side the units move.
+        to: Primary,
+        /// The units.
+        units: Vec<UnitId>,
+    },
     /// Let the source itself refuse writes, where it can (a log that the kernel leads), and let the target
     /// take what it needs beforehand without acting on it (a group's members and offsets). Completes with
     /// `Done` or `Failed`.
@@ -200,6 +209,8 @@ pub enum ActionKind {
     Count,
     /// `Revoke`.
     Revoke,
+    /// `Gather`.
+    Gather,
     /// `Close`.
     Close,
     /// `Reopen`.
@@ -216,7 +227,7 @@ pub enum ActionKind {
 
 impl ActionKind {
     /// Every kind.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::RecordBegun,
         Self::RecordFence,
         Self::RecordVerified,
@@ -230,6 +241,7 @@ impl ActionKind {
         Self::Fence,
         Self::Count,
         Self::Revoke,
+        Self::Gather,
         Self::Close,
         Self::Reopen,
         Self::Switch,
@@ -251,6 +263,7 @@ impl Action {
             Self::Fence { .. } => ActionKind::Fence,
             Self::Count { .. } => ActionKind::Count,
             Self::Revoke { .. } => ActionKind::Revoke,
+            Self::Gather { .. } => ActionKind::Gather,
             Self::Close { .. } => ActionKind::Close,
             Self::Reopen { .. } => ActionKind::Reopen,
             Self::Switch(_) => ActionKind::Switch,
@@ -281,6 +294,7 @@ fn record_kind(whats: &[What]) -> ActionKind {
             | What::Diverged { .. }
             | What::UnitStopped { .. }
             | What::UnitResumed { .. }
+            | What::WayBackClosed { .. }
             | What::UnitsRemoved { .. },
         )
         | None => ActionKind::RecordOther,

@@ -82,9 +82,9 @@ pub enum Refused {
         "a rollback does not stop in canary: roll back to dual-write, then advance to canary with --percent N"
     )]
     NoRollbackToCanary,
-    /// The way back from cutover is not there yet.
-    #[error("going back from cutover is not built yet: the kernel stays primary, nothing was changed")]
-    RollbackFromCutoverNotBuilt,
+    /// Going back would lose something.
+    #[error("the way back is closed: {0}; the kernel stays primary, nothing was changed")]
+    WayBackClosed(String),
     /// Legacy is not contacted any more.
     #[error("the migration is retired: no step follows, and none leads back")]
     Retired,

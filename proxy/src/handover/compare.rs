@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use session::UnitId;
 
 use super::action::{Facts, Obstacle, PlannedUnit, UnitKind, Whose};
-use crate::ledger::{Digest, Evidence};
+use crate::ledger::{Digest, Evidence, Primary};
 
 /// Facts of all three, in the order in which they must be asked for: what the source says first, the others
 /// must have reached later; the source again at the end shows whether anybody wrote meanwhile.
@@ -18,6 +18,8 @@ pub(super) struct Round {
     answered: usize,
     /// Before the fence a group's content moves on; it is compared behind it.
     lenient: bool,
+    /// Towards which side.
+    to: Option<Primary>,
 }
 
 /// The order of questions.
@@ -38,8 +40,13 @@ pub(super) enum Verdict {
 
 impl Round {
     /// A round before the fence.
-    pub(super) fn before_fence() -> Self {
-        Self { lenient: true, ..Self::default() }
+    pub(super) fn before_fence(to: Primary) -> Self {
+        Self { lenient: true, to: Some(to), ..Self::default() }
+    }
+
+    /// A round behind it.
+    pub(super) fn fenced(to: Primary) -> Self {
+        Self { to: Some(to), ..Self::default() }
     }
 
     /// Who is to be asked next; `None` when the round is complete.
@@ -133,7 +140,7 @@ impl Round {
                     return Verdict::NotYet(format!("{name}: {difference}"));
                 }
             }
-            evidence.push(evidence_of(unit, source, feed, target));
+            evidence.push(evidence_of(self.to, unit, source, feed, target));
         }
         if busy.is_empty() { Verdict::Equal(evidence) } else { Verdict::Busy(busy) }
     }
@@ -215,21 +222,30 @@ fn unequal(unit: &PlannedUnit, source: &Facts, feed: &Facts, target: &Facts) -> 
 /// look at it and the moment from which clients are told the new epoch; that has to be above those too.
 const EPOCHS_AHEAD: i32 = 100;
 
-fn evidence_of(unit: &PlannedUnit, source: &Facts, feed: &Facts, target: &Facts) -> Evidence {
-    let highest = source.epoch.max(feed.epoch).max(target.epoch);
+fn evidence_of(
+    to: Option<Primary>,
+    unit: &PlannedUnit,
+    source: &Facts,
+    feed: &Facts,
+    target: &Facts,
+) -> Evidence {
+    let used = source.epoch.max(feed.epoch);
+    let target_epoch = match (unit.kind, to) {
+        // A group goes on in its generation: that is what spares it a rebalance.
+        (UnitKind::Group, _) => used,
+        // Legacy's own epochs are another count: clients see them shifted above all that they have seen.
+        (UnitKind::Log, Some(Primary::Legacy)) => used.saturating_add(EPOCHS_AHEAD),
+        (UnitKind::Log, _) => used.max(target.epoch).saturating_add(EPOCHS_AHEAD),
+    };
     Evidence {
         unit: unit.unit.clone(),
         source_end: source.end,
         target_end: target.end,
-        records: target.records.or(feed.records).unwrap_or(0),
-        chain: target.chain.or(feed.chain).unwrap_or_default(),
-        producers: target.producers.or(feed.producers).unwrap_or_default(),
-        source_epoch: source.epoch.max(feed.epoch),
-        target_epoch: match unit.kind {
-            UnitKind::Log => highest.saturating_add(EPOCHS_AHEAD),
-            // A group goes on in its generation: that is what spares it a rebalance.
-            UnitKind::Group => source.epoch.max(feed.epoch),
-        },
+        records: target.records.or(feed.records).or(source.records).unwrap_or(0),
+        chain: target.chain.or(feed.chain).or(source.chain).unwrap_or_default(),
+        producers: target.producers.or(feed.producers).or(source.producers).unwrap_or_default(),
+        source_epoch: used,
+        target_epoch,
         legacy_epoch: source.legacy_epoch.or(target.legacy_epoch),
         marks: feed.marks.clone(),
         acknowledged: feed.acknowledged,

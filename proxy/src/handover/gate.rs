@@ -26,6 +26,33 @@ impl Lag {
     pub const UNKNOWN: u64 = u64::MAX;
 }
 
+/// Whether a rollback of a unit would lose nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WayBack {
+    /// It would lose nothing.
+    Open,
+    /// It would lose nothing, and waits until so many records have come to legacy.
+    Lagging(u64),
+    /// It would, or is not possible: why.
+    Closed(String),
+}
+
+impl WayBack {
+    /// Of two units that go together: the worse one.
+    #[must_use]
+    pub fn worse(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Closed(reason), _) | (_, Self::Closed(reason)) => Self::Closed(reason),
+            (Self::Lagging(one), Self::Lagging(more)) => Self::Lagging(one.saturating_add(more)),
+            (Self::Lagging(records), Self::Open) | (Self::Open, Self::Lagging(records)) => {
+                Self::Lagging(records)
+            }
+            (Self::Open, Self::Open) => Self::Open,
+        }
+    }
+}
+
 /// Somebody uses what the kernel does not serve, or a unit is of a kind that cannot move yet.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Unsupported {
@@ -42,6 +69,9 @@ pub struct Unsupported {
 pub struct Situation {
     /// By unit. A unit without an entry has no feed.
     pub lag: BTreeMap<UnitId, Lag>,
+    /// Whether each unit could go back: where legacy is primary, what it would be after a cutover. A unit that the
+    /// kernel serves and that has no entry is not known to be able to.
+    pub way_back: BTreeMap<UnitId, WayBack>,
     /// Divergences that nothing explains.
     pub unexplained_divergences: u64,
     /// Units that a damaged source or a contradiction has stopped, with the reason.

@@ -9,6 +9,9 @@ pub struct HandoverLimits {
     pub units_max: usize,
     /// Longest preparation; clients notice nothing of it.
     pub prepare_max: Duration,
+    /// Longest preparation of groups that go back: their members are asked to join again, and have their own
+    /// rebalance time-out for it (Java: five minutes).
+    pub gather_max: Duration,
     /// Longest time that clients are held before the commit. Well below their request time-out (30 s).
     pub fence_max: Duration,
     /// How long preparation looks for a moment in which the feed lags by nothing, so that the fence need not wait
@@ -16,6 +19,8 @@ pub struct HandoverLimits {
     pub calm_max: Duration,
     /// Records by which the feed may lag when the fence begins, once that has passed.
     pub lag_max_records: u64,
+    /// How often something is asked again while members of a group are waited for.
+    pub gather_poll_every: Duration,
     /// How often something is asked again.
     pub poll_every: Duration,
     /// How long an answer within the process may take before it is asked again.
@@ -33,6 +38,8 @@ impl Default for HandoverLimits {
         Self {
             units_max: 64,
             prepare_max: Duration::from_secs(30),
+            gather_max: Duration::from_secs(330),
+            gather_poll_every: Duration::from_millis(50),
             fence_max: Duration::from_secs(12),
             calm_max: Duration::from_secs(1),
             lag_max_records: 10_000,

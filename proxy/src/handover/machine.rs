@@ -1,9 +1,9 @@
 //! One handover of a bounded batch of units, in either direction, as a state machine.
 //!
 //! ```text
-//!   begin ─► prepare ─► fence ─► drain ─► verify ─► COMMIT ─► switch ─► publish ─► release ─► follow ─► done
-//!               │         │        │        │
-//!               └─────────┴────────┴────────┴─► undo ─► release to the old primary ─► aborted
+//!   begin ─► (gather) ─► prepare ─► fence ─► drain ─► verify ─► COMMIT ─► switch ─► publish ─► release ─► follow ─► done
+//!                │           │         │        │        │
+//!                └───────────┴─────────┴────────┴────────┴─► undo ─► release to the old primary ─► aborted
 //! ```
 //!
 //! Before the commit entry any failure or the fence's limit leads to `undo`; behind it there is only forward:
@@ -95,6 +95,8 @@ pub struct Handover {
     fence_began: Option<Duration>,
     fence_ended: Option<Duration>,
     not_before: Duration,
+    /// Members of groups were asked to join again: an abort has to undo that.
+    gathered: bool,
     /// Ends of the source when nothing was on the way any more: more than that is a bypass writer.
     drained_ends: BTreeMap<UnitId, u64>,
     bypass: BTreeMap<UnitId, (u64, u64)>,
@@ -117,8 +119,8 @@ impl Handover {
         not_before: Duration,
     ) -> Self {
         let mut machine = Self::at(State::Begin, plan, limits, forwarders, not_before);
-        machine.deadline =
-            Some(now.deadline(machine.limits.prepare_max).max(not_before + machine.limits.prepare_max));
+        let prepare_max = machine.prepare_max();
+        machine.deadline = Some(now.deadline(prepare_max).max(not_before + prepare_max));
         let begun = What::HandoverBegun {
             handover: machine.plan.handover,
             migration: machine.plan.migration.clone(),
@@ -184,6 +186,7 @@ impl Handover {
             fence_began: None,
             fence_ended: None,
             not_before,
+            gathered: false,
             drained_ends: BTreeMap::new(),
             bypass: BTreeMap::new(),
             failure: None,
@@ -296,7 +299,16 @@ impl Handover {
     }
 
     fn limit_in_force(&self) -> Duration {
-        if self.fence_began.is_some() { self.limits.fence_max } else { self.limits.prepare_max }
+        if self.fence_began.is_some() { self.limits.fence_max } else { self.prepare_max() }
+    }
+
+    /// Groups cannot be given to legacy with their members: these have to come together first.
+    fn gathers(&self) -> bool {
+        self.plan.to == Primary::Legacy && self.plan.units.iter().any(|unit| unit.kind == UnitKind::Group)
+    }
+
+    fn prepare_max(&self) -> Duration {
+        if self.gathers() { self.limits.gather_max } else { self.limits.prepare_max }
     }
 
     fn ticket(&mut self) -> Ticket {
@@ -317,7 +329,9 @@ impl Handover {
 
     fn ask_again_later(&mut self, now: Now, reason: String) {
         self.last_reason = reason;
-        self.again_at = Some(now.deadline(self.limits.poll_every));
+        let waits_for_members = self.gathers() && self.fence_began.is_none();
+        let after = if waits_for_members { self.limits.gather_poll_every } else { self.limits.poll_every };
+        self.again_at = Some(now.deadline(after));
     }
 
     /// Issues the question of the present state.
@@ -329,6 +343,7 @@ impl Handover {
                 None => return,
             },
             State::Fence => Action::Ask { whose: Whose::Source, to, units },
+            State::Gather => Action::Gather { to, units },
             State::Close => Action::Close { to, units },
             State::Undo => Action::Reopen { to, units },
             State::Switch => Action::Switch(self.owners.clone()),
@@ -359,8 +374,9 @@ impl Handover {
                 if busy.is_empty() { self.look_at_groups(now) } else { self.leave_busy(now, busy) }
             }
             (State::Fence, _) => self.look_at_groups(now),
+            (State::Gather, Completion::Done) => self.enter_prepare(now),
             (State::Close, Completion::Done) => {
-                self.state = State::Verify(Round::default());
+                self.state = State::Verify(Round::fenced(self.plan.to));
                 self.ask_again(now);
             }
             (State::Undo, Completion::Done) => self.enter_release(now, State::ReleaseOld),
@@ -369,7 +385,8 @@ impl Handover {
                 self.enter_release(now, State::ReleaseOld);
             }
             (
-                State::Prepare(_)
+                State::Gather
+                | State::Prepare(_)
                 | State::Verify(_)
                 | State::Close
                 | State::Undo
@@ -412,10 +429,12 @@ impl Handover {
         }
         #[allow(clippy::wildcard_enum_match_arm, reason = "only the recording states come here")]
         match std::mem::replace(&mut self.state, State::Done) {
-            State::Begin => {
-                self.state = State::Prepare(Round::before_fence());
+            State::Begin if self.gathers() => {
+                self.gathered = true;
+                self.state = State::Gather;
                 self.ask_again(now);
             }
+            State::Begin => self.enter_prepare(now),
             State::RecordFence => self.enter_fence(now),
             State::RecordVerified(evidence) => self.commit(now, evidence),
             State::RecordCommit => self.enter_switch(now),
@@ -454,12 +473,12 @@ impl Handover {
             Verdict::Never(reason) => self.abort(now, self.step(), reason),
             Verdict::NotYet(reason) => self.judge_again(now, reason),
             // Before the fence a batch that would be empty without them waits: nobody is held.
-            Verdict::Busy(busy) if !fenced && busy.len() == self.plan.units.len() => {
+            Verdict::Busy(busy) if !fenced && (busy.len() == self.plan.units.len() || self.gathered) => {
                 self.judge_again(now, in_words(&busy));
             }
             Verdict::Busy(busy) => self.leave_busy(now, busy),
             Verdict::Equal(_) if !fenced && now.elapsed < self.not_before => {
-                self.state = State::Prepare(Round::before_fence());
+                self.state = State::Prepare(Round::before_fence(self.plan.to));
                 self.last_reason = "leases of an earlier run are not over".to_owned();
                 self.again_at = Some(self.not_before);
             }
@@ -475,8 +494,11 @@ impl Handover {
 
     fn judge_again(&mut self, now: Now, reason: String) {
         let fenced = self.fence_began.is_some();
-        self.state =
-            if fenced { State::Verify(Round::default()) } else { State::Prepare(Round::before_fence()) };
+        self.state = if fenced {
+            State::Verify(Round::fenced(self.plan.to))
+        } else {
+            State::Prepare(Round::before_fence(self.plan.to))
+        };
         self.ask_again_later(now, reason);
     }
 
@@ -506,6 +528,11 @@ impl Handover {
                 self.bypass.insert(unit.clone(), (drained, end));
             }
         }
+    }
+
+    fn enter_prepare(&mut self, now: Now) {
+        self.state = State::Prepare(Round::before_fence(self.plan.to));
+        self.ask_again(now);
     }
 
     fn enter_fence(&mut self, now: Now) {
@@ -617,7 +644,7 @@ impl Handover {
         self.deadline = None;
         self.again_at = None;
         self.waiting = None;
-        if self.fence_began.is_none() {
+        if self.fence_began.is_none() && !self.gathered {
             // Nobody was held and nothing was touched.
             self.record_aborted(now);
             return;

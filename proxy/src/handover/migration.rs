@@ -3,7 +3,7 @@
 //! ```text
 //!   advance ─► gate ─► record intent ─► apply phase ─► record phase ─► next step …
 //!                │                         │
-//!                └ red: wait, drop         └ cutover: handovers of bounded batches, one at a time
+//!                └ red: wait, drop         └ cutover, and back from it: handovers of bounded batches, one at a time
 //! ```
 //!
 //! Within a cutover partitions go first, groups behind them. The only mixed state is then "partition on the
@@ -20,14 +20,14 @@ use session::UnitId;
 
 use super::action::{Action, Completion, ForwarderId, Ticket, UnitKind};
 use super::command::{Accepted, Command, Refused};
-use super::gate::{GateLimits, Situation};
+use super::gate::{GateLimits, Situation, WayBack};
 use super::lease::Leases;
 use super::limits::HandoverLimits;
 use super::machine::{Handover, Outcome, Plan};
 use super::phase::Phase;
 use super::recovery;
 pub use super::work::phase_of;
-use super::work::{Doing, Work, back_path, forward_path, furthest_phase, units_of};
+use super::work::{Doing, Work, back_path, forward_path, furthest_phase, is_away, units_of};
 use crate::ledger::{Book, Decider, HandoverId, Primary, What};
 
 /// What is told where a path passes over canary.
@@ -196,11 +196,12 @@ impl Migrations {
     /// Goes on with an intent that the ledger still holds.
     fn resume_intent(&mut self, now: Now, book: &Book, name: &str) {
         let Some(wanted) = book.migrations().get(name).and_then(|recorded| recorded.intent) else { return };
-        let from = phase_of(book, name);
+        let (from, furthest) = (phase_of(book, name), furthest_phase(book, name));
         let until = now.deadline(self.limits.gate_wait);
         let Some(work) = self.works.get_mut(name) else { return };
-        work.backward = wanted < from;
-        work.path = if work.backward { back_path(from, wanted) } else { forward_path(from, wanted) };
+        // On the way forward no unit is further than where all are to be.
+        work.backward = wanted < furthest;
+        work.path = if work.backward { back_path(furthest, wanted) } else { forward_path(from, wanted) };
         work.intent_recorded = true;
         if work.doing == Doing::Idle {
             work.doing = Doing::WaitGate { until, next_look: now.elapsed };
@@ -257,11 +258,15 @@ impl Migrations {
         if !report.green() && !force && !eases {
             return Err(Refused::GateRed(report));
         }
+        let closing = work.ways_that_close();
         let skips_canary = from < Phase::Canary && to > Phase::Canary;
         work.begin(path.clone(), false, force, Decider::Operator(by));
         work.percent = percent;
         self.enter_step(book, name);
-        let notes = if skips_canary { vec![PASSED_OVER.to_owned()] } else { vec![] };
+        let mut notes = if to >= Phase::Cutover { closing } else { Vec::new() };
+        if skips_canary {
+            notes.push(PASSED_OVER.to_owned());
+        }
         Ok(Accepted { from, to, steps: path.into(), notes })
     }
 
@@ -272,20 +277,22 @@ impl Migrations {
         to: Option<Phase>,
         by: String,
     ) -> Result<Accepted, Refused> {
-        let from = phase_of(book, name);
-        let furthest = furthest_phase(book, name);
+        let from = furthest_phase(book, name);
         let work = self.works.get_mut(name).ok_or_else(|| Refused::Unknown(name.to_owned()))?;
         work.interruptible()?;
-        if furthest == Phase::Retired {
+        if from == Phase::Retired {
             return Err(Refused::Retired);
-        }
-        if furthest == Phase::Cutover {
-            return Err(Refused::RollbackFromCutoverNotBuilt);
         }
         if to == Some(Phase::Canary) {
             return Err(Refused::NoRollbackToCanary);
         }
         let to = to.unwrap_or(Phase::Observe);
+        // Before cutover legacy is the primary: nothing has to lead back to it.
+        if from >= Phase::Cutover
+            && let WayBack::Closed(reason) = work.ways_back(book)
+        {
+            return Err(Refused::WayBackClosed(reason));
+        }
         if to >= from {
             return Err(Refused::NotBack { from, to });
         }
@@ -363,6 +370,7 @@ impl Migrations {
                 self.next_batch(now, book, name);
             }
             (Doing::RecordReached(_), Ok(())) => self.step_done(now, book, name),
+            (Doing::RecordBack(_), Ok(())) => self.apply_step(now, book, name),
             (Doing::RecordDropped(_), Ok(())) => work.doing = Doing::Idle,
             (Doing::Idle | Doing::WaitGate { .. } | Doing::Handover(_) | Doing::Retry { .. }, Ok(())) => {}
         }
@@ -463,6 +471,7 @@ impl Migrations {
             Doing::Idle
             | Doing::RecordStep(_)
             | Doing::RecordReached(_)
+            | Doing::RecordBack(_)
             | Doing::Handover(_)
             | Doing::RecordDropped(_) => None,
         });
@@ -534,9 +543,17 @@ impl Migrations {
     }
 
     fn apply_step(&mut self, now: Now, book: &Book, name: &str) {
-        let Some(&phase) = self.works.get(name).and_then(|work| work.path.front()) else { return };
+        let Some(work) = self.works.get_mut(name) else { return };
+        let Some(&phase) = work.path.front() else {
+            work.doing = Doing::Idle;
+            return;
+        };
         if phase == Phase::Cutover {
             self.next_batch(now, book, name);
+            return;
+        }
+        if work.backward && units_of(book, name).iter().any(|unit| is_away(book, unit)) {
+            work.doing = Doing::Retry { at: now.elapsed };
             return;
         }
         let id = self.order_id();
@@ -571,37 +588,59 @@ impl Migrations {
     fn begin_handover(&mut self, now: Now, book: &Book, name: &str, leases: &Leases) {
         let limits = self.limits.handover;
         let Some(work) = self.works.get_mut(name) else { return };
-        let units = match work.batch(book, limits.units_max) {
+        let to = if work.backward { Primary::Legacy } else { Primary::Kernel };
+        let batch = match to {
+            Primary::Kernel => work.batch(book, limits.units_max),
+            Primary::Legacy => work.batch_back(book, limits.units_max),
+        };
+        let units = match batch {
             Ok(units) => units,
             Err(reason) => {
                 self.drop_intent(name, reason);
                 return;
             }
         };
-        let already: Vec<UnitId> = units
-            .iter()
-            .filter(|unit| book.owner(&unit.unit).side == Primary::Kernel)
-            .map(|unit| unit.unit.clone())
-            .collect();
-        let by = work.by.clone();
-        if !already.is_empty() {
-            // A crash came between the commit and the phase entry.
-            let whats = vec![What::PhaseReached {
-                migration: name.to_owned(),
-                phase: Phase::Cutover,
-                units: already,
-            }];
-            let id = self.record(by, whats);
-            self.set(name, Doing::RecordReached(id));
+        if units.is_empty() && to == Primary::Legacy {
+            work.doing = Doing::Retry { at: now.deadline(self.limits.retry_after) };
             return;
         }
+        let already: Vec<UnitId> = units
+            .iter()
+            .filter(|unit| book.owner(&unit.unit).side == to)
+            .map(|unit| unit.unit.clone())
+            .collect();
+        if !already.is_empty() {
+            // A crash came between the commit and the phase entry.
+            self.record_moved(name, to, already);
+            return;
+        }
+        let by = work.by.clone();
         work.attempts += 1;
         let id = self.next_handover.max(book.next_handover());
         self.next_handover = HandoverId(id.0 + 1);
-        let plan = Plan { handover: id, migration: name.to_owned(), to: Primary::Kernel, units, by };
+        let plan = Plan { handover: id, migration: name.to_owned(), to, units, by };
         let machine = Handover::new(now, plan, limits, leases.forwarders(now), leases.not_before());
         self.handovers.insert(id, machine);
         self.set(name, Doing::Handover(id));
+    }
+
+    /// Writes that units have moved: to cutover, or back to the phase that is being entered.
+    fn record_moved(&mut self, name: &str, to: Primary, units: Vec<UnitId>) {
+        let Some(work) = self.works.get_mut(name) else { return };
+        let back = work.path.front().copied().filter(|phase| *phase < Phase::Cutover);
+        let phase = match to {
+            Primary::Kernel => Phase::Cutover,
+            Primary::Legacy => back.unwrap_or(Phase::DualWrite),
+        };
+        work.attempts = 0;
+        for unit in &units {
+            work.set_aside.remove(unit);
+        }
+        let by = work.by.clone();
+        let whats = vec![What::PhaseReached { migration: name.to_owned(), phase, units }];
+        let id = self.record(by, whats);
+        let doing = if to == Primary::Kernel { Doing::RecordReached(id) } else { Doing::RecordBack(id) };
+        self.set(name, doing);
     }
 
     fn drop_intent(&mut self, name: &str, reason: String) {
@@ -640,16 +679,7 @@ impl Migrations {
             Outcome::Stopped { reason } => self.stopped = Some(reason),
             Outcome::Moved { .. } => {
                 let units = plan.units.iter().map(|unit| unit.unit.clone()).collect();
-                let whats =
-                    vec![What::PhaseReached { migration: name.to_owned(), phase: Phase::Cutover, units }];
-                let id = self.record(plan.by.clone(), whats);
-                if let Some(work) = self.works.get_mut(name) {
-                    work.attempts = 0;
-                    for planned in &plan.units {
-                        work.set_aside.remove(&planned.unit);
-                    }
-                    work.doing = Doing::RecordReached(id);
-                }
+                self.record_moved(name, plan.to, units);
             }
             Outcome::Aborted { step, reason, busy } => {
                 let Some(work) = self.works.get_mut(name) else { return };

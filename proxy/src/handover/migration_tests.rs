@@ -10,7 +10,7 @@
 
 use super::*;
 use crate::handover::action::{Facts, Obstacle, Whose};
-use crate::handover::gate::Lag;
+use crate::handover::gate::{Lag, WayBack};
 use crate::ledger::{Digest, Ledger, MemoryStore};
 
 struct Desk {
@@ -78,6 +78,18 @@ impl Desk {
         }
     }
 
+    /// Executes the next order, whenever it comes.
+    fn step(&mut self) {
+        for _ in 0..10_000 {
+            if let Some(order) = self.control.poll_order() {
+                return self.execute(order);
+            }
+            self.now += 1;
+            let now = self.now();
+            self.control.handle_timeout(now, self.ledger.book(), Some(&self.leases));
+        }
+    }
+
     fn execute(&mut self, order: Order) {
         let now = self.now();
         match order {
@@ -106,7 +118,8 @@ impl Desk {
             Action::Ask { whose, units, .. } => {
                 let differs = self.unequal && whose == Whose::Target;
                 let chain = Some(Digest(u64::from(differs)));
-                let facts = Facts { end: 5, settled: 5, chain, ..Facts::default() };
+                let legacy_epoch = Some(3);
+                let facts = Facts { end: 5, settled: 5, chain, legacy_epoch, ..Facts::default() };
                 let busy = |unit: &UnitId| whose == Whose::Source && self.rebalancing.as_ref() == Some(unit);
                 let obstacle = |unit: &UnitId| {
                     let reason = "the group is rebalancing".to_owned();
@@ -168,7 +181,9 @@ fn forward_to_cutover_passes_every_step_and_moves_partitions_before_groups() {
     );
     let status = desk.control.status(desk.now(), desk.ledger.book());
     assert_eq!((status[0].phase, status[0].wanted), (Phase::Cutover, None));
-    assert_eq!(desk.rollback(None), Err(Refused::RollbackFromCutoverNotBuilt));
+    assert!(
+        matches!(desk.rollback(None), Err(Refused::WayBackClosed(reason)) if reason.contains("not known"))
+    );
     assert_eq!(
         desk.advance(Some(Phase::Mirror), false),
         Err(Refused::NotForward { from: Phase::Cutover, to: Phase::Mirror })
@@ -209,6 +224,113 @@ fn back_from_dual_write_goes_through_mirror_to_observe() {
     desk.run(100);
     assert_eq!(desk.phase(), Phase::Observe);
     assert_eq!(desk.applied, [(Phase::Mirror, 4), (Phase::Observe, 4)]);
+}
+
+fn all_open() -> Situation {
+    let way_back = units().into_iter().map(|(unit, _)| (unit, WayBack::Open)).collect();
+    Situation { way_back, ..good() }
+}
+
+fn at_cutover() -> Desk {
+    let mut desk = Desk::open(MemoryStore::default());
+    desk.advance(Some(Phase::Cutover), false).unwrap();
+    desk.run(4_000);
+    assert_eq!(desk.phase(), Phase::Cutover);
+    desk.control.handle_situation(desk.now(), desk.ledger.book(), "orders", all_open());
+    desk.applied.clear();
+    desk
+}
+
+fn moved_to(desk: &mut Desk, side: Primary) -> Vec<String> {
+    let entries = desk.ledger.entries().unwrap();
+    let committed = entries.into_iter().filter_map(|entry| match entry.what {
+        What::Committed { units, to, .. } if to == side => Some(units),
+        _ => None,
+    });
+    committed.flatten().map(|unit| unit.evidence.unit.to_string()).collect()
+}
+
+#[test]
+fn back_from_cutover_moves_groups_first_and_then_goes_through_every_phase() {
+    let mut desk = at_cutover();
+    let accepted = desk.rollback(None).unwrap();
+    assert_eq!(accepted.steps, [Phase::DualWrite, Phase::Mirror, Phase::Observe]);
+    desk.run(1_000);
+    assert_eq!(desk.phase(), Phase::Observe);
+    let back = moved_to(&mut desk, Primary::Legacy);
+    assert_eq!(
+        back,
+        ["events/group/billing", "events/orders/0", "events/orders/1", "events/orders/2"],
+        "partitions and groups may only be mixed with the group on legacy"
+    );
+    assert_eq!(desk.applied, [(Phase::DualWrite, 4), (Phase::Mirror, 4), (Phase::Observe, 4)]);
+    // Epochs grow each time, and legacy's own are shifted above the kernel's.
+    let owner = desk.ledger.book().owner(&units()[0].0);
+    assert_eq!((owner.side, owner.epoch), (Primary::Legacy, 2));
+    let change = desk.ledger.book().side_changes(&units()[0].0)[1];
+    assert!(change.epoch > 100 && change.legacy_epoch == Some(3));
+    desk.advance(Some(Phase::Cutover), false).unwrap();
+    desk.run(4_000);
+    assert_eq!(desk.phase(), Phase::Cutover);
+    assert_eq!(desk.ledger.book().owner(&units()[0].0).epoch, 3);
+}
+
+#[test]
+fn a_closed_way_back_refuses_and_says_which_unit_and_why() {
+    let mut desk = at_cutover();
+    let mut one = all_open();
+    one.way_back.insert(units()[1].0.clone(), WayBack::Closed("legacy took writes at 17".to_owned()));
+    desk.control.handle_situation(desk.now(), desk.ledger.book(), "orders", one.clone());
+    let Err(Refused::WayBackClosed(reason)) = desk.rollback(None) else { panic!() };
+    assert_eq!(reason, "events/orders/1: legacy took writes at 17");
+    let status = desk.control.status(desk.now(), desk.ledger.book());
+    assert_eq!(status[0].way_back, WayBack::Closed(reason));
+    // What the ledger has said of it stays, whatever is seen later.
+    let what = What::WayBackClosed { unit: units()[2].0.clone(), reason: "compacted".to_owned() };
+    desk.ledger.append(0, &Decider::Sluice, vec![what]).unwrap();
+    desk.control.handle_situation(desk.now(), desk.ledger.book(), "orders", all_open());
+    assert_eq!(desk.rollback(None), Err(Refused::WayBackClosed("events/orders/2: compacted".to_owned())));
+    desk.run(100);
+    assert_eq!((desk.phase(), desk.applied.len()), (Phase::Cutover, 0));
+}
+
+#[test]
+fn a_way_back_that_closes_in_the_middle_ends_the_rollback_where_it_stands() {
+    let mut desk = at_cutover();
+    desk.unequal = true;
+    desk.rollback(Some(Phase::DualWrite)).unwrap();
+    desk.run(5);
+    let mut closed = all_open();
+    closed.way_back.insert(units()[1].0.clone(), WayBack::Closed("a bypass write".to_owned()));
+    desk.control.handle_situation(desk.now(), desk.ledger.book(), "orders", closed);
+    desk.unequal = false;
+    desk.run(60_000);
+    let status = desk.control.status(desk.now(), desk.ledger.book());
+    assert_eq!((status[0].wanted, status[0].doing.as_str()), (None, "nothing"));
+    assert!(status[0].last.as_deref().unwrap().contains("a bypass write"));
+    assert!(!moved_to(&mut desk, Primary::Legacy).contains(&"events/orders/1".to_owned()));
+    assert_eq!(desk.ledger.book().owner(&units()[1].0).side, Primary::Kernel);
+}
+
+#[test]
+fn a_start_in_the_middle_of_a_rollback_goes_on_with_it() {
+    for stop_at in 1..60 {
+        let mut desk = at_cutover();
+        desk.rollback(Some(Phase::Mirror)).unwrap();
+        for _ in 0..stop_at {
+            desk.step();
+        }
+        let mut desk = Desk::open(desk.ledger.into_store());
+        desk.control.handle_situation(desk.now(), desk.ledger.book(), "orders", all_open());
+        desk.run(6_000);
+        // Before the intent was durable nothing had been decided.
+        let decided = desk.ledger.entries().unwrap().iter().any(|entry| {
+            matches!(entry.what, What::PhaseIntent { to: Phase::Mirror, from: Phase::Cutover, .. })
+        });
+        let expected = if decided { Phase::Mirror } else { Phase::Cutover };
+        assert_eq!(desk.phase(), expected, "stopped after {stop_at} orders");
+        assert!(desk.ledger.book().open().next().is_none());
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use serde::Serialize;
 use session::UnitId;
 
 use super::action::UnitKind;
+pub use super::gate::WayBack;
 use super::gate::{GateReport, Lag};
 use super::migration::Migrations;
 use super::phase::Phase;
@@ -65,6 +66,8 @@ pub struct UnitStatus {
     pub phase: Phase,
     /// Who answers its clients.
     pub primary: Primary,
+    /// Whether its rollback would lose nothing.
+    pub way_back: WayBack,
     /// Its ownership epoch.
     pub epoch: u64,
     /// How far the kernel is behind; `None` without a feed.
@@ -79,16 +82,6 @@ pub struct UnitStatus {
     pub set_aside: Option<String>,
     /// The command that lets a stopped unit go on.
     pub resume: Option<String>,
-}
-
-/// Whether a rollback would lose nothing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WayBack {
-    /// It would lose nothing.
-    Open,
-    /// It would, or is not possible: why.
-    Closed(String),
 }
 
 impl Migrations {
@@ -117,7 +110,7 @@ impl Migrations {
             last: work.last_end.clone(),
             gate: self.next_gate(book, work),
             handover: self.handover_status(now, name),
-            way_back: way_back(&units),
+            way_back: work.ways_back(book),
             units,
         }
     }
@@ -157,6 +150,7 @@ fn unit_status(book: &Book, work: &Work, unit: &UnitId) -> UnitStatus {
         kind: work.kinds.get(unit).copied(),
         phase: book.phase(unit),
         primary: owner.side,
+        way_back: work.way_back(book, unit),
         epoch: owner.epoch,
         lag: work.situation.as_ref().and_then(|situation| situation.lag.get(unit).cloned()),
         divergences,
@@ -167,22 +161,12 @@ fn unit_status(book: &Book, work: &Work, unit: &UnitId) -> UnitStatus {
     }
 }
 
-fn way_back(units: &[UnitStatus]) -> WayBack {
-    if units.iter().any(|unit| unit.phase == Phase::Retired) {
-        WayBack::Closed("retired: legacy is not contacted any more".to_owned())
-    } else if units.iter().any(|unit| unit.primary == Primary::Kernel) {
-        WayBack::Closed("going back from cutover is not built yet".to_owned())
-    } else {
-        WayBack::Open
-    }
-}
-
 impl std::fmt::Display for Doing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Idle => f.write_str("nothing"),
             Self::WaitGate { .. } => f.write_str("waiting for its gate"),
-            Self::RecordStep(_) | Self::RecordReached(_) | Self::RecordDropped(_) => {
+            Self::RecordStep(_) | Self::RecordReached(_) | Self::RecordBack(_) | Self::RecordDropped(_) => {
                 f.write_str("writing the ledger")
             }
             Self::Apply { again_at: None, .. } => f.write_str("applying the phase"),

@@ -7,11 +7,11 @@ use session::UnitId;
 
 use super::action::{PlannedUnit, UnitKind};
 use super::command::Refused;
-use super::gate::{self, GateLimits, GateReport, Situation};
+use super::gate::{self, GateLimits, GateReport, Situation, WayBack};
 use super::migration::{MigrationSpec, OrderId};
 use super::phase::Phase;
 use super::resume;
-use crate::ledger::{Book, Decider, HandoverId};
+use crate::ledger::{Book, Decider, HandoverId, Primary};
 
 /// What a migration is doing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub(super) enum Doing {
     },
     /// The reached phase is being written.
     RecordReached(OrderId),
+    /// That units are back is being written.
+    RecordBack(OrderId),
     /// A handover runs.
     Handover(HandoverId),
     /// An aborted handover is tried again later.
@@ -75,6 +77,7 @@ impl Work {
             | Doing::RecordStep(_)
             | Doing::Apply { .. }
             | Doing::RecordReached(_)
+            | Doing::RecordBack(_)
             | Doing::Handover(_)
             | Doing::RecordDropped(_) => self.idle(),
         }
@@ -93,9 +96,10 @@ impl Work {
 
     pub(super) fn awaits(&self, id: OrderId) -> bool {
         match self.doing {
-            Doing::RecordStep(order) | Doing::RecordReached(order) | Doing::RecordDropped(order) => {
-                order == id
-            }
+            Doing::RecordStep(order)
+            | Doing::RecordReached(order)
+            | Doing::RecordBack(order)
+            | Doing::RecordDropped(order) => order == id,
             Doing::Apply { order, .. } => order == Some(id),
             Doing::Idle | Doing::WaitGate { .. } | Doing::Handover(_) | Doing::Retry { .. } => false,
         }
@@ -140,6 +144,79 @@ impl Work {
         left.truncate(units_max);
         Ok(left)
     }
+
+    /// The next units to go back: groups before logs. A group goes alone: its members wait from when they have
+    /// joined again, and must not wait for another group's. None while it is not known whether one can go.
+    pub(super) fn batch_back(&self, book: &Book, units_max: usize) -> Result<Vec<PlannedUnit>, String> {
+        let mut left: Vec<PlannedUnit> = Vec::new();
+        for unit in units_of(book, &self.spec.name).into_iter().filter(|unit| is_away(book, unit)) {
+            match self.known_way_back(book, &unit) {
+                Some(WayBack::Closed(reason)) => {
+                    return Err(format!("the way back of {unit} is closed: {reason}"));
+                }
+                // A start has not heard of it yet.
+                None => return Ok(Vec::new()),
+                Some(WayBack::Open | WayBack::Lagging(_)) => {}
+            }
+            let kind =
+                *self.kinds.get(&unit).ok_or_else(|| format!("{unit} is not found on legacy any more"))?;
+            let epoch = book.owner(&unit).epoch;
+            left.push(PlannedUnit { unit, kind, epoch });
+        }
+        let first = left.iter().map(|unit| unit.kind).max();
+        left.retain(|unit| Some(unit.kind) == first);
+        left.truncate(if first == Some(UnitKind::Group) { 1 } else { units_max });
+        Ok(left)
+    }
+
+    /// Whether a rollback of this unit would lose nothing. Where legacy is primary it loses nothing now.
+    pub(super) fn way_back(&self, book: &Book, unit: &UnitId) -> WayBack {
+        self.known_way_back(book, unit).unwrap_or_else(|| WayBack::Closed(UNKNOWN.to_owned()))
+    }
+
+    fn known_way_back(&self, book: &Book, unit: &UnitId) -> Option<WayBack> {
+        let known = self.situation.as_ref().and_then(|situation| situation.way_back.get(unit));
+        let served = book.owner(unit).side == Primary::Kernel;
+        if book.phase(unit) == Phase::Retired {
+            Some(WayBack::Closed("retired: legacy is not contacted any more".to_owned()))
+        } else if let Some(reason) = book.way_back_closed(unit).filter(|_| served) {
+            Some(WayBack::Closed(reason.to_owned()))
+        } else if let Some(stop) = book.stopped(unit).filter(|_| served) {
+            Some(WayBack::Closed(format!("the unit is stopped: {stop}")))
+        } else if !served {
+            Some(WayBack::Open)
+        } else {
+            known.cloned()
+        }
+    }
+
+    /// What a rollback of the whole migration would meet: the first unit that cannot go back, or all that lag.
+    pub(super) fn ways_back(&self, book: &Book) -> WayBack {
+        let units = units_of(book, &self.spec.name).into_iter();
+        let ways = units.map(|unit| match self.way_back(book, &unit) {
+            WayBack::Closed(reason) => WayBack::Closed(format!("{unit}: {reason}")),
+            way @ (WayBack::Open | WayBack::Lagging(_)) => way,
+        });
+        ways.fold(WayBack::Open, WayBack::worse)
+    }
+
+    /// What will be lost with a cutover: the ways back that it closes.
+    pub(super) fn ways_that_close(&self) -> Vec<String> {
+        let known = self.situation.iter().flat_map(|situation| &situation.way_back);
+        let closing = known.filter_map(|(unit, way)| match way {
+            WayBack::Closed(reason) => Some(format!("nothing leads back from cutover for {unit}: {reason}")),
+            WayBack::Open | WayBack::Lagging(_) => None,
+        });
+        closing.collect()
+    }
+}
+
+/// Why a way back that nobody has told of is closed.
+const UNKNOWN: &str = "it is not known yet whether legacy has everything; ask again in a moment";
+
+/// Whether a unit is with the kernel, by its owner or (a crash came between the two entries) by its phase.
+pub(super) fn is_away(book: &Book, unit: &UnitId) -> bool {
+    book.owner(unit).side == Primary::Kernel || book.phase(unit) >= Phase::Cutover
 }
 
 pub(super) fn units_of(book: &Book, name: &str) -> Vec<UnitId> {

@@ -116,6 +116,8 @@ pub struct Book {
     migrations: BTreeMap<String, Migration>,
     open: BTreeMap<HandoverId, OpenHandover>,
     stopped: BTreeMap<UnitId, Stop>,
+    /// Why units that the kernel serves cannot go back.
+    closed_ways: BTreeMap<UnitId, String>,
     divergences: BTreeMap<UnitId, (u64, u64)>,
     last_handover: HandoverId,
     fence_ms_max: u64,
@@ -174,6 +176,12 @@ impl Book {
         self.stopped.get(unit)
     }
 
+    /// Why a rollback of a unit that the kernel serves would lose something, if it would.
+    #[must_use]
+    pub fn way_back_closed(&self, unit: &UnitId) -> Option<&str> {
+        self.closed_ways.get(unit).map(String::as_str)
+    }
+
     /// Divergences of a unit: all, and those that nothing explains.
     #[must_use]
     pub fn divergences(&self, unit: &UnitId) -> (u64, u64) {
@@ -217,6 +225,7 @@ impl Book {
             | What::Diverged { .. }
             | What::UnitStopped { .. }
             | What::UnitResumed { .. }
+            | What::WayBackClosed { .. }
             | What::UnitsRemoved { .. } => {
                 self.apply_other(&entry.what);
                 Ok(())
@@ -257,6 +266,9 @@ impl Book {
                 if *discarded && anew {
                     self.begin_anew(unit);
                 }
+            }
+            What::WayBackClosed { unit, reason } => {
+                self.closed_ways.entry(unit.clone()).or_insert_with(|| reason.clone());
             }
             What::UnitsRemoved { migration, units } => self.remove(migration, units),
             What::GateChecked { .. }
@@ -335,6 +347,7 @@ impl Book {
             | What::Diverged { .. }
             | What::UnitStopped { .. }
             | What::UnitResumed { .. }
+            | What::WayBackClosed { .. }
             | What::UnitsRemoved { .. } => Ok(()),
         }
     }
@@ -392,6 +405,7 @@ impl Book {
                 target_epoch: Some(evidence.target_epoch),
                 cut: Some(evidence.source_end),
             };
+            self.closed_ways.remove(&evidence.unit);
             self.owners.insert(evidence.unit.clone(), owner);
             let change = SideChange {
                 to,

@@ -461,6 +461,13 @@ pub enum What {
         #[serde(default)]
         discarded: bool,
     },
+    /// A rollback of this unit would lose records from here on, until it is moved again.
+    WayBackClosed {
+        /// Unit.
+        unit: UnitId,
+        /// Why.
+        reason: String,
+    },
     /// Legacy has these units no more: they leave their migration.
     UnitsRemoved {
         /// Which migration.

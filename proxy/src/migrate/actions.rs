@@ -45,6 +45,7 @@ impl Runner {
             Action::Fence { units, .. } => Some(self.fence(&units)),
             Action::Count { units, .. } => Some(Completion::OnTheWay(self.on_the_way(&units))),
             Action::Revoke { forwarder } => Some(Completion::SafeAt(self.leases.revoke(forwarder))),
+            Action::Gather { .. } => Some(Completion::Failed("the way back is not built yet".to_owned())),
             // A group is followed all the time; nothing has to be closed or taken beforehand.
             Action::Close { .. } | Action::Reopen { .. } => done,
             Action::Switch(owners) => self.switch(errand, &owners),

@@ -193,7 +193,7 @@ fn refusal(refused: &Refused) -> Refusal {
             Refusal::Blocked { reason: refused.to_string(), detail: json!({ "gate": report }) }
         }
         Refused::Busy(_)
-        | Refused::RollbackFromCutoverNotBuilt
+        | Refused::WayBackClosed(_)
         | Refused::NoSuchUnit { .. }
         | Refused::NotStopped(_)
         | Refused::NothingStopped(_)

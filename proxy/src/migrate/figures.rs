@@ -134,6 +134,7 @@ pub(super) fn recorded(what: &What) {
         | What::StepBegun { .. }
         | What::Verified { .. }
         | What::Following { .. }
+        | What::WayBackClosed { .. }
         | What::UnitStopped { .. } => {}
     }
 }

@@ -116,8 +116,14 @@ impl World {
                     Ans::Written(_) => {
                         consumer.acknowledged.insert(partition, (offset, metadata));
                         let owner = self.durable_owner(&group_unit(group));
-                        let held = self.kernel_groups.offsets[group].get(&partition).map(|held| held.1);
-                        self.judge.commit_acknowledged(self.now, group, side, &owner, held >= Some(metadata));
+                        let held = match owner.side {
+                            Primary::Kernel => self.kernel_groups.offsets[group].get(&partition).copied(),
+                            Primary::Legacy => {
+                                self.legacy.groups.fold(group, usize::MAX).get(&partition).copied()
+                            }
+                        };
+                        let held = held.map(|held| held.1) >= Some(metadata);
+                        self.judge.commit_acknowledged(self.now, group, side, &owner, held);
                     }
                     Ans::Moved | Ans::Retry | Ans::Refused => {}
                 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proxy::handover::action::ActionKind;
+use proxy::ledger::Primary;
 
 use crate::rng::Rng;
 
@@ -17,7 +18,8 @@ pub enum When {
     Completed,
 }
 
-pub type Edge = (ActionKind, When);
+/// An edge of an action in a handover towards one side.
+pub type Edge = (ActionKind, When, Primary);
 
 macro_rules! faults {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
@@ -92,8 +94,21 @@ impl Fault {
 
 /// Edges that every fault must be seen at.
 pub fn edges() -> Vec<Edge> {
-    let kinds = ActionKind::ALL.into_iter().filter(|kind| *kind != ActionKind::RecordOther);
-    kinds.flat_map(|kind| [When::Before, When::After, When::Completed].map(|when| (kind, when))).collect()
+    let sides = [Primary::Kernel, Primary::Legacy];
+    let taken = |kind: &ActionKind, side: Primary| match kind {
+        ActionKind::RecordOther => false,
+        // Only groups that go back to legacy.
+        ActionKind::Gather => side == Primary::Legacy,
+        // What is on its way to the kernel ends with `Close`: there is nothing to count.
+        ActionKind::Count => side == Primary::Kernel,
+        _ => true,
+    };
+    let of = |side| {
+        ActionKind::ALL.into_iter().filter(move |kind| taken(kind, side)).map(move |kind| (kind, side))
+    };
+    let both = sides.into_iter().flat_map(of);
+    both.flat_map(|(kind, side)| [When::Before, When::After, When::Completed].map(|when| (kind, when, side)))
+        .collect()
 }
 
 /// All pairs, in an order that mixes them.
@@ -126,15 +141,16 @@ impl Coverage {
 
     /// One line per fault: hits per edge, three figures per action (before, after, completed).
     pub fn table(&self) -> String {
-        let kinds: BTreeSet<ActionKind> = edges().into_iter().map(|edge| edge.0).collect();
+        let kinds: BTreeSet<(Primary, ActionKind)> =
+            edges().into_iter().map(|edge| (edge.2, edge.0)).collect();
         let mut text = String::from("fault × edge (before/after/completed of each action), hits\n");
         for fault in Fault::ALL {
             text.push_str(&format!("{fault:?}:"));
-            for kind in &kinds {
-                let hits = |when| self.0.get(&(*fault, (*kind, when))).copied().unwrap_or(0);
+            for (side, kind) in &kinds {
+                let hits = |when| self.0.get(&(*fault, (*kind, when, *side))).copied().unwrap_or(0);
                 let (before, after, completed) =
                     (hits(When::Before), hits(When::After), hits(When::Completed));
-                text.push_str(&format!(" {kind:?} {before}/{after}/{completed}"));
+                text.push_str(&format!(" {side}<-{kind:?} {before}/{after}/{completed}"));
             }
             text.push('\n');
         }

@@ -1,8 +1,10 @@
 //! The feed: follows each partition, later watches for late writes; follows the offsets log.
 
+use bytes::BytesMut;
+use kernel_model::batch::patch_header;
 use kernel_model::commit::{Commit, Op};
 use kernel_model::request::MirrorOrigin;
-use kernel_model::{KernelError, Offset, Request};
+use kernel_model::{KernelError, LogEpoch, Offset, Request, VerifiedBatch};
 use proxy::ledger::{Decider, DivergenceKind, Primary, Sample, StopCause, What};
 
 use crate::batches;
@@ -86,14 +88,25 @@ impl World {
         }
     }
 
+    /// A batch of legacy under the epoch that clients see: behind a rollback they are shifted.
+    pub fn as_shown(&self, partition: usize, stored: &Stored) -> VerifiedBatch {
+        let owner = self.durable_owner(&partition_unit(partition));
+        let behind = owner.cut.is_some_and(|cut| stored.base >= cut);
+        let shift = if behind { self.shift(partition) } else { 0 };
+        let mut bytes = BytesMut::from(stored.bytes.as_ref());
+        patch_header(&mut bytes, Offset(stored.base), LogEpoch(stored.epoch + shift));
+        batches::verified(&bytes.freeze())
+    }
+
     /// Hands batches to the kernel and moves on by what it confirmed.
     fn bring(&mut self, partition: usize, news: Vec<Stored>, epoch: i32, watermark: u64) {
         let now = self.now();
         let position = self.feeds[partition].position;
         let end = news.last().map_or(position, |stored| stored.end);
+        let shown: Vec<_> = news.iter().map(|stored| self.as_shown(partition, stored)).collect();
         let request = |from: u64| Request::Mirror {
             log: log_id(partition),
-            batches: news.iter().map(|stored| batches::verified(&stored.bytes)).collect(),
+            batches: shown.clone(),
             origin: MirrorOrigin::Feed,
             from: Some(Offset(from)),
             confirm: Some(Offset(watermark.min(end))),
@@ -154,14 +167,14 @@ impl World {
 
     /// Behind the cut: whatever legacy still takes is a divergence, on disk once.
     fn watch(&mut self, partition: usize, cut: u64) {
+        let foreign = self.foreign_to_kernel(partition, cut);
         let source = &self.legacy.partitions[partition];
         let known = &self.feeds[partition].reported;
-        let late: Vec<Stored> = source
-            .log
-            .iter()
-            .filter(|stored| stored.end > cut && !known.contains(&stored.base))
-            .cloned()
-            .collect();
+        let is_late = |stored: &&Stored| foreign.contains(&stored.base) && !known.contains(&stored.base);
+        let late: Vec<Stored> = source.log.iter().filter(is_late).cloned().collect();
+        if !late.is_empty() {
+            self.reverses[partition].settled = false;
+        }
         for stored in late {
             self.report_late(partition_unit(partition), stored.base, &stored.bytes);
             self.feeds[partition].reported.insert(stored.base);
@@ -188,7 +201,10 @@ impl World {
         for (at, (group, partition, offset, metadata)) in (position as u64..).zip(entries) {
             let Some(sluice) = &self.sluice else { return };
             let owner = sluice.ledger.book().owner(&group_unit(group));
-            if owner.side == Primary::Kernel {
+            let copied = self.kernel_groups.offsets[group].get(&partition) == Some(&(offset, metadata));
+            if owner.side == Primary::Kernel && copied && self.kernel_groups.closed[group] {
+                // Written by the handover itself.
+            } else if owner.side == Primary::Kernel {
                 self.report_late(group_unit(group), at, &[]);
             } else {
                 let metadata = if self.planted(Plant::LoseMetadata) { 0 } else { metadata };

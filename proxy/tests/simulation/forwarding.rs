@@ -13,6 +13,7 @@ use session::{Entry, Gate, Lease, Side, UnitId};
 
 use crate::batches;
 use crate::kernel::log_id;
+use crate::legacy::Stored;
 use crate::planted::Plant;
 use crate::world::*;
 
@@ -255,7 +256,7 @@ impl World {
                 self.after(delay, Ev::KernelFlush);
             }
             &Ask::Commit { group, partition, offset, metadata } => {
-                if self.kernel_groups.active[group] {
+                if self.kernel_groups.active[group] && !self.kernel_groups.closed[group] {
                     self.kernel_groups.offsets[group].insert(partition, (offset, metadata));
                     self.reply(request, Ans::Written(0), Primary::Kernel);
                 } else {
@@ -382,19 +383,19 @@ impl World {
             let Some(found) = found.filter(|stored| batches::values(&stored.bytes) == values).cloned() else {
                 return;
             };
-            self.dual_write(forwarder, partition, &found.bytes);
+            self.dual_write(forwarder, partition, &found);
         }
         self.reply(request, answer, Primary::Legacy);
     }
 
     /// Bytes go ahead to the kernel; whatever becomes of it, legacy's answer goes to the client.
-    fn dual_write(&mut self, forwarder: usize, partition: usize, bytes: &bytes::Bytes) {
+    fn dual_write(&mut self, forwarder: usize, partition: usize, stored: &Stored) {
         let phase = self.sluice.as_ref().map(|sluice| sluice.ledger.book().phase(&partition_unit(partition)));
         let reachable = forwarder == 0 || self.now >= self.forwarders[forwarder].cut_until;
         if phase != Some(Phase::DualWrite) || !reachable || self.now < self.sluice_paused_until {
             return;
         }
-        let mut batch = batches::verified(bytes);
+        let mut batch = self.as_shown(partition, stored);
         if self.planted(Plant::WrongAhead) {
             batch = batches::verified(&batches::build(-1, -1, &[self.next_id << 40]))
                 .at(batch.header().base_offset);

@@ -5,26 +5,28 @@ use crate::faults::{Fault, When};
 use crate::planted::Plant;
 use crate::world::*;
 use proxy::handover::action::ActionKind;
+use proxy::ledger::Primary;
 use session::Side;
 
 impl World {
     /// An edge is passed: armed faults strike.
-    pub fn edge(&mut self, kind: ActionKind, when: When) {
+    pub fn edge(&mut self, (kind, side): (ActionKind, Primary), when: When) {
+        let edge = (kind, when, side);
         let groups_turn = self.sluice.as_ref().is_some_and(|sluice| sluice.control.held(&group_unit(0)));
         if self.plant.is_some_and(Plant::waits_for_groups) && !groups_turn {
             return;
         }
         let run = self.run;
         let due: Vec<Fault> =
-            self.armed.iter().filter(|(_, edge)| *edge == (kind, when)).map(|(fault, _)| *fault).collect();
-        self.armed.retain(|(_, edge)| *edge != (kind, when));
+            self.armed.iter().filter(|(_, armed)| *armed == edge).map(|(fault, _)| *fault).collect();
+        self.armed.retain(|(_, armed)| *armed != edge);
         for fault in due {
             if self.run != run {
                 // The process that passed the edge is gone: the others wait for the next one.
-                self.armed.push((fault, (kind, when)));
+                self.armed.push((fault, edge));
                 continue;
             }
-            *self.coverage.0.entry((fault, (kind, when))).or_default() += 1;
+            *self.coverage.0.entry((fault, edge)).or_default() += 1;
             self.inject(fault);
             if (fault, kind) == (Fault::CutLegacy, ActionKind::Fence) {
                 // Past the limit of the fence.
@@ -138,6 +140,7 @@ impl World {
         for forwarder in 0..FORWARDERS {
             self.close_connections(forwarder);
         }
+        self.lose_reverse_answers();
     }
 
     fn damage(&mut self, partition: usize, act: impl Fn(&mut crate::legacy::Partition)) {

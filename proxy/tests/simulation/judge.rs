@@ -10,6 +10,7 @@ use session::{Gate, Side};
 use crate::batches;
 use crate::disk::Disk;
 use crate::planted::Plant;
+use crate::reversing;
 use crate::world::*;
 
 #[derive(Debug, Clone)]
@@ -56,9 +57,10 @@ impl Judge {
         side: Primary,
         owner: &Ownership,
     ) {
-        let cut = owner.cut.unwrap_or(u64::MAX);
+        let cut = owner.cut.unwrap_or(if side == Primary::Kernel { 0 } else { u64::MAX });
         match (side, owner.side) {
-            (Primary::Kernel, Primary::Legacy) => {
+            // Behind a rollback: an answer on its way is of something before the cut back.
+            (Primary::Kernel, Primary::Legacy) if base >= cut => {
                 self.fail(
                     "G2",
                     format!(
@@ -94,7 +96,7 @@ impl Judge {
         if side == Primary::Legacy && owner.side == Primary::Kernel && !held {
             self.fail("K7", format!("{now}: legacy took a commit of group {group}, the kernel coordinates"));
         }
-        if side == Primary::Kernel && owner.side == Primary::Legacy {
+        if side == Primary::Kernel && owner.side == Primary::Legacy && !held {
             self.fail("K7", format!("{now}: the kernel took a commit of group {group}, legacy coordinates"));
         }
     }
@@ -142,6 +144,11 @@ impl Judge {
         self.damaged.entry(partition).or_insert((now, owner.side));
     }
 
+    /// Legacy has lost or taken something that the kernel knows nothing of.
+    pub fn may_be_closed(&self, partition: usize) -> bool {
+        self.damaged.contains_key(&partition) || self.bypassed.keys().any(|(of, _)| *of == partition)
+    }
+
     pub fn asked_source(&mut self, partition: usize, now: T) {
         self.asked.insert(partition, now);
     }
@@ -149,7 +156,7 @@ impl Judge {
 
 impl World {
     /// The commit entry is durable: both sides must be equal at this moment.
-    pub fn check_commit(&mut self, units: &[CommittedUnit]) {
+    pub fn check_commit(&mut self, to: Primary, units: &[CommittedUnit]) {
         for committed in units {
             let Some(partition) = partition_of(&committed.evidence.unit) else { continue };
             self.judge.committed_at.insert(partition, self.now);
@@ -159,7 +166,8 @@ impl World {
                 continue;
             }
             self.compare(partition, committed.evidence.source_end);
-            if self.legacy.partitions[partition].open_transaction
+            if to == Primary::Kernel
+                && self.legacy.partitions[partition].open_transaction
                 && self.plant == Some(Plant::TransactionIgnored)
             {
                 self.judge.fail("K3", format!("partition {partition} is cut within a transaction"));
@@ -179,12 +187,14 @@ impl World {
         let source = self.legacy.partitions[partition].log.iter().filter(|stored| stored.base < cut);
         let (mirrored, source): (Vec<_>, Vec<_>) =
             (mirrored.collect(), source.map(|stored| stored.bytes.clone()).collect());
-        if mirrored != source {
+        let equal = mirrored.len() == source.len()
+            && mirrored.iter().zip(&source).all(|(one, other)| reversing::same(one, other));
+        if !equal {
             let damaged = self.judge.damaged.contains_key(&partition);
             let at = mirrored
                 .iter()
                 .zip(&source)
-                .position(|(a, b)| a != b)
+                .position(|(a, b)| !reversing::same(a, b))
                 .unwrap_or(mirrored.len().min(source.len()));
             let text = format!(
                 "partition {partition}: {} batches against legacy's {}, different from {at} on",
@@ -364,13 +374,10 @@ impl World {
         }
         for partition in 0..PARTITIONS {
             let owner = self.durable_owner(&partition_unit(partition));
-            let Some(cut) = owner.cut else { continue };
+            let (Primary::Kernel, Some(cut)) = (owner.side, owner.cut) else { continue };
             let unit = partition_unit(partition).to_string();
-            let missing = self.legacy.partitions[partition]
-                .log
-                .iter()
-                .find(|stored| stored.end > cut && !late.contains(&(unit.clone(), stored.base)))
-                .map(|stored| stored.base);
+            let foreign = self.foreign_to_kernel(partition, cut);
+            let missing = foreign.into_iter().find(|base| !late.contains(&(unit.clone(), *base)));
             if let Some(base) = missing {
                 self.judge.fail(
                     "G13",

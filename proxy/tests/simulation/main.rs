@@ -27,7 +27,10 @@ mod injecting;
 mod judge;
 mod kernel;
 mod legacy;
+mod operating;
 mod planted;
+mod returning;
+mod reversing;
 mod rng;
 mod world;
 
@@ -38,6 +41,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use faults::{Coverage, Edge, Fault, When};
 use planted::Plant;
 use proxy::handover::action::ActionKind;
+use proxy::ledger::Primary;
 use world::{S, World};
 
 const CELLS_PER_SEED: u64 = 6;
@@ -61,12 +65,16 @@ fn plan(seed: u64) -> Vec<(Fault, Edge)> {
 
 /// Some edges are reached only when something else goes wrong before.
 fn with_enablers(mut armed: Vec<(Fault, Edge)>) -> Vec<(Fault, Edge)> {
-    for (_, (kind, _)) in armed.clone() {
+    for (_, (kind, _, side)) in armed.clone() {
         match kind {
-            ActionKind::Revoke => armed.push((Fault::PauseForwarder, (ActionKind::Fence, When::Before))),
-            ActionKind::Count => armed.push((Fault::LegacySlow, (ActionKind::RecordBegun, When::Completed))),
+            ActionKind::Revoke => {
+                armed.push((Fault::PauseForwarder, (ActionKind::Fence, When::Before, side)));
+            }
+            ActionKind::Count => {
+                armed.push((Fault::LegacySlow, (ActionKind::RecordBegun, When::Completed, side)));
+            }
             ActionKind::Reopen | ActionKind::RecordAborted => {
-                armed.push((Fault::CutLegacy, (ActionKind::Fence, When::After)));
+                armed.push((Fault::CutLegacy, (ActionKind::Fence, When::After, side)));
             }
             _ => {}
         }
@@ -169,7 +177,7 @@ impl Tally {
     }
 }
 
-type Planted = (Plant, &'static [&'static str], Vec<(Fault, Edge)>);
+type Planted = (Plant, &'static [&'static str], Vec<(Fault, (ActionKind, When))>);
 
 /// Each mistake with the invariants that may name it, and the faults that bring it to light.
 #[rustfmt::skip]
@@ -201,10 +209,34 @@ fn planted() -> Vec<Planted> {
     ]
 }
 
+/// The same for mistakes on the way back.
+#[rustfmt::skip]
+fn planted_back() -> Vec<Planted> {
+    use ActionKind as K;
+    use When::{After, Before, Completed};
+    vec![
+        (Plant::NoClose, &["G4", "G1", "G12", "G2"], vec![(Fault::KernelSlow, (K::Fence, Before))]),
+        (Plant::BackUnverified, &["G4", "K1", "G6", "K5"], vec![(Fault::LegacySlow, (K::RecordBegun, Completed))]),
+        (Plant::ReverseTrusts, &["K1", "G4", "G10", "G6", "G7", "K5", "G12"], vec![(Fault::Bypass, (K::RecordBegun, Completed))]),
+        (Plant::LowShift, &["K5"], vec![]),
+        (Plant::CopyLosesMetadata, &["K6"], vec![]),
+        (Plant::GroupStaysOpen, &["K7", "K6"], vec![(Fault::CutControl, (K::RecordVerified, After))]),
+        (Plant::NoGather, &["K7", "G11"], vec![]),
+    ]
+}
+
 #[test]
 fn every_planted_mistake_is_caught() {
     let mut missed = Vec::new();
-    for (plant, names, armed) in planted() {
+    let towards =
+        |side: Primary| move |(fault, (kind, when)): (Fault, (ActionKind, When))| (fault, (kind, when, side));
+    let forward = planted().into_iter().map(|(plant, names, armed)| {
+        (plant, names, armed.into_iter().map(towards(Primary::Kernel)).collect::<Vec<_>>())
+    });
+    let back = planted_back().into_iter().map(|(plant, names, armed)| {
+        (plant, names, armed.into_iter().map(towards(Primary::Legacy)).collect::<Vec<_>>())
+    });
+    for (plant, names, armed) in forward.chain(back) {
         let caught = (0..600).find_map(|seed| {
             let world = run(2_000 + seed, armed.clone(), Some(plant));
             world

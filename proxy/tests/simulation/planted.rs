@@ -45,6 +45,20 @@ pub enum Plant {
     GroupNotFenced,
     /// K11: the feed does not look at epochs and topic ids.
     NoSourceCheck,
+    /// G4: the kernel goes on taking writes while legacy is compared with it.
+    NoClose,
+    /// G4: the way back does not look whether legacy has everything.
+    BackUnverified,
+    /// G10: the reverse feed does not look at what else legacy has taken.
+    ReverseTrusts,
+    /// K5: clients see legacy's own epochs again.
+    LowShift,
+    /// K6: metadata of offsets is lost on the way back.
+    CopyLosesMetadata,
+    /// K7: the kernel goes on taking a group's commits while they are copied.
+    GroupStaysOpen,
+    /// K7: a group goes back while its members are at work.
+    NoGather,
     /// Not a mistake that may be seen: dual-write brings wrong bytes, and the feed must correct them (D2).
     WrongAhead,
 }

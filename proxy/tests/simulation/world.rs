@@ -11,7 +11,7 @@ use proxy::handover::lease::Leases;
 use proxy::handover::limits::HandoverLimits;
 use proxy::handover::migration::{ControlLimits, Migrations};
 use proxy::handover::phase::Phase;
-use proxy::ledger::{HandoverId, Ledger, Primary};
+use proxy::ledger::{Book, HandoverId, Ledger, Primary};
 use session::{Gate, Lease, Side, UnitId};
 
 use crate::disk::Disk;
@@ -20,6 +20,7 @@ use crate::judge::Judge;
 use crate::kernel::{Kernel, log_id};
 use crate::legacy::{Groups, Legacy, Partition};
 use crate::planted::Plant;
+use crate::reversing::Reverse;
 use crate::rng::Rng;
 
 /// Microseconds of virtual time.
@@ -31,6 +32,8 @@ pub const GROUPS: usize = 2;
 pub const STREAMS: usize = 8;
 pub const FORWARDERS: usize = 2;
 pub const HELD_MAX: usize = 3;
+/// A run whose source was damaged is judged from here on.
+pub const END: T = 40 * S;
 pub const NAME: &str = "orders";
 
 #[derive(Debug, Clone)]
@@ -70,7 +73,7 @@ pub enum Cmd {
 pub struct Origin {
     pub handover: HandoverId,
     pub ticket: Ticket,
-    pub edge: proxy::handover::action::ActionKind,
+    pub edge: (proxy::handover::action::ActionKind, Primary),
 }
 
 #[derive(Debug, Clone)]
@@ -112,6 +115,21 @@ pub enum Ev {
         side: Primary,
     },
     KernelFlush,
+    Reverse,
+    ReverseAtLegacy {
+        run: u64,
+        id: u64,
+        partition: usize,
+        base: u64,
+        batches: Vec<bytes::Bytes>,
+    },
+    ReverseAnswer {
+        run: u64,
+        id: u64,
+        partition: usize,
+        base: u64,
+        found: Option<(u64, u64)>,
+    },
     Feed,
     Renew(usize),
     AskLease {
@@ -214,6 +232,21 @@ pub struct KernelGroups {
     pub position: usize,
     pub offsets: Vec<BTreeMap<usize, (u64, u64)>>,
     pub active: Vec<bool>,
+    /// Asked to come together, and when all members have joined again.
+    pub gathering: Vec<Option<T>>,
+    /// Takes no commits: they are being copied to legacy.
+    pub closed: Vec<bool>,
+    /// Epochs that clients were shown, by partition.
+    pub shown: Vec<i32>,
+}
+
+/// Where the operator is: all the way there, back, and there again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    There,
+    Back(Phase),
+    Again,
+    Done,
 }
 
 pub struct World {
@@ -231,6 +264,10 @@ pub struct World {
     pub poison: Option<usize>,
     pub cut_legacy_until: T,
     pub feeds: Vec<Feed>,
+    pub reverses: Vec<Reverse>,
+    pub stage: Stage,
+    pub stage_since: T,
+    pub rolled_back: u64,
     pub feed_incarnations: BTreeMap<usize, u64>,
     pub duplicates: bool,
     pub disk: Disk,
@@ -283,6 +320,8 @@ fn sim_limits(plant: Option<Plant>) -> HandoverLimits {
     HandoverLimits {
         units_max: 2,
         prepare_max: Duration::from_secs(6),
+        gather_max: Duration::from_secs(8),
+        gather_poll_every: Duration::from_millis(20),
         fence_max: Duration::from_secs(if plant == Some(Plant::NoFenceLimit) { 3600 } else { 3 }),
         calm_max: Duration::from_millis(300),
         lag_max_records: 200,
@@ -315,12 +354,19 @@ impl World {
                 position: 0,
                 offsets: vec![BTreeMap::new(); GROUPS],
                 active: vec![false; GROUPS],
+                gathering: vec![None; GROUPS],
+                closed: vec![false; GROUPS],
+                shown: vec![-1; PARTITIONS],
             },
             kernel_slow_until: 0,
             kernel_waiting: BTreeMap::new(),
             poison: None,
             cut_legacy_until: 0,
             feeds: vec![Feed::default(); PARTITIONS],
+            reverses: vec![Reverse::default(); PARTITIONS],
+            stage: Stage::There,
+            stage_since: 0,
+            rolled_back: 0,
             feed_incarnations: BTreeMap::new(),
             duplicates: false,
             disk: Disk::default(),
@@ -348,6 +394,7 @@ impl World {
         self.after(0, Ev::StartSluice);
         self.after(10 * MS, Ev::StartForwarder);
         self.after(50 * MS, Ev::Feed);
+        self.after(60 * MS, Ev::Reverse);
         self.after(300 * MS, Ev::Situation);
         self.after(400 * MS, Ev::Operator);
         for stream in 0..STREAMS {
@@ -406,7 +453,7 @@ impl World {
                     settled_at = None;
                     let _ = since;
                 }
-                Some(since) if self.now > since + 2 * S || self.now > 25 * S => break,
+                Some(since) if self.now > since + 2 * S || self.now > END => break,
                 _ => {}
             }
         }
@@ -420,8 +467,9 @@ impl World {
         let done =
             |unit: &UnitId| book.phase(unit) == Phase::Cutover && book.owner(unit).side == Primary::Kernel;
         let stuck = self.legacy.partitions.iter().any(|partition| partition.damaged) || self.poison.is_some();
-        (all_units().iter().all(done) && book.open().next().is_none())
-            || (stuck && book.open().next().is_none() && self.now > 25 * S)
+        let at_rest = book.open().next().is_none();
+        (self.stage == Stage::Done && all_units().iter().all(done) && at_rest)
+            || (stuck && at_rest && self.now > END)
     }
 
     fn dispatch(&mut self, event: Ev) {
@@ -455,6 +503,16 @@ impl World {
                     self.feed();
                 }
                 self.after(40 * MS, Ev::Feed);
+            }
+            Ev::Reverse => {
+                self.reverse();
+                self.after(30 * MS, Ev::Reverse);
+            }
+            Ev::ReverseAtLegacy { run, id, partition, base, batches } => {
+                self.reverse_at_legacy(run, id, partition, base, batches);
+            }
+            Ev::ReverseAnswer { run, id, partition, base, found } => {
+                self.reverse_answered(run, id, partition, base, found);
             }
             Ev::Renew(forwarder) => self.renew(forwarder),
             Ev::AskLease { forwarder, generation, asked, join } => {
@@ -525,14 +583,25 @@ impl World {
 
     /// Who is primary, as the durable ledger has it (also while no process runs).
     pub fn durable_owner(&self, unit: &UnitId) -> proxy::ledger::Ownership {
+        self.durable(|book| book.owner(unit))
+    }
+
+    /// How far clients' epochs lie above legacy's own, while legacy is primary.
+    pub fn shift(&self, partition: usize) -> i32 {
+        let last = self.durable(|book| book.side_changes(&partition_unit(partition)).last().copied());
+        let back = last.filter(|change| change.to == Primary::Legacy);
+        back.map_or(0, |change| change.epoch - change.legacy_epoch.expect("legacy was asked"))
+    }
+
+    fn durable<R>(&self, ask: impl Fn(&Book) -> R) -> R {
         if let Some(sluice) = &self.sluice
             && self.plant != Some(Plant::NoSync)
         {
-            return sluice.ledger.book().owner(unit);
+            return ask(sluice.ledger.book());
         }
         let copy = Disk::default();
         copy.with(|content| content.durable = self.disk.with(|content| content.durable.clone()));
-        Ledger::open(copy).map(|ledger| ledger.book().owner(unit)).expect("the durable ledger opens")
+        Ledger::open(copy).map(|ledger| ask(ledger.book())).expect("the durable ledger opens")
     }
 
     pub fn create_log(&mut self, partition: usize) {

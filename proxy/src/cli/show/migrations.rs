@@ -204,7 +204,10 @@ pub(in crate::cli) fn way_back(migration: &Value) -> String {
     match migration.get("way_back") {
         Some(Value::String(word)) => safe(word),
         Some(Value::Object(words)) => {
-            let words = words.iter().map(|(word, reason)| format!("{}: {}", safe(word), plain(reason)));
+            let words = words.iter().map(|(word, what)| match what.as_u64() {
+                Some(records) => format!("{}: {} to come", safe(word), count(records, "record")),
+                None => format!("{}: {}", safe(word), plain(what)),
+            });
             words.collect::<Vec<_>>().join("; ")
         }
         Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_)) | None => NONE.to_owned(),

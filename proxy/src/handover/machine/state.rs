@@ -7,6 +7,7 @@ use crate::ledger::{Evidence, Step};
 #[derive(Debug)]
 pub(super) enum State {
     Begin,
+    Gather,
     Prepare(Round),
     RecordFence,
     Fence,
@@ -30,7 +31,7 @@ impl State {
     /// The step that it belongs to; none once it goes back.
     pub(super) fn step(&self) -> Option<Step> {
         Some(match self {
-            Self::Begin | Self::Prepare(_) => Step::Prepare,
+            Self::Begin | Self::Gather | Self::Prepare(_) => Step::Prepare,
             Self::RecordFence | Self::Fence => Step::Fence,
             Self::Close => Step::Drain,
             Self::Verify(_) | Self::RecordVerified(_) => Step::Verify,
@@ -44,7 +45,7 @@ impl State {
     /// Whether the old primary is still to be had: not once the commit entry may be on disk.
     pub(super) fn may_abort(&self) -> bool {
         match self {
-            Self::Prepare(_) | Self::Fence | Self::Close | Self::Verify(_) => true,
+            Self::Gather | Self::Prepare(_) | Self::Fence | Self::Close | Self::Verify(_) => true,
             // An entry is being written: what follows it judges the limit again.
             Self::Begin | Self::RecordFence | Self::RecordVerified(_) => false,
             Self::RecordCommit
@@ -71,6 +72,7 @@ impl State {
             | Self::Follow
             | Self::RecordFollowing => true,
             Self::Begin
+            | Self::Gather
             | Self::Prepare(_)
             | Self::RecordFence
             | Self::Fence
