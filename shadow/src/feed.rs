@@ -11,6 +11,7 @@ mod access;
 mod ends;
 mod epochs;
 mod fetch;
+mod groups;
 mod interface;
 mod topics;
 
@@ -30,6 +31,7 @@ use translator_kafka::placement::{CATALOG_SHARD, GROUPS};
 
 use self::ends::Asking;
 pub(crate) use self::epochs::Epochs;
+pub use self::groups::{GroupOffset, GroupOffsets};
 pub use self::interface::{
     AccessFact, Address, Fact, FeedConfig, FeedStatus, GroupEnd, LinkAction, LinkEvent, LinkId, Mode, Order,
     PartitionEnd, Token,
@@ -62,6 +64,8 @@ pub(crate) enum Tag {
     /// Log ends (`true`) or high watermarks.
     LogEnds(Token, bool),
     Groups(Token),
+    WriteOffsets(Token),
+    ReadOffsets(Token),
     Acls,
     Quotas,
     Fetch(Vec<Fetched>),
@@ -122,6 +126,8 @@ pub struct Feed {
     progress_asked: bool,
     asking: BTreeMap<Token, Asking>,
     access_due: Duration,
+    /// Orders about groups' offsets whose answers are outstanding.
+    asking_offsets: BTreeSet<Token>,
     requests: VecDeque<(RequestId, Request)>,
     pending: BTreeMap<RequestId, Pending>,
     next_request: u64,
@@ -159,6 +165,7 @@ impl Feed {
             progress_asked: false,
             asking: BTreeMap::new(),
             access_due: Duration::ZERO,
+            asking_offsets: BTreeSet::new(),
             requests: VecDeque::new(),
             pending: BTreeMap::new(),
             next_request: 0,
@@ -193,6 +200,8 @@ impl Feed {
             Order::ReadEnds { token, partitions, groups } => {
                 self.read_ends(now, token, &partitions, &groups);
             }
+            Order::WriteOffsets { token, group, offsets } => self.write_offsets(now, token, &group, &offsets),
+            Order::ReadOffsets { token, group } => self.read_offsets(now, token, &group),
             Order::Hold { topic } => {
                 self.followers.retain(|(of, _), _| *of != topic);
                 self.setups.remove(&topic);
@@ -259,6 +268,8 @@ impl Feed {
                 self.see_ends(now, id, topic, *partition, *earliest, &answer.decode()?);
             }
             Tag::LogEnds(token, log_ends) => self.see_log_ends(*token, *log_ends, &answer.decode()?),
+            Tag::WriteOffsets(token) => self.see_written(*token, &answer.decode()?),
+            Tag::ReadOffsets(token) => self.see_read(*token, answer.version, &answer.decode()?),
             Tag::Groups(token) => self.see_groups(*token, &answer.decode()?),
             Tag::Acls => self.facts.push_back(Fact::Access(access::of_acls(&answer.decode()?))),
             Tag::Quotas => self.facts.push_back(Fact::Access(access::of_quotas(&answer.decode()?))),
@@ -291,6 +302,7 @@ impl Feed {
         }
         self.refresh(now);
         self.fail_asking("the connection to legacy broke");
+        self.fail_asking_offsets("the connection to legacy broke");
         for setup in self.setups.values_mut() {
             setup.ask_again();
         }

@@ -1,6 +1,6 @@
 //! The actions of a handover, by the contract in [`crate::handover`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kernel_model::{Commit, KernelError, Offset, Op, Reply, Request as KernelRequest, ShardId};
 use session::{Answer, Request, RequestId, Side, UnitId};
@@ -12,7 +12,7 @@ use translator_kafka::placement::{CATALOG, CATALOG_SHARD, GROUPS, group_shard};
 use super::job::{Errand, Job, Want, members_digest};
 use super::runner::Runner;
 use super::units::{self, UnitName};
-use crate::handover::action::{Action, Completion, Facts, NewOwner, Obstacle, Ticket, Whose};
+use crate::handover::action::{Action, ActionKind, Completion, Facts, NewOwner, Obstacle, Ticket, Whose};
 use crate::ledger::{Acknowledged, Decider, Digest, HandoverId, Mark, Primary};
 
 impl Runner {
@@ -39,16 +39,29 @@ impl Runner {
                 Err(reason) => Completion::Failed(reason),
             }),
             Action::Ask { whose, units, to: Primary::Kernel } => self.ask(errand, whose, &units),
-            Action::Ask { to: Primary::Legacy, .. } => {
-                Some(Completion::Failed("the way back is not built yet".to_owned()))
-            }
+            Action::Ask { whose, units, to: Primary::Legacy } => self.ask_back(errand, whose, &units),
             Action::Fence { units, .. } => Some(self.fence(&units)),
             Action::Count { units, .. } => Some(Completion::OnTheWay(self.on_the_way(&units))),
             Action::Revoke { forwarder } => Some(Completion::SafeAt(self.leases.revoke(forwarder))),
-            Action::Gather { .. } => Some(Completion::Failed("the way back is not built yet".to_owned())),
+            Action::Gather { units, .. } => {
+                self.gather(errand, &units);
+                None
+            }
+            Action::Close { to: Primary::Legacy, units } => {
+                self.close(errand, &units);
+                None
+            }
+            Action::Reopen { to: Primary::Legacy, units } => {
+                self.reopen(errand, &units);
+                None
+            }
             // A group is followed all the time; nothing has to be closed or taken beforehand.
             Action::Close { .. } | Action::Reopen { .. } => done,
             Action::Switch(owners) => self.switch(errand, &owners),
+            Action::Publish(owners) if is_back(&owners) => {
+                self.publish_back(&owners);
+                done
+            }
             Action::Publish(owners) => {
                 self.publish(&owners);
                 done
@@ -57,8 +70,9 @@ impl Runner {
                 self.release(&units, side);
                 done
             }
-            Action::Follow(owners) => {
-                self.watch(&owners);
+            Action::Follow(_) => {
+                let now = self.setup.clock.now();
+                self.steer_reverse(now);
                 done
             }
         }
@@ -121,8 +135,9 @@ impl Runner {
     }
 
     fn switch(&mut self, errand: Errand, owners: &[NewOwner]) -> Option<Completion> {
-        if owners.iter().any(|owner| owner.side == Primary::Legacy) {
-            return Some(Completion::Failed("the way back is not built yet".to_owned()));
+        if is_back(owners) {
+            self.switch_back(errand, owners);
+            return None;
         }
         // The feed writes no more before the kernel leads: a log that is led refuses a feed.
         self.watch(owners);
@@ -167,7 +182,7 @@ impl Runner {
     }
 
     /// Units of one handover belong to one migration, and so to one cluster.
-    fn cluster_of(&self, units: &[UnitId]) -> Option<usize> {
+    pub(super) fn cluster_of(&self, units: &[UnitId]) -> Option<usize> {
         let (name, _) = units::parse(units.first()?)?;
         self.clusters.iter().position(|cluster| cluster.config.name == name)
     }
@@ -216,6 +231,12 @@ impl Runner {
             job.facts.insert(unit, facts);
         }
         for (group, end) in groups {
+            if job.errand.kind == ActionKind::AskTarget {
+                let unit = units::group_unit(&name, group);
+                let known = job.facts.entry(unit).or_default();
+                known.obstacle = Self::empty_on_legacy(end).obstacle;
+                continue;
+            }
             let obstacle = group_obstacle(&end.state).map(|reason| Obstacle { reason, passing: true });
             let producers = Some(members_digest(end.members.clone()));
             let facts = Facts { end: end.end, settled: end.end, producers, obstacle, ..Facts::default() };
@@ -283,41 +304,48 @@ impl Runner {
 
     fn ask_target(&mut self, errand: Errand, units: &[UnitId]) {
         let job = self.open_job(errand, true);
-        let catalog = self.setup.catalog.load();
+        self.ask_logs(job, units);
         for unit in units {
-            match units::parse(unit) {
-                Some((_, UnitName::Partition { topic, partition })) => {
-                    let found = catalog.topic(&topic);
-                    let log = found.and_then(|topic| topic.partition(partition)).map(|found| found.log);
-                    let (Some(found), Some(log)) = (found, log) else {
-                        self.fail_job(job, format!("{unit} has no copy in the kernel yet"));
-                        continue;
-                    };
-                    if let Some(open) = self.jobs.get_mut(&job) {
-                        open.facts.entry(unit.clone()).or_default().incarnation = incarnation(found.id.0);
-                    }
-                    self.ask_kernel(
-                        job,
-                        log.shard(),
-                        KernelRequest::Describe { log },
-                        Want::Info(unit.clone()),
-                    );
-                    let producers = Want::Producers(unit.clone());
-                    self.ask_kernel(job, log.shard(), KernelRequest::Producers { log }, producers);
-                }
-                Some((_, UnitName::Group(group))) => {
-                    let export = Transfer::Export { group: group.as_str().into() };
-                    self.ask_group(job, &group, &export, Want::Group(unit.clone()));
-                }
-                None => {}
+            if let Some((_, UnitName::Group(group))) = units::parse(unit) {
+                let export = Transfer::Export { group: group.as_str().into() };
+                self.ask_group(job, &group, &export, Want::Group(unit.clone()));
             }
         }
         self.finish_job(job);
     }
 
-    fn open_job(&mut self, errand: Errand, asks: bool) -> u64 {
+    /// Asks for ends and producers of the logs of the partitions among these units.
+    pub(super) fn ask_logs(&mut self, job: u64, units: &[UnitId]) {
+        let catalog = self.setup.catalog.load();
+        for unit in units {
+            let Some((_, UnitName::Partition { topic, partition })) = units::parse(unit) else { continue };
+            let found = catalog.topic(&topic);
+            let log = found.and_then(|topic| topic.partition(partition)).map(|found| found.log);
+            let (Some(found), Some(log)) = (found, log) else {
+                self.fail_job(job, format!("{unit} has no copy in the kernel yet"));
+                continue;
+            };
+            if let Some(open) = self.jobs.get_mut(&job) {
+                open.facts.entry(unit.clone()).or_default().incarnation = incarnation(found.id.0);
+            }
+            self.ask_kernel(job, log.shard(), KernelRequest::Describe { log }, Want::Info(unit.clone()));
+            let producers = Want::Producers(unit.clone());
+            self.ask_kernel(job, log.shard(), KernelRequest::Producers { log }, producers);
+        }
+    }
+
+    pub(super) fn open_job(&mut self, errand: Errand, asks: bool) -> u64 {
         let id = self.next_number();
-        let job = Job { errand, outstanding: 0, failed: None, facts: BTreeMap::new(), asks };
+        let job = Job {
+            errand,
+            outstanding: 0,
+            failed: None,
+            facts: BTreeMap::new(),
+            asks,
+            closed: BTreeSet::new(),
+            exports: Vec::new(),
+            copies: Vec::new(),
+        };
         self.jobs.insert(id, job);
         id
     }
@@ -332,7 +360,9 @@ impl Runner {
     /// replicated) would be compared with nothing for ever. What lies above all that legacy holds is dropped;
     /// it was never readable.
     fn drop_orphaned_tails(&mut self, id: u64) {
-        let Some(job) = self.jobs.get(&id).filter(|job| job.asks && job.outstanding == 0) else { return };
+        let mirrored = |job: &&Job| job.errand.kind == ActionKind::AskTarget && job.asks;
+        let job = self.jobs.get(&id).filter(mirrored).filter(|job| job.outstanding == 0);
+        let Some(job) = job else { return };
         let orphaned = job.facts.iter().filter(|(unit, facts)| {
             facts.end > facts.settled && self.source_ends.get(*unit).is_some_and(|end| *end == facts.settled)
         });
@@ -350,7 +380,8 @@ impl Runner {
     }
 
     /// Reports a job that nothing is outstanding of.
-    fn finish_job(&mut self, id: u64) {
+    pub(super) fn finish_job(&mut self, id: u64) {
+        self.go_on_copying(id);
         self.drop_orphaned_tails(id);
         let Some(completion) = self.jobs.get_mut(&id).and_then(Job::completion) else { return };
         if let Some(job) = self.jobs.remove(&id) {
@@ -358,13 +389,28 @@ impl Runner {
         }
     }
 
-    fn ask_group(&mut self, job: u64, group: &str, transfer: &Transfer, want: Want) {
+    /// Takes what a group that is closed has to legacy.
+    fn go_on_copying(&mut self, id: u64) {
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        let (exports, copies) = (std::mem::take(&mut job.exports), std::mem::take(&mut job.copies));
+        for unit in exports {
+            if let Some((_, UnitName::Group(group))) = units::parse(&unit) {
+                let export = Transfer::Export { group: group.as_str().into() };
+                self.ask_group(id, &group, &export, Want::Copy(unit.clone()));
+            }
+        }
+        for (unit, snapshot) in copies {
+            self.copy_offsets(id, &unit, &snapshot);
+        }
+    }
+
+    pub(super) fn ask_group(&mut self, job: u64, group: &str, transfer: &Transfer, want: Want) {
         let shards = u16::try_from(self.setup.shards.count()).unwrap_or(u16::MAX);
         let request = KernelRequest::Coordinate { kind: GROUPS, message: transfer.encode() };
         self.ask_kernel(job, group_shard(group, shards), request, want);
     }
 
-    fn ask_kernel(&mut self, job: u64, shard: ShardId, request: KernelRequest, want: Want) {
+    pub(super) fn ask_kernel(&mut self, job: u64, shard: ShardId, request: KernelRequest, want: Want) {
         let id = self.next_number();
         if let Some(open) = self.jobs.get_mut(&job) {
             open.outstanding += 1;
@@ -399,8 +445,13 @@ fn marks(chain: &ChainStatus) -> Vec<Mark> {
     marks
 }
 
+/// A handover moves all its units to one side.
+fn is_back(owners: &[NewOwner]) -> bool {
+    owners.iter().any(|owner| owner.side == Primary::Legacy)
+}
+
 /// A topic's incarnation, from its id.
-fn incarnation(topic_id: [u8; 16]) -> Digest {
+pub(super) fn incarnation(topic_id: [u8; 16]) -> Digest {
     let (high, low) = topic_id.split_at(8);
     let number = |half: &[u8]| half.iter().fold(0_u64, |number, byte| (number << 8) | u64::from(*byte));
     Digest(number(high) ^ number(low))

@@ -266,6 +266,8 @@ impl Runner {
                 let detail = format!("dual-write had brought {bytes} other bytes; the feed replaced them");
                 self.diverged(index, &topic, partition, DivergenceKind::AheadReplaced, 0, &detail);
             }
+            // What we bring ourselves the reverse feed compares; where it has given up, everything is late.
+            Fact::Bypassed { topic, partition, .. } if self.is_brought(index, &topic, partition) => {}
             Fact::Bypassed { topic, partition, from, records } => {
                 let detail = format!("legacy took {records} records after the kernel had become primary");
                 self.diverged(index, &topic, partition, DivergenceKind::LateWrite, from, &detail);
@@ -274,6 +276,9 @@ impl Runner {
             Fact::Ends { token, partitions, groups } => self.ends_known(index, token, &partitions, &groups),
             Fact::EndsFailed { token, reason } => self.ends_unknown(token, reason),
             Fact::Access(said) => self.see_access(index, said),
+            Fact::OffsetsWritten { token } => self.offsets_written(token),
+            Fact::OffsetsRead { token, offsets } => self.offsets_read(token, &offsets),
+            Fact::OffsetsFailed { token, reason } => self.offsets_failed(token, reason),
             Fact::LinkFailed { link, error } => {
                 self.link_broke(index, link, error.to_string());
             }
@@ -495,6 +500,10 @@ impl Runner {
     fn group_bypassed(&mut self, index: usize, group: &str) {
         let Some(cluster) = self.clusters.get(index) else { return };
         let unit = units::group_unit(&cluster.config.name, group);
+        if self.closed.contains(&unit) {
+            // Written by the handover that takes the group back.
+            return;
+        }
         let explained_by = Some(Explanation::GroupLeftBehind);
         let sample = Sample::new(0, "legacy's coordinator wrote to a group that the kernel serves", &[]);
         let (_, known) = self.ledger.book().divergences(&unit);

@@ -1,12 +1,14 @@
 //! Actions of a handover that wait for answers, and which answer belongs to which.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kernel_model::{KernelError, Reply};
 use session::UnitId;
+use translator_kafka::coordinator::group::GroupSnapshot;
 use translator_kafka::coordinator::group::transfer::TransferReply;
 use translator_kafka::coordinator::message::CatalogReply;
 
+use super::back::{offsets_digest, offsets_of};
 use crate::handover::action::{ActionKind, Completion, Facts, Obstacle, Ticket};
 use crate::ledger::{Digest, HandoverId};
 
@@ -19,6 +21,16 @@ pub(super) enum Want {
     Producers(UnitId),
     /// A group as the kernel has it.
     Group(UnitId),
+    /// Who of a group has not joined again, as an obstacle.
+    Gathered(UnitId),
+    /// As that, where nobody waits for it yet.
+    Gathering,
+    /// A group takes nothing more.
+    Closed(UnitId),
+    /// Its offsets, to be copied to legacy.
+    Copy(UnitId),
+    /// Its offsets, to be compared.
+    Offsets(UnitId),
     /// The catalog's word that something is done.
     Catalog,
     /// A group coordinator's word that something is done.
@@ -42,6 +54,11 @@ pub(super) struct Job {
     pub(super) facts: BTreeMap<UnitId, Facts>,
     /// The action asks for facts; otherwise it ends with `Done`.
     pub(super) asks: bool,
+    /// Units whose logs must not take writes any more.
+    pub(super) closed: BTreeSet<UnitId>,
+    /// Groups that take nothing more, to be exported next; and what was exported, to be copied.
+    pub(super) exports: Vec<UnitId>,
+    pub(super) copies: Vec<(UnitId, GroupSnapshot)>,
 }
 
 impl Job {
@@ -69,6 +86,10 @@ impl Job {
                 facts.records = Some(info.records);
                 facts.chain = Some(Digest(info.chain));
                 facts.epoch = info.epoch.0;
+                if self.closed.contains(unit) && info.config.kind == kernel_model::LogKind::Led {
+                    let reason = "the kernel still takes writes".to_owned();
+                    facts.obstacle = Some(Obstacle { reason, passing: true });
+                }
                 Ok(())
             }
             (Want::Producers(unit), Ok(Reply::Producers(producers))) => {
@@ -81,6 +102,15 @@ impl Job {
                 Ok(())
             }
             (Want::Group(unit), Ok(Reply::Coordinated(bytes))) => self.group(unit, bytes),
+            (Want::Gathered(unit), Ok(Reply::Coordinated(bytes))) => self.gathered(unit, bytes),
+            (Want::Gathering, Ok(Reply::Coordinated(bytes))) => missing(bytes).map(|_| ()),
+            (Want::Closed(unit), Ok(Reply::Coordinated(bytes))) => {
+                transfer_done(bytes).map(|()| self.exports.push(unit.clone()))
+            }
+            (Want::Copy(unit), Ok(Reply::Coordinated(bytes))) => {
+                exported(bytes).map(|snapshot| self.copies.push((unit.clone(), snapshot)))
+            }
+            (Want::Offsets(unit), Ok(Reply::Coordinated(bytes))) => self.offsets(unit, bytes),
             (Want::Catalog, Ok(Reply::Coordinated(bytes))) => catalog_done(&bytes),
             (Want::Transfer, Ok(Reply::Coordinated(bytes))) => transfer_done(bytes),
             (_, Ok(_)) => Err("the kernel gave another answer than was asked for".to_owned()),
@@ -88,6 +118,25 @@ impl Job {
         if let Err(reason) = taken {
             self.failed.get_or_insert(reason);
         }
+    }
+
+    fn gathered(&mut self, unit: &UnitId, bytes: bytes::Bytes) -> Result<(), String> {
+        let missing = missing(bytes)?;
+        if let Some(first) = missing.first() {
+            let count = missing.len();
+            let reason = format!("{count} members have not joined again, {first} among them");
+            let facts = self.facts.entry(unit.clone()).or_default();
+            facts.obstacle = Some(Obstacle { reason, passing: true });
+        }
+        Ok(())
+    }
+
+    fn offsets(&mut self, unit: &UnitId, bytes: bytes::Bytes) -> Result<(), String> {
+        let snapshot = exported(bytes)?;
+        let facts = self.facts.entry(unit.clone()).or_default();
+        facts.chain = Some(offsets_digest(&offsets_of(&snapshot)));
+        facts.epoch = snapshot.generation.max(0);
+        Ok(())
     }
 
     fn group(&mut self, unit: &UnitId, bytes: bytes::Bytes) -> Result<(), String> {
@@ -103,15 +152,33 @@ impl Job {
             }
             // A group without members and offsets is not stored anywhere.
             TransferReply::Exported(None) => {
-                facts.producers = Some(members_digest(std::collections::BTreeSet::new()));
+                facts.producers = Some(members_digest(BTreeSet::new()));
                 Ok(())
             }
             other @ (TransferReply::Done
             | TransferReply::Serving
             | TransferReply::Refused(_)
             | TransferReply::Followed { .. }
+            | TransferReply::Gathered { .. }
             | TransferReply::Progress(_)) => Err(unexpected(&other)),
         }
+    }
+}
+
+fn missing(bytes: bytes::Bytes) -> Result<Vec<String>, String> {
+    let reply = TransferReply::decode(bytes).map_err(|error| error.to_string())?;
+    match reply {
+        TransferReply::Gathered { missing } => Ok(missing.iter().map(ToString::to_string).collect()),
+        other => Err(unexpected(&other)),
+    }
+}
+
+/// A group as the kernel has it; an empty one where it has none.
+fn exported(bytes: bytes::Bytes) -> Result<GroupSnapshot, String> {
+    let reply = TransferReply::decode(bytes).map_err(|error| error.to_string())?;
+    match reply {
+        TransferReply::Exported(found) => Ok(found.map(|(group, _)| *group).unwrap_or_default()),
+        other => Err(unexpected(&other)),
     }
 }
 
@@ -149,7 +216,7 @@ fn producers_digest(producers: &[kernel_model::reply::ProducerInfo]) -> Digest {
 }
 
 /// A hash over the members of a group.
-pub(super) fn members_digest(members: std::collections::BTreeSet<String>) -> Digest {
+pub(super) fn members_digest(members: BTreeSet<String>) -> Digest {
     let joined: Vec<u8> =
         members.iter().flat_map(|member| member.bytes().chain(std::iter::once(0))).collect();
     Digest(u64::from(crc32c::crc32c(&joined)))

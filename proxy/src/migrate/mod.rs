@@ -12,6 +12,7 @@
 mod access;
 mod actions;
 mod apply;
+mod back;
 pub(crate) mod canary;
 mod cluster;
 mod control;

@@ -10,12 +10,14 @@ use shadow::{
     ReverseOrder, WayBack,
 };
 
+use super::cluster::ClusterRun;
 use super::links::{LinkReport, Links};
 use super::runner::Runner;
 use super::units::{self, UnitName};
 use crate::driver::requests::{is_cold, read_beside};
+use crate::handover::gate::WayBack as GateWayBack;
 use crate::handover::phase::Phase;
-use crate::ledger::Primary;
+use crate::ledger::{DivergenceKind, Primary, What};
 
 /// What a partition was begun as: begun anew when any of it changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +89,15 @@ impl Reverse {
         self.feed.order(now, order);
         true
     }
+
+    /// Brings nothing of a partition any more.
+    pub(super) fn end(&mut self, now: Now, unit: &UnitId) {
+        if self.begun.remove(unit).is_some()
+            && let Some((_, UnitName::Partition { topic, partition })) = units::parse(unit)
+        {
+            self.feed.order(now, ReverseOrder::Stop { topic, partition });
+        }
+    }
 }
 
 impl Runner {
@@ -135,10 +146,7 @@ impl Runner {
         };
         let ended: Vec<UnitId> = cluster.reverse.begun.keys().filter(|unit| !led(unit)).cloned().collect();
         for unit in ended {
-            cluster.reverse.begun.remove(&unit);
-            if let Some((_, UnitName::Partition { topic, partition })) = units::parse(&unit) {
-                cluster.reverse.feed.order(now, ReverseOrder::Stop { topic, partition });
-            }
+            cluster.reverse.end(now, &unit);
         }
     }
 
@@ -192,13 +200,14 @@ impl Runner {
                 WayBack::Open => tracing::info!(topic, partition, "the way back is open"),
                 WayBack::Lagging => tracing::info!(topic, partition, "the way back lags"),
                 WayBack::Closed(reason) => {
-                    tracing::warn!(topic, partition, %reason, "the way back is closed");
                     // From here on the mirror looks again for what others write to legacy.
                     let status = cluster.reverse.feed.status_of(now, &topic, partition);
                     let brought = status.map_or(0, |status| status.position.unwrap_or(status.cut));
-                    let from = if let ClosedReason::Bypassed { at } = reason { at } else { brought };
+                    let from = if let ClosedReason::Bypassed { at } = &reason { *at } else { brought };
                     let mode = Mode::Watch(from);
-                    cluster.feed.order(now, FeedOrder::SetMode { topic, partition, mode });
+                    let order = FeedOrder::SetMode { topic: topic.clone(), partition, mode };
+                    cluster.feed.order(now, order);
+                    self.way_back_closed(index, &topic, partition, &reason);
                 }
             },
             ReverseFact::Deleted { topic, partition, start } => {
@@ -208,5 +217,49 @@ impl Runner {
             ReverseFact::Settled { .. } | ReverseFact::SettleFailed { .. } => {}
             ReverseFact::LinkFailed { link, error } => cluster.reverse.broke(link, error.to_string()),
         }
+    }
+
+fn way_back_closed(&mut self, index: usize, topic: &str, partition: i32, reason: &ClosedReason) {
+        let Some(cluster) = self.clusters.get(index) else { return };
+        let unit = units::partition_unit(&cluster.config.name, topic, partition);
+        if !self.is_led(&unit) || self.ledger.book().way_back_closed(&unit).is_some() {
+            return;
+        }
+        tracing::warn!(%unit, %reason, "nothing leads back from cutover any more");
+        if let ClosedReason::Bypassed { at } = reason {
+            self.diverged(index, topic, partition, DivergenceKind::LateWrite, *at, &reason.to_string());
+        }
+        self.record_fact(What::WayBackClosed { unit, reason: reason.to_string() });
+    }
+
+    /// Whether what legacy takes from now on is brought by ourselves.
+    pub(super) fn is_brought(&self, index: usize, topic: &str, partition: i32) -> bool {
+        let now = self.setup.clock.now();
+        let status = self.clusters.get(index).and_then(|run| run.reverse.feed.status_of(now, topic, partition));
+        status.is_some_and(|status| !matches!(status.way_back, WayBack::Closed(_)))
+    }
+
+    /// Whether each unit of a migration could go back.
+    pub(super) fn ways_back(&self, cluster: &ClusterRun, migration: &str) -> BTreeMap<UnitId, GateWayBack> {
+        let now = self.setup.clock.now();
+        let mine = cluster.units.iter().filter(|(_, known)| known.migration == migration);
+        mine.filter_map(|(unit, known)| {
+            let UnitName::Partition { topic, partition } = &known.name else {
+                return Some((unit.clone(), GateWayBack::Open));
+            };
+            let way = if self.is_led(unit) {
+                let status = cluster.reverse.feed.status_of(now, topic, *partition)?;
+                match status.way_back {
+                    WayBack::Open => GateWayBack::Open,
+                    WayBack::Lagging => GateWayBack::Lagging(status.lag_records),
+                    WayBack::Closed(reason) => GateWayBack::Closed(reason.to_string()),
+                }
+            } else {
+                let closed = cluster.feed.configs().get(topic).and_then(ClosedReason::of_configs);
+                closed.map_or(GateWayBack::Open, |reason| GateWayBack::Closed(reason.to_string()))
+            };
+            Some((unit.clone(), way))
+        })
+        .collect()
     }
 }

@@ -1,6 +1,6 @@
 //! The task that owns the ledger, the feeds and the routes.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -111,6 +111,10 @@ pub(super) struct Runner {
     pub(super) wants: BTreeMap<u64, (u64, Want)>,
     /// Ends that legacy was asked for: which job.
     pub(super) asked_ends: BTreeMap<u64, u64>,
+    /// Groups whose offsets legacy was asked for, by the order's token.
+    pub(super) offsets_asked: BTreeMap<u64, UnitId>,
+    /// Units that a handover to legacy has closed.
+    pub(super) closed: BTreeSet<UnitId>,
     /// Where legacy ended when it was last asked.
     pub(super) source_ends: BTreeMap<UnitId, u64>,
     pub(super) next: u64,
@@ -177,6 +181,8 @@ pub async fn start(setup: Setup, missed: Missed) -> Result<Arc<MigrationControl>
         jobs: BTreeMap::new(),
         wants: BTreeMap::new(),
         asked_ends: BTreeMap::new(),
+        offsets_asked: BTreeMap::new(),
+        closed: BTreeSet::new(),
         source_ends: BTreeMap::new(),
         next: 1,
         answers,

@@ -78,6 +78,7 @@ impl Runner {
             disk_free_bytes: self.room.map(|room| room.free_bytes),
             disk_reserve_bytes: room::reserve_bytes(&self.setup.config),
             disk_needed_bytes: self.bytes_to_come,
+            way_back: self.ways_back(cluster, &migration.name),
             ..Situation::default()
         };
         for (unit, known) in &mine {

@@ -8,6 +8,7 @@ use translator_kafka::access::{Entity, Rule};
 use translator_kafka::codec::Uuid;
 use translator_kafka::epochs::EpochTable;
 
+use super::groups::GroupOffsets;
 use crate::follower::{FollowerStatus, StopReason};
 use crate::link::{Credentials, LinkError};
 use crate::offsets::OffsetsStatus;
@@ -127,6 +128,22 @@ pub enum Order {
         /// Groups.
         groups: Vec<String>,
     },
+    /// Commit these offsets on legacy, for a group that has no members there: `OffsetsWritten` or `OffsetsFailed`.
+    WriteOffsets {
+        /// Its name.
+        token: Token,
+        /// Group.
+        group: String,
+        /// What to commit.
+        offsets: GroupOffsets,
+    },
+    /// Ask legacy for everything that a group has committed: `OffsetsRead` or `OffsetsFailed`.
+    ReadOffsets {
+        /// Its name.
+        token: Token,
+        /// Group.
+        group: String,
+    },
     /// Follow no partition of a topic until it is resumed: its copy is about to be discarded.
     Hold {
         /// Topic.
@@ -212,6 +229,25 @@ pub enum Fact {
     },
     /// Who may do what on legacy, as it said just now.
     Access(AccessFact),
+    /// Legacy has taken a group's offsets.
+    OffsetsWritten {
+        /// The order.
+        token: Token,
+    },
+    /// What legacy holds of a group.
+    OffsetsRead {
+        /// The order.
+        token: Token,
+        /// By topic and partition.
+        offsets: GroupOffsets,
+    },
+    /// Legacy could not be asked about a group's offsets, or refused: why. Asking again may help.
+    OffsetsFailed {
+        /// The order.
+        token: Token,
+        /// Why.
+        reason: String,
+    },
     /// A connection ended: why. It is made again.
     LinkFailed {
         /// Which.

@@ -24,6 +24,9 @@ impl GroupCoordinator {
             Transfer::Follow { records, progress } => self.follow(message, records, progress),
             Transfer::Activate { group } => self.activate(message, group),
             Transfer::Deactivate { group } => self.deactivate(now, message, group),
+            Transfer::Gather { group } => Err(self.gather(now, &group)),
+            Transfer::Close { group } => Err(self.close(&group)),
+            Transfer::Reopen { group } => Err(self.reopen(now, &group)),
             Transfer::Forget { group } => self.forget(message, group),
             Transfer::TopicsDeleted { topics } => self.forget_topics(message, topics),
             Transfer::Export { group } => Err(self.export(&group)),
@@ -124,9 +127,9 @@ impl GroupCoordinator {
     fn deactivate(&mut self, now: Now, message: MessageId, id: Str) -> Result<(), TransferReply> {
         let mut ops = vec![stored::put_following(&id)];
         match self.groups.get(&id).map(|group| (group.role, group.hold)) {
+            Some((Role::Serving, None | Some(Hold::Leaving))) => {}
             Some((_, Some(_))) => return Err(busy()),
             Some((Role::Following, None)) => return Err(TransferReply::Done),
-            Some((Role::Serving, None)) => {}
             None => drop(self.follower(&id)?),
         }
         let Self { groups, desk, limits, .. } = self;
@@ -135,10 +138,61 @@ impl GroupCoordinator {
         group.dismiss(&mut Turn { now, limits, desk });
         // A generation that is being stored just now is the one to keep.
         if group.storing().is_none() && group.has_generation() {
+            group.disband();
             ops.push(stored::put_group(&group.snapshot()));
         }
         desk.commit(ops, Pending::Deactivated { message, group: id });
         Ok(())
+    }
+
+    /// Begins to gather a group, or says who is missing still.
+    fn gather(&mut self, now: Now, id: &Str) -> TransferReply {
+        let known = self.groups.get(id).filter(|group| group.role == Role::Serving);
+        match known.map(|group| (group.hold, group.gathering)) {
+            None | Some((Some(Hold::Leaving), _)) => return TransferReply::Gathered { missing: Vec::new() },
+            Some((Some(Hold::Busy | Hold::Damaged), _)) => return busy(),
+            Some((None, true)) => {}
+            Some((None, false)) => {
+                self.with_group(now, id, |group, turn| {
+                    group.gathering = true;
+                    if !group.is_empty() {
+                        group.rebalance(turn);
+                    }
+                });
+            }
+        }
+        let group = self.groups.get(id);
+        let missing = group.into_iter().flat_map(|group| group.members.values());
+        let missing = missing.filter(|member| member.join.is_none()).map(|member| member.id.clone());
+        TransferReply::Gathered { missing: missing.collect() }
+    }
+
+    fn close(&mut self, id: &Str) -> TransferReply {
+        let Some(group) = self.groups.get_mut(id).filter(|group| group.role == Role::Serving) else {
+            return TransferReply::Done;
+        };
+        if matches!(group.hold, Some(Hold::Busy | Hold::Damaged)) {
+            return busy();
+        }
+        group.hold = Some(Hold::Leaving);
+        if group.in_flight.is_empty() {
+            TransferReply::Done
+        } else {
+            TransferReply::Refused(Str::from_static("offsets are on their way to the disk"))
+        }
+    }
+
+    fn reopen(&mut self, now: Now, id: &Str) -> TransferReply {
+        self.with_group(now, id, |group, turn| {
+            if group.hold == Some(Hold::Leaving) {
+                group.hold = None;
+            }
+            if std::mem::take(&mut group.gathering) {
+                group.continue_joining(turn);
+            }
+            group.alarm = group.next_deadline();
+        });
+        TransferReply::Done
     }
 
     fn forget(&mut self, message: MessageId, id: Str) -> Result<(), TransferReply> {
@@ -249,12 +303,24 @@ impl GroupCoordinator {
         if let Some(group) = self.groups.get_mut(id) {
             group.role = Role::Following;
             group.hold = None;
+            group.gathering = false;
             group.settle();
         }
     }
 }
 
 impl Group {
+    /// Nobody is a member any more: whoever was joins the other side as somebody new.
+    fn disband(&mut self) {
+        let ids: Vec<Str> = self.members.keys().cloned().collect();
+        for id in ids {
+            self.take_member(&id);
+        }
+        self.protocol_name = None;
+        self.leader = None;
+        self.settle();
+    }
+
     /// Answers everything that is parked: the other side serves the group.
     fn dismiss(&mut self, turn: &mut Turn<'_>) {
         self.pending_members.clear();

@@ -67,23 +67,31 @@ impl Group {
 
     /// Begins the next generation with those who have joined. Static members stay in any case.
     pub(super) fn complete_joining(&mut self, turn: &mut Turn<'_>) {
-        let missing = |member: &&Member| member.join.is_none() && member.instance_id.is_none();
+        // The other side cannot be given static members that have not come either.
+        let stays = |member: &Member| member.instance_id.is_some() && !self.gathering;
+        let missing = |member: &&Member| member.join.is_none() && !stays(member);
         let missing: Vec<Str> =
             self.members.values().filter(missing).map(|member| member.id.clone()).collect();
         for id in missing {
             self.remove_member(turn, &id);
         }
+        if self.gathering && !self.members.is_empty() {
+            return self.wait_for_joins(turn);
+        }
         if !self.elect_joined_leader() && !self.members.is_empty() {
             // Only static members are left, and none has come: their sessions decide.
-            let deadline = turn.now.deadline(self.rebalance_timeout().max(RETRY_MIN));
-            self.phase = Phase::Preparing { deadline, initial: None };
-            self.arm(deadline);
-            return;
+            return self.wait_for_joins(turn);
         }
         // The wire has no negative generations, so the count begins again at its end.
         self.generation = self.generation.checked_add(1).unwrap_or(1);
         self.state_timestamp_ms = Some(turn.now.wall_ms);
         if self.members.is_empty() { self.become_empty(turn) } else { self.begin_generation(turn) }
+    }
+
+    fn wait_for_joins(&mut self, turn: &mut Turn<'_>) {
+        let deadline = turn.now.deadline(self.rebalance_timeout().max(RETRY_MIN));
+        self.phase = Phase::Preparing { deadline, initial: None };
+        self.arm(deadline);
     }
 
     /// The leader stays if it has joined; else somebody who has takes its place.

@@ -29,6 +29,8 @@ pub(super) enum Role {
 pub(super) enum Hold {
     /// A commit that changes the group as a whole is on its way.
     Busy,
+    /// All its members wait, and its offsets are being copied to the other side: nothing may change them.
+    Leaving,
     /// Something stored of it could not be read. It stays so: offsets must not seem to be gone.
     Damaged,
 }
@@ -88,6 +90,8 @@ pub(super) struct Group {
     pub(super) id: Str,
     pub(super) role: Role,
     pub(super) hold: Option<Hold>,
+    /// It is about to go to the other side: who joins waits until it has gone, or stays after all.
+    pub(super) gathering: bool,
     pub(super) phase: Phase,
     pub(super) generation: i32,
     pub(super) protocol_type: Option<Str>,
@@ -126,6 +130,7 @@ impl Group {
             id: snapshot.group_id,
             role,
             hold: None,
+            gathering: false,
             phase: Phase::Empty,
             generation: snapshot.generation,
             protocol_type: snapshot.protocol_type,
@@ -166,9 +171,9 @@ impl Group {
         let offsets = std::mem::take(&mut self.offsets);
         let in_flight = std::mem::take(&mut self.in_flight);
         let open = std::mem::take(&mut self.open);
-        let (hold, alarm, follows) = (self.hold, self.alarm, self.follows);
+        let (hold, alarm, follows, gathering) = (self.hold, self.alarm, self.follows, self.gathering);
         let generation = Self::restored(snapshot, self.role);
-        *self = Self { offsets, in_flight, open, hold, alarm, follows, ..generation };
+        *self = Self { offsets, in_flight, open, hold, alarm, follows, gathering, ..generation };
     }
 
     /// Starts every member's session anew.
@@ -229,7 +234,7 @@ impl Group {
         match (self.hold, self.role) {
             (Some(Hold::Damaged), _) => Err(ErrorCode::CoordinatorNotAvailable),
             (_, Role::Following) => Err(ErrorCode::NotCoordinator),
-            (Some(Hold::Busy), Role::Serving) => Err(ErrorCode::CoordinatorLoadInProgress),
+            (Some(Hold::Busy | Hold::Leaving), Role::Serving) => Err(ErrorCode::CoordinatorLoadInProgress),
             (None, Role::Serving) => Ok(()),
         }
     }

@@ -9,6 +9,11 @@
 //! [`Transfer::Follow`] keep it equal to legacy's, and clients are answered NOT_COORDINATOR.
 //! [`Transfer::Activate`] is the commit of a handover towards the kernel, [`Transfer::Deactivate`]
 //! of one back. Each can be repeated.
+//!
+//! Legacy cannot be given members. So a group that goes back is gathered first: its members are asked to commit and
+//! to join again, and wait. Then it takes nothing more ([`Transfer::Close`]) while its offsets are copied, and
+//! [`Transfer::Deactivate`] sends everybody to the other side: one rebalance. [`Transfer::Reopen`] undoes the first
+//! two, and the rebalance ends here.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
@@ -36,6 +41,22 @@ pub enum Transfer {
     },
     /// The group is served here from when this is answered; sessions begin anew. Answer: `Done`.
     Activate {
+        /// Group id.
+        group: Str,
+    },
+    /// Asks every member to join again, and lets those who have wait. Answer: `Gathered`, now and each time that it
+    /// is repeated.
+    Gather {
+        /// Group id.
+        group: Str,
+    },
+    /// Takes nothing more for the group; what it was given is durable when this is answered. Answer: `Done`.
+    Close {
+        /// Group id.
+        group: Str,
+    },
+    /// Undoes `Gather` and `Close`. Answer: `Done`.
+    Reopen {
         /// Group id.
         group: Str,
     },
@@ -83,6 +104,11 @@ pub enum TransferReply {
     Followed {
         /// Their ids, each once.
         ignored: Vec<Str>,
+    },
+    /// Members that have not joined again yet.
+    Gathered {
+        /// Their ids.
+        missing: Vec<Str>,
     },
     /// Partition and offset to go on from.
     Progress(Vec<(i32, i64)>),
@@ -142,6 +168,9 @@ impl Packed for Transfer {
             Self::Deactivate { group } => named(4, group),
             Self::Export { group } => named(5, group),
             Self::Forget { group } => named(6, group),
+            Self::Gather { group } => named(9, group),
+            Self::Close { group } => named(10, group),
+            Self::Reopen { group } => named(11, group),
             Self::Progress => out.put_u8(7),
             Self::TopicsDeleted { topics } => {
                 out.put_u8(8);
@@ -169,6 +198,9 @@ impl Packed for Transfer {
             6 => Self::Forget { group: from.get()? },
             7 => Self::Progress,
             8 => Self::TopicsDeleted { topics: from.get()? },
+            9 => Self::Gather { group: from.get()? },
+            10 => Self::Close { group: from.get()? },
+            11 => Self::Reopen { group: from.get()? },
             other => return Err(PackedError::Kind(other)),
         })
     }
@@ -194,6 +226,10 @@ impl Packed for TransferReply {
                 out.put_u8(7);
                 ignored.pack(out);
             }
+            Self::Gathered { missing } => {
+                out.put_u8(9);
+                missing.pack(out);
+            }
             Self::Progress(progress) => {
                 out.put_u8(8);
                 progress.pack(out);
@@ -211,6 +247,7 @@ impl Packed for TransferReply {
             6 => Self::Exported(Some((Box::new(from.get()?), false))),
             7 => Self::Followed { ignored: from.get()? },
             8 => Self::Progress(from.get()?),
+            9 => Self::Gathered { missing: from.get()? },
             other => return Err(PackedError::Kind(other)),
         })
     }

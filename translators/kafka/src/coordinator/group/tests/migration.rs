@@ -251,6 +251,92 @@ fn the_way_back_answers_what_is_parked_and_leaves_everything_to_be_exported() {
     assert!(host.keys.0.is_empty());
 }
 
+fn gather(host: &mut Host) -> Vec<Str> {
+    match host.transfer(&named(|group| Transfer::Gather { group })) {
+        TransferReply::Gathered { missing } => missing,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn close() -> Transfer {
+    named(|group| Transfer::Close { group })
+}
+
+fn reopen() -> Transfer {
+    named(|group| Transfer::Reopen { group })
+}
+
+#[test]
+fn a_group_that_goes_back_commits_and_joins_before_it_is_sent_to_the_other_side() {
+    let mut host = Host::new();
+    let members = stable(&mut host, 2);
+    assert_eq!(gather(&mut host).len(), 2);
+    assert_eq!(members[0].heartbeat(&mut host), ErrorCode::RebalanceInProgress);
+    assert_eq!(members[0].commit(&mut host, 0, 70), ErrorCode::None, "members commit before they join");
+    let first = members[0].send_join(&mut host);
+    assert_eq!(gather(&mut host), [members[1].id.as_str()]);
+    assert_eq!(members[1].commit(&mut host, 1, 71), ErrorCode::None);
+    let second = members[1].send_join(&mut host);
+    assert!(gather(&mut host).is_empty());
+    assert!(!host.is_answered(first) && !host.is_answered(second), "they wait");
+    assert_eq!(host.transfer(&close()), TransferReply::Done);
+    assert_eq!(members[0].commit(&mut host, 0, 99), ErrorCode::CoordinatorLoadInProgress);
+    // However long the copy takes, nobody loses its place.
+    host.advance(Duration::from_secs(100));
+    let (snapshot, _) = host.export(GROUP).unwrap();
+    assert_eq!(snapshot.offsets.iter().map(|(_, offset)| offset.offset).collect::<Vec<_>>(), [70, 71]);
+    assert_eq!(host.transfer(&deactivate()), TransferReply::Done);
+    for join in [first, second] {
+        assert!(is(host.take::<JoinGroupResponse>(join, 9).error_code, ErrorCode::NotCoordinator));
+    }
+    let (after, serving) = host.export(GROUP).unwrap();
+    assert_eq!((after.members.len(), serving), (0, false));
+    assert_eq!((after.offsets.clone(), after.generation), (snapshot.offsets, snapshot.generation));
+    host.restart();
+    assert_eq!(host.export(GROUP).unwrap().0, after);
+}
+
+#[test]
+fn a_member_that_does_not_join_again_is_waited_for_no_longer_than_in_any_rebalance() {
+    let mut host = Host::new();
+    let members = stable(&mut host, 2);
+    gather(&mut host);
+    let join = members[0].send_join(&mut host);
+    host.advance(Duration::from_secs(5));
+    assert_eq!(gather(&mut host), [members[1].id.as_str()]);
+    host.advance(Duration::from_secs(600));
+    assert!(gather(&mut host).is_empty());
+    assert!(!host.is_answered(join));
+    assert_eq!(members[1].commit(&mut host, 0, 5), ErrorCode::UnknownMemberId);
+}
+
+#[test]
+fn a_group_that_stays_after_all_ends_its_rebalance_here() {
+    let mut host = Host::new();
+    let mut members = stable(&mut host, 2);
+    gather(&mut host);
+    let joins: Vec<u64> = members.iter().map(|member| member.send_join(&mut host)).collect();
+    assert_eq!(host.transfer(&close()), TransferReply::Done);
+    for _ in 0..2 {
+        assert_eq!(host.transfer(&reopen()), TransferReply::Done);
+    }
+    complete_join(&mut host, &mut members, &joins);
+    sync_all(&mut host, &mut members);
+    assert_eq!(members[0].commit(&mut host, 0, 70), ErrorCode::None);
+    assert_eq!(host.state(GROUP), "Stable");
+}
+
+#[test]
+fn a_group_without_members_is_gathered_at_once() {
+    let mut host = Host::new();
+    assert_eq!(host.commit(-1, "", 0, 7), ErrorCode::None);
+    assert!(gather(&mut host).is_empty());
+    assert_eq!(host.transfer(&close()), TransferReply::Done);
+    assert_eq!(host.commit(-1, "", 0, 8), ErrorCode::CoordinatorLoadInProgress);
+    assert_eq!(host.transfer(&reopen()), TransferReply::Done);
+    assert_eq!(host.commit(-1, "", 0, 8), ErrorCode::None);
+}
+
 #[test]
 fn a_group_nobody_knows_can_be_kept_for_legacy() {
     let mut host = Host::new();
