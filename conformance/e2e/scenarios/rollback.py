@@ -1,0 +1,114 @@
+"""Cutover, back, and cutover again, as often as asked, under clients that know nothing of it."""
+
+import time
+
+from harness.clients import CODECS, IDEMPOTENT, Traffic, admin, first_commit
+from harness.legacy import Legacy
+from harness.processes import wait_for
+from harness.report import Workspace, now_ms
+from harness.sluice import Sluice
+
+NAME = "orders"
+TOPICS = {"orders-a": 4, "orders-b": 2}
+# Where each way back ends, in turn.
+GOALS = ("observe", "dual-write", "mirror")
+
+
+def options(parser):
+    """Command line."""
+    parser.add_argument("--version", choices=["4", "3"], default="4")
+    parser.add_argument("--nodes", type=int, choices=[1, 3], default=1)
+    parser.add_argument("--clients", default="python,java4,java3,node,go,kcat")
+    parser.add_argument("--times", type=int, default=2, help="how often there and back")
+    parser.add_argument("--dwell", type=float, default=3, help="seconds on each side, at least")
+    parser.add_argument("--rate", type=int, default=40, help="records a second of each writer")
+
+
+def run(report, chosen):
+    """The scenario."""
+    with Workspace(report) as folder:
+        legacy = Legacy(folder / "kafka", chosen.version, chosen.nodes)
+        sluice = traffic = None
+        try:
+            report.say(f"Kafka {chosen.version}.x with {chosen.nodes} node(s) runs")
+            (folder / "h").mkdir()
+            for topic, partitions in TOPICS.items():
+                admin(folder / "h", legacy.bootstrap, "python", "create-topic", "--topic", topic, "--partitions",
+                      partitions, "--replication", chosen.nodes)
+            first_commit(folder / "h", legacy.bootstrap, "orders-a")
+            sluice = Sluice(folder / "sluice", legacy, [{"name": NAME, "topics": ["orders-*"], "groups": ["g-*"]}])
+            sluice.start()
+            traffic = Traffic(folder / "h", sluice.bootstrap, chosen.rate)
+            begin(traffic, chosen.clients.split(","))
+            traffic.running(seconds=120)
+            for number in range(chosen.times):
+                there(report, sluice, traffic, chosen.dwell)
+                back(report, sluice, traffic, chosen.dwell, GOALS[number % len(GOALS)])
+            there(report, sluice, traffic, chosen.dwell)
+            judge(report, sluice, traffic)
+        except BaseException:
+            if sluice:
+                report.say("\n".join(sluice.log_lines("WARN")[-20:]))
+            raise
+        finally:
+            if traffic:
+                traffic.abandon()
+            if sluice:
+                report.check("sluice stops in order", sluice.end())
+            legacy.end()
+
+
+def begin(traffic, clients):
+    """Two writers and a group for each kind of client."""
+    topics = list(TOPICS)
+    for index, client in enumerate(clients):
+        for number in range(2):
+            more = ["--idempotent", "true"] if client in IDEMPOTENT else []
+            topic = topics[(index + number) % len(topics)]
+            traffic.write(client, topic, CODECS[(2 * index + number) % len(CODECS)], *more)
+        traffic.read(client, topics[(index + 1) % len(topics)], f"g-{client}", 1 if client == "kcat" else 2)
+
+
+def primaries(sluice):
+    """Who serves the units now."""
+    return {unit["primary"] for unit in sluice.migration(NAME).get("units", [])}
+
+
+def there(report, sluice, traffic, dwell):
+    """To cutover."""
+    asked = now_ms()
+    refusals = sluice.advance(NAME, "cutover", 180)
+    report.check("every unit is the kernel's", primaries(sluice) == {"kernel"}, f"after {now_ms() - asked} ms {refusals}")
+    traffic.running(seconds=90)
+    time.sleep(dwell)
+    wait_for("the way back is open", lambda: sluice.migration(NAME).get("way_back") == "open", 60)
+
+
+def back(report, sluice, traffic, dwell, goal):
+    """To `goal`, with every unit legacy's again."""
+    asked = now_ms()
+    code, answer = sluice.ask("rollback", NAME, goal, "--wait=180", timeout=240)
+    report.check(f"rollback to {goal}", code == 0 and primaries(sluice) == {"legacy"},
+                 f"after {now_ms() - asked} ms" if code == 0 else answer)
+    traffic.running(seconds=90)
+    time.sleep(dwell)
+    pause = traffic.longest_pause_ms(asked, now_ms())
+    rebalances = traffic.rebalances_between(asked, now_ms())
+    report.facts.setdefault("back", []).append({"pause_ms_max": pause, "rebalances": rebalances})
+    report.say(f"longest pause {pause} ms, rebalances {rebalances}")
+
+
+def judge(report, sluice, traffic):
+    """Everything that is known at the end."""
+    shown = sluice.migration(NAME)
+    units = shown.get("units", [])
+    report.check("no unexplained divergence", not any(unit["unexplained"] for unit in units),
+                 [unit for unit in units if unit["unexplained"]])
+    entries = sluice.ledger(NAME)
+    report.facts["fence_ms"] = [entry["fence_ms"] for entry in entries if entry["kind"] == "released"]
+    report.facts["aborted"] = [entry["reason"] for entry in entries if entry["kind"] == "aborted"]
+    report.say(f"fences {report.facts['fence_ms']} ms, ended on the old side: {report.facts['aborted']}")
+    complaints = traffic.end()
+    report.check("clients end in order, and every group has read everything", not complaints, complaints)
+    found = report.judge("all clients", traffic.histories(), 100, allowed_errors=False)
+    report.facts["history"] = {k: v for k, v in found.items() if isinstance(v, int)}
