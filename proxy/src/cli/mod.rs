@@ -120,7 +120,7 @@ enum Ask {
     Clients,
     /// Move a migration forward; its gate must be green
     Advance(AdvanceArgs),
-    /// Move a migration back (from cutover: not built yet)
+    /// Move a migration back, where its way back is not closed
     Rollback(RollbackArgs),
     /// Let a stopped unit go on, once you know why it was stopped
     #[command(long_about = RESUME)]

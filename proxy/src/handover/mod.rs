@@ -14,9 +14,14 @@
 //! | `Ask(Target)`, to the kernel | `Describe` and `Producers` of each log; an open transaction and a rebalancing group are passing obstacles | `Facts` |
 //! | `Fence`, `Count` | gate `fence()`, then the sum of `on_the_way()` | `OnTheWay` |
 //! | `Revoke` | [`lease::Leases::revoke`] | `SafeAt` |
-//! | `Close` | to the kernel: nothing; to legacy: logs take no more appends | `Done` |
-//! | `Reopen` | undoes `Close`; also called where `Close` never ran | `Done` |
+//! | `Ask(Source)`, to legacy | `Describe` and `Producers` of each log, after `Close` with an obstacle while it still takes writes; per group a hash over its offsets, and who has not joined again as a passing obstacle | `Facts` |
+//! | `Ask(Feed)`, to legacy | the reverse feed's position, under the kernel's epoch; a closed way back is an obstacle that does not pass | `Facts` |
+//! | `Ask(Target)`, to legacy | asks *legacy itself*, now, as above, with its own leader epoch beside; per group a hash over its offsets, and a member of it as a passing obstacle | `Facts` |
+//! | `Gather` | to legacy only: members of groups are asked to join again, and wait | `Done` |
+//! | `Close` | to the kernel: nothing; to legacy: logs take no more appends, groups no more requests, and their offsets are committed on legacy | `Done` |
+//! | `Reopen` | undoes `Gather` and `Close`; also called where neither ran | `Done` |
 //! | `Switch` | to the kernel: `LogConfigure` to led under `target_epoch`, groups active; a log that is led under that epoch already is left as it is | `Done` |
+//! | `Switch`, to legacy | `LogConfigure` to mirrored under `target_epoch`; groups follow, and who waits is sent to legacy | `Done` |
 //! | `Publish` | metadata and coordinator lookups name the new side, with an epoch above the old one | `Done` |
 //! | `Release` | gate `release(side)`; wakes what is held; at a commit, connections get what makes clients follow | `Done` |
 //! | `Follow` | the legacy feed runs on from `cut`: what it finds is a divergence, on disk before it is counted | `Done` |

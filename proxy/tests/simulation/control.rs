@@ -355,6 +355,7 @@ impl World {
                 let epoch = if self.planted(Plant::LowEpoch) { info.epoch.0 } else { owner.target_epoch };
                 self.reverses[partition] = Reverse::default();
                 self.feeds[partition].reported.clear();
+                self.feeds[partition].watched = (0, -1);
                 let config = LogConfig { kind: LogKind::Led, ..info.config };
                 let op = Op::LogConfigure { log: log_id(partition), config, epoch: Some(LogEpoch(epoch)) };
                 if let Err(error) = self.kernel.call(now, Request::Commit(Commit::of(vec![op]))) {

@@ -167,7 +167,15 @@ impl World {
 
     /// Behind the cut: whatever legacy still takes is a divergence, on disk once.
     fn watch(&mut self, partition: usize, cut: u64) {
-        let foreign = self.foreign_to_kernel(partition, cut);
+        let source = &self.legacy.partitions[partition];
+        let (end, epoch, (watched, under)) = (source.end(), source.epoch, self.feeds[partition].watched);
+        // What another leader has may be something else.
+        let from = if under == epoch && watched <= end { watched.max(cut) } else { cut };
+        self.feeds[partition].watched = (end, epoch);
+        if from == end {
+            return;
+        }
+        let foreign = self.foreign_to_kernel(partition, from);
         let source = &self.legacy.partitions[partition];
         let known = &self.feeds[partition].reported;
         let is_late = |stored: &&Stored| foreign.contains(&stored.base) && !known.contains(&stored.base);

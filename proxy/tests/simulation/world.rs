@@ -195,6 +195,8 @@ pub struct Feed {
     /// Late writes on disk already.
     pub reported: BTreeSet<u64>,
     pub source_epoch_seen: i32,
+    /// Behind the cut: looked at up to here, under this epoch of legacy.
+    pub watched: (u64, i32),
 }
 
 /// The control's process.
