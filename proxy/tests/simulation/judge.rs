@@ -32,6 +32,8 @@ pub struct Judge {
     reads: BTreeMap<(usize, u64), u64>,
     positions: BTreeMap<(usize, usize), u64>,
     bypassed: BTreeMap<(usize, u64), u64>,
+    /// Partitions where a client's write reached legacy behind the cut.
+    late: BTreeSet<usize>,
     damaged: BTreeMap<usize, (T, Primary)>,
     asked: BTreeMap<usize, T>,
     committed_at: BTreeMap<usize, T>,
@@ -146,7 +148,13 @@ impl Judge {
 
     /// Legacy has lost or taken something that the kernel knows nothing of.
     pub fn may_be_closed(&self, partition: usize) -> bool {
-        self.damaged.contains_key(&partition) || self.bypassed.keys().any(|(of, _)| *of == partition)
+        self.damaged.contains_key(&partition)
+            || self.late.contains(&partition)
+            || self.bypassed.keys().any(|(of, _)| *of == partition)
+    }
+
+    pub fn wrote_late(&mut self, partition: usize) {
+        self.late.insert(partition);
     }
 
     pub fn asked_source(&mut self, partition: usize, now: T) {

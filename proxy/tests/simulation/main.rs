@@ -215,12 +215,9 @@ fn planted_back() -> Vec<Planted> {
     use ActionKind as K;
     use When::{After, Before, Completed};
     vec![
-        (Plant::NoClose, &["G4", "G1", "G12", "G2"], vec![(Fault::KernelSlow, (K::Fence, Before))]),
-        (Plant::BackUnverified, &["G4", "K1", "G6", "K5"], vec![(Fault::LegacySlow, (K::RecordBegun, Completed))]),
         (Plant::ReverseTrusts, &["K1", "G4", "G10", "G6", "G7", "K5", "G12"], vec![(Fault::Bypass, (K::RecordBegun, Completed))]),
         (Plant::LowShift, &["K5"], vec![]),
         (Plant::CopyLosesMetadata, &["K6"], vec![]),
-        (Plant::GroupStaysOpen, &["K7", "K6"], vec![(Fault::CutControl, (K::RecordVerified, After))]),
         (Plant::NoGather, &["K7", "G11"], vec![]),
     ]
 }
