@@ -340,6 +340,11 @@ fn place(
         (Err(KernelError::TransactionUnverified { guard }), Some(joining)) if !joining.vouched => {
             return Some(joining.ask(guard));
         }
+        // The batch before it may wait for its coordinator's word still: this one gets its turn behind it, as both
+        // then wait at one place.
+        (Err(KernelError::SequenceOutOfOrder { .. }), Some(joining)) if joining.guard.is_none() => {
+            return Some(joining.ask(Offset(0)));
+        }
         (answer, Some(joining)) if joining.guard.is_some() && !joining.vouched => {
             match joining.vouched(answer) {
                 Ok(again) => return Some(again),
