@@ -9,9 +9,7 @@ use std::collections::BTreeMap;
 
 use kernel_model::Request as KernelRequest;
 use session::UnitId;
-use shadow::{
-    GroupOffset, GroupOffsets, Mode, Order as FeedOrder, ReverseStatus, Token, WayBack,
-};
+use shadow::{GroupOffset, GroupOffsets, Mode, Order as FeedOrder, ReverseStatus, Token, WayBack};
 use translator_kafka::coordinator::group::GroupSnapshot;
 use translator_kafka::coordinator::group::transfer::Transfer;
 use translator_kafka::coordinator::message::{CatalogMessage, PartitionEpoch};

@@ -219,7 +219,7 @@ impl Runner {
         }
     }
 
-fn way_back_closed(&mut self, index: usize, topic: &str, partition: i32, reason: &ClosedReason) {
+    fn way_back_closed(&mut self, index: usize, topic: &str, partition: i32, reason: &ClosedReason) {
         let Some(cluster) = self.clusters.get(index) else { return };
         let unit = units::partition_unit(&cluster.config.name, topic, partition);
         if !self.is_led(&unit) || self.ledger.book().way_back_closed(&unit).is_some() {
@@ -235,7 +235,8 @@ fn way_back_closed(&mut self, index: usize, topic: &str, partition: i32, reason:
     /// Whether what legacy takes from now on is brought by ourselves.
     pub(super) fn is_brought(&self, index: usize, topic: &str, partition: i32) -> bool {
         let now = self.setup.clock.now();
-        let status = self.clusters.get(index).and_then(|run| run.reverse.feed.status_of(now, topic, partition));
+        let status =
+            self.clusters.get(index).and_then(|run| run.reverse.feed.status_of(now, topic, partition));
         status.is_some_and(|status| !matches!(status.way_back, WayBack::Closed(_)))
     }
 

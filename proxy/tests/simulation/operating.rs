@@ -60,7 +60,13 @@ impl World {
         if phase < Phase::Cutover && (phase != Phase::DualWrite || self.now > 2 * S) {
             let to = if phase == Phase::Observe { Phase::DualWrite } else { Phase::Cutover };
             let by = "ada".to_owned();
-            let command = Command::Advance { migration: NAME.to_owned(), to: Some(to), percent: None, force: false, by };
+            let command = Command::Advance {
+                migration: NAME.to_owned(),
+                to: Some(to),
+                percent: None,
+                force: false,
+                by,
+            };
             let _ = control.handle_command(now, ledger.book(), command);
         }
     }
