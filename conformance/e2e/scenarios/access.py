@@ -11,7 +11,7 @@ from harness.processes import Failure, wait_for
 from harness.report import Workspace
 from harness.sluice import ROOT, Sluice
 
-HERE = ROOT / "conformance/e2e/scenarios"
+HERE = ROOT / "conformance/e2e/harness"
 PYTHON = ROOT / ".peers/python/bin/python"
 AUTHORIZER = "org.apache.kafka.metadata.authorizer.StandardAuthorizer"
 USERS = {"ada": "ada-secret", "bob": "bob-secret", "eve": "eve-secret", "ops": "ops-secret"}
