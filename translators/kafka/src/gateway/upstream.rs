@@ -141,9 +141,13 @@ impl Upstream {
         !self.expected.is_empty()
     }
 
-    /// Closes the connection from this side. Returns what was owed.
+    /// Closes the connection from this side. Returns what was owed. Said again before the first close was carried
+    /// out, it changes nothing.
     pub(super) fn close(&mut self) -> VecDeque<Expected> {
-        let was_used = matches!(self.state, State::Connecting | State::Open);
+        if self.state == State::Gone {
+            return std::mem::take(&mut self.expected);
+        }
+        let was_used = self.state != State::Unused;
         let owed = self.closed();
         if was_used {
             self.actions.push_back(LegacyAction::Close);

@@ -50,6 +50,20 @@ fn a_silent_connection_leaves_legacy_and_is_served_by_the_kernel() {
 }
 
 #[test]
+fn a_client_that_asks_twice_in_one_breath_leaves_legacy_too() {
+    let mut world = World::new();
+    let mut client = world.open(AT_LEGACY);
+    world.through(&mut client, 0, &ApiVersionsRequest::default(), &ApiVersionsResponse::default());
+    retire(&world);
+    // Both come before the connection is told, and each of them finds the cluster retired.
+    for value in ["first", "second"] {
+        client.write(9, &world.produce(9, -1, &[0], value));
+    }
+    assert!(has_left(&mut world, &mut client));
+    assert_eq!(client.ended, None);
+}
+
+#[test]
 fn what_legacy_owes_is_answered_before_the_connection_is_left() {
     let mut world = World::new();
     let mut client = world.open(AT_LEGACY);
