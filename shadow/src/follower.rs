@@ -243,6 +243,11 @@ impl Follower {
         self.request = None;
     }
 
+    /// Whether it is not known yet from where to fetch.
+    pub(crate) fn is_locating(&self) -> bool {
+        matches!(self.state, FollowerState::Locating)
+    }
+
     /// What to fetch: offset and the epoch of the last record held (−1: unknown).
     pub(crate) fn fetch_position(&self) -> Option<(u64, i32)> {
         match self.state {

@@ -19,6 +19,7 @@ def run(report, chosen):
     names = [f"m{number:03d}" for number in range(chosen.handovers)]
     migrations = [{"name": name, "topics": [f"{name}-t"], "groups": [f"{name}-g"]} for name in names]
     pauses, fences, aborted, histories = [], {"partitions": [], "groups": []}, [], 0
+    slowest = {"fence_ms": -1}
     with Workspace(report) as folder:
         legacy = Legacy(folder / "kafka", chosen.version)
         sluice = Sluice(folder / "sluice", legacy, migrations)
@@ -45,6 +46,7 @@ def run(report, chosen):
                         entries = sluice.ledger(name)
                         for kind, length in lengths(entries):
                             fences[kind].append(length)
+                        slowest = max([slowest, *steps(name, entries)], key=lambda each: each["fence_ms"])
                         aborted += [entry["reason"] for entry in entries if entry["kind"] == "aborted"]
                     complaints = traffic.end()
                 finally:
@@ -57,7 +59,7 @@ def run(report, chosen):
             legacy.end()
     report.facts.update(acknowledged=histories, aborted=aborted, longest_pause_ms=spread(pauses),
                         handovers={kind: len(each) for kind, each in fences.items()},
-                        fence_ms={kind: spread(each) for kind, each in fences.items()})
+                        fence_ms={kind: spread(each) for kind, each in fences.items()}, slowest=slowest)
     enough = all(len(each) >= chosen.handovers for each in fences.values())
     report.check("every migration had its handovers, of partitions and of its group", enough, report.facts)
 
@@ -69,6 +71,15 @@ def lengths(entries):
     for entry in entries:
         if entry["kind"] == "released":
             yield "groups" if entry["handover"] in groups else "partitions", entry["fence_ms"]
+
+
+def steps(name, entries):
+    """What each handover spent its fence on: each of its entries, in ms behind the first."""
+    for entry in entries:
+        if entry["kind"] == "released":
+            mine = [each for each in entries if each.get("handover") == entry["handover"]]
+            yield {"migration": name, "fence_ms": entry["fence_ms"],
+                   "began_ms": mine[0]["wall_ms"], "entries": [(each.get("step", each["kind"]), each["wall_ms"] - mine[0]["wall_ms"]) for each in mine]}
 
 
 def spread(values):

@@ -11,7 +11,10 @@ pub struct HandoverLimits {
     pub prepare_max: Duration,
     /// Longest time that clients are held before the commit. Well below their request time-out (30 s).
     pub fence_max: Duration,
-    /// Records by which the feed may lag when the fence begins.
+    /// How long preparation looks for a moment in which the feed lags by nothing, so that the fence need not wait
+    /// for it. A partition that is never written in full quiet has none.
+    pub calm_max: Duration,
+    /// Records by which the feed may lag when the fence begins, once that has passed.
     pub lag_max_records: u64,
     /// How often something is asked again.
     pub poll_every: Duration,
@@ -31,6 +34,7 @@ impl Default for HandoverLimits {
             units_max: 64,
             prepare_max: Duration::from_secs(30),
             fence_max: Duration::from_secs(12),
+            calm_max: Duration::from_secs(1),
             lag_max_records: 10_000,
             poll_every: Duration::from_millis(5),
             answer_max: Duration::from_secs(2),

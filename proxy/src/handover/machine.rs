@@ -90,6 +90,8 @@ pub struct Handover {
     again_at: Option<Duration>,
     /// When the present attempt must have ended (prepare, fence).
     deadline: Option<Duration>,
+    /// Until when preparation waits for a moment without any lag.
+    calm_until: Option<Duration>,
     fence_began: Option<Duration>,
     fence_ended: Option<Duration>,
     not_before: Duration,
@@ -178,6 +180,7 @@ impl Handover {
             next_ticket: 1,
             again_at: None,
             deadline: None,
+            calm_until: None,
             fence_began: None,
             fence_ended: None,
             not_before,
@@ -432,13 +435,15 @@ impl Handover {
 
     fn judge_round(&mut self, now: Now) {
         let fenced = self.fence_began.is_some();
+        let calm_until = *self.calm_until.get_or_insert(now.deadline(self.limits.calm_max));
+        let lag_max = if now.elapsed < calm_until { 0 } else { self.limits.lag_max_records };
         #[allow(clippy::wildcard_enum_match_arm, reason = "only the comparing states come here")]
         let verdict = match &self.state {
             State::Prepare(round) | State::Verify(round) if round.next().is_some() => {
                 self.ask_again(now);
                 return;
             }
-            State::Prepare(round) => round.ready(&self.plan.units, self.limits.lag_max_records),
+            State::Prepare(round) => round.ready(&self.plan.units, lag_max),
             State::Verify(round) => round.equal(&self.plan.units),
             _ => return,
         };

@@ -284,6 +284,7 @@ fn sim_limits(plant: Option<Plant>) -> HandoverLimits {
         units_max: 2,
         prepare_max: Duration::from_secs(6),
         fence_max: Duration::from_secs(if plant == Some(Plant::NoFenceLimit) { 3600 } else { 3 }),
+        calm_max: Duration::from_millis(300),
         lag_max_records: 200,
         poll_every: Duration::from_millis(5),
         answer_max: Duration::from_millis(500),

@@ -15,6 +15,8 @@ use crate::offsets::OFFSETS_TOPIC;
 
 /// Longest wait of a fetch for news.
 const FETCH_WAIT: Duration = Duration::from_millis(250);
+/// Longest wait while a partition of the same leader cannot be asked for yet: it must not wait for the others' news.
+const FETCH_WAIT_SHORT: Duration = Duration::from_millis(20);
 /// How long a partition rests that its leader refused.
 const REFUSED: Duration = Duration::from_millis(100);
 /// Bytes, over all partitions, that the kernel may owe an answer for before fetching stops. What fetches under way
@@ -78,8 +80,9 @@ impl Feed {
                 .connections
                 .get(&LinkId::Node(node))
                 .and_then(|connection| connection.link.version_of(ApiKey::Fetch).ok());
+            let wait = if self.is_awaited(node) { FETCH_WAIT_SHORT } else { FETCH_WAIT };
             let request =
-                fetch_request(&wanted, version.unwrap_or_default(), self.config.partition_bytes_max);
+                fetch_request(&wanted, version.unwrap_or_default(), self.config.partition_bytes_max, wait);
             let fetched = wanted.into_iter().map(|(fetched, _)| fetched).collect();
             if self.call(now, LinkId::Node(node), ApiKey::Fetch, &request, Tag::Fetch(fetched))
                 && let Some(connection) = self.connections.get_mut(&LinkId::Node(node))
@@ -87,6 +90,14 @@ impl Feed {
                 connection.fetching = true;
             }
         }
+    }
+
+    /// Whether a partition that a node leads will soon be fetched, and cannot be yet.
+    fn is_awaited(&self, node: i32) -> bool {
+        let waits = |key: &(String, i32), follower: &Follower| {
+            follower.is_locating() || (follower.fetch_position().is_some() && self.refused.contains_key(key))
+        };
+        self.followers.iter().any(|(key, follower)| follower.leader == node && waits(key, follower))
     }
 
     /// What to fetch from a node, each with the epoch of the last record held.
@@ -224,7 +235,12 @@ impl Feed {
     }
 }
 
-fn fetch_request(wanted: &[(Fetched, i32)], version: i16, partition_bytes_max: i32) -> FetchRequest {
+fn fetch_request(
+    wanted: &[(Fetched, i32)],
+    version: i16,
+    partition_bytes_max: i32,
+    wait: Duration,
+) -> FetchRequest {
     let by_id = version >= BY_ID_SINCE;
     let mut topics: BTreeMap<&str, FetchTopic> = BTreeMap::new();
     for (fetched, epoch) in wanted {
@@ -247,7 +263,7 @@ fn fetch_request(wanted: &[(Fetched, i32)], version: i16, partition_bytes_max: i
     }
     FetchRequest {
         replica_id: -1,
-        max_wait_ms: i32::try_from(FETCH_WAIT.as_millis()).unwrap_or(i32::MAX),
+        max_wait_ms: i32::try_from(wait.as_millis()).unwrap_or(i32::MAX),
         min_bytes: 1,
         max_bytes: FETCH_BYTES_MAX,
         isolation_level: 0,
