@@ -50,6 +50,8 @@ pub(crate) struct Legacy {
     pub(crate) asked_ends: BTreeSet<(i32, i64)>,
     /// Offsets from which was fetched, by topic.
     pub(crate) fetched: Vec<(String, i64)>,
+    /// How long the fetch that came last would wait for news, in milliseconds.
+    pub(crate) fetch_wait_ms: i32,
     /// User and password that it asks for.
     pub(crate) asks: Option<(&'static str, &'static str)>,
     /// How often somebody has tried to log in.
@@ -66,6 +68,7 @@ impl Legacy {
             down: false,
             asked_ends: BTreeSet::new(),
             fetched: Vec::new(),
+            fetch_wait_ms: 0,
             asks: None,
             logins: 0,
         }
@@ -230,6 +233,7 @@ impl Legacy {
     }
 
     fn fetch(&mut self, request: &FetchRequest) -> (FetchResponse, bool) {
+        self.fetch_wait_ms = request.max_wait_ms;
         let mut news = request.topics.is_empty();
         let mut responses = Vec::new();
         for asked in &request.topics {
