@@ -66,8 +66,8 @@ Phases of a migration, in order:
   observe     bytes pass; who connects, with what
   mirror      the kernel follows the old cluster
   dual-write  answers wait until the kernel has the bytes too
-  canary      some consumers read from the kernel
-  cutover     the kernel leads; the way back is open
+  canary      some consumers read from the kernel (not built yet: passed over)
+  cutover     the kernel leads (nothing leads back from here yet)
   retired     the old cluster is no longer contacted
 
 Examples:
