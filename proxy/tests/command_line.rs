@@ -3,6 +3,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 fn sluice(args: &[&str]) -> Command {
@@ -182,10 +183,15 @@ fn wait(child: &mut Child) -> Option<i32> {
     panic!("it does not stop")
 }
 
-/// Ports for a listener, one broker and the kernel's node, free a moment ago.
+/// Ports that are free, below those that the system hands out by itself: between this look and their use nobody who
+/// binds port 0 or connects is given one of them.
 fn free_ports() -> [u16; 3] {
-    let bound: Vec<_> = (0..3).map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-    std::array::from_fn(|at| bound[at].local_addr().unwrap().port())
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let next = || 20_000 + (std::process::id() * 37 + NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000;
+    std::array::from_fn(|_| {
+        let mut ports = std::iter::repeat_with(|| u16::try_from(next()).unwrap()).take(10_000);
+        ports.find(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
+    })
 }
 
 fn in_front_of_nobody(data: &std::path::Path) -> String {

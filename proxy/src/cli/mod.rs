@@ -69,8 +69,8 @@ Phases of a migration, in order:
   mirror      the kernel follows the old cluster
   dual-write  answers wait until the kernel has the bytes too
   canary      some consumers read from the kernel
-  cutover     the kernel leads; the way back is open
-  retired     the old cluster is no longer contacted
+  cutover     the kernel leads; the old cluster gets what it writes, so that a rollback loses nothing
+  retired     the old cluster is no longer contacted; nothing leads back
 
 Examples:
   sluice run                                   the kernel alone, at 127.0.0.1:9092

@@ -109,6 +109,32 @@ fn both_directions_take_the_same_steps_and_commit_once() {
     }
 }
 
+/// Plays until the fence; the feed has one record less than the source until `calm_at`. When the fence began.
+fn fenced_at(calm_at: u64) -> u64 {
+    let mut machine = machine(Primary::Kernel, &[F0]);
+    for now in (0..5_000).step_by(5) {
+        machine.handle_timeout(at(now));
+        let kinds = play(&mut machine, at(now), |action| match action {
+            Action::Ask { whose: Whose::Feed, .. } if now < calm_at => {
+                let behind = Facts { end: 39, settled: 39, ..equal(Whose::Feed) };
+                Some(Some(Completion::Facts([(unit(), behind)].into())))
+            }
+            _ => None,
+        });
+        if kinds.contains(&ActionKind::Fence) {
+            return now;
+        }
+    }
+    panic!("it is never fenced: {}", machine.waits_for());
+}
+
+#[test]
+fn a_fence_waits_for_a_moment_without_lag_but_not_for_ever() {
+    assert_eq!(fenced_at(0), 0);
+    assert_eq!(fenced_at(300), 300);
+    assert_eq!(fenced_at(u64::MAX), 1_000);
+}
+
 #[test]
 fn a_fence_past_its_limit_releases_to_the_old_primary_and_says_why() {
     let mut machine = machine(Primary::Kernel, &[F0]);

@@ -52,6 +52,8 @@ pub(crate) struct Legacy {
     pub(crate) fetched: Vec<(String, i64)>,
     /// Leader epochs that fetches of anything but the offsets named: of the leader, and of the last record held.
     pub(crate) named: Vec<(i32, i32)>,
+    /// How long the fetch that came last would wait for news, in milliseconds.
+    pub(crate) fetch_wait_ms: i32,
     /// User and password that it asks for.
     pub(crate) asks: Option<(&'static str, &'static str)>,
     /// How often somebody has tried to log in.
@@ -69,6 +71,7 @@ impl Legacy {
             asked_ends: BTreeSet::new(),
             fetched: Vec::new(),
             named: Vec::new(),
+            fetch_wait_ms: 0,
             asks: None,
             logins: 0,
         }
@@ -233,6 +236,7 @@ impl Legacy {
     }
 
     fn fetch(&mut self, request: &FetchRequest) -> (FetchResponse, bool) {
+        self.fetch_wait_ms = request.max_wait_ms;
         let mut news = request.topics.is_empty();
         let mut responses = Vec::new();
         for asked in &request.topics {

@@ -103,6 +103,22 @@ fn a_new_leader_is_followed_under_its_epoch() {
 }
 
 #[test]
+fn a_partition_that_cannot_be_asked_for_yet_does_not_wait_for_the_others_news() {
+    let mut legacy = Legacy::new();
+    legacy.topic("t", 1, 2);
+    let mut world = World::new(legacy);
+    world.pass(3000);
+    assert!(world.is_following(0) && world.is_following(1));
+    assert_eq!(world.legacy.fetch_wait_ms, 250);
+    world.legacy.part("t", 1).error = ErrorCode::NotLeaderOrFollower.code();
+    world.pass(50);
+    assert_eq!(world.legacy.fetch_wait_ms, 20, "the one that was refused rests");
+    world.legacy.part("t", 1).error = 0;
+    world.pass(3000);
+    assert_eq!(world.legacy.fetch_wait_ms, 250);
+}
+
+#[test]
 fn a_restart_of_legacy_is_waited_out() {
     let (legacy, _) = gapped();
     let mut world = World::new(legacy);

@@ -4,9 +4,18 @@ use std::time::Duration;
 
 use session::{LegacyAction, LegacyEvent, Side, Violation};
 use translator_kafka::codec::messages::{ApiVersionsRequest, ApiVersionsResponse, CreateTopicsRequest};
+use translator_kafka::gateway::Role;
 
 use super::bench::{ANYWHERE, AT_LEGACY, World};
 use crate::node::Client;
+
+/// A client whose connection to legacy stands, with nothing owed on it.
+fn connected(role: Role) -> (World, Client) {
+    let mut world = World::new();
+    let mut client = world.open(role);
+    world.through(&mut client, 0, &ApiVersionsRequest::default(), &ApiVersionsResponse::default());
+    (world, client)
+}
 
 /// Everything has moved, and the operator has retired the cluster.
 fn retire(world: &World) {
@@ -37,9 +46,7 @@ fn served(world: &mut World, client: &mut Client) -> bool {
 #[test]
 fn a_silent_connection_leaves_legacy_and_is_served_by_the_kernel() {
     for role in [AT_LEGACY, ANYWHERE] {
-        let mut world = World::new();
-        let mut client = world.open(role);
-        world.through(&mut client, 0, &ApiVersionsRequest::default(), &ApiVersionsResponse::default());
+        let (mut world, mut client) = connected(role);
         retire(&world);
         assert!(!has_left(&mut world, &mut client));
         tell(&mut world, &mut client);
@@ -51,9 +58,7 @@ fn a_silent_connection_leaves_legacy_and_is_served_by_the_kernel() {
 
 #[test]
 fn a_client_that_asks_twice_in_one_breath_leaves_legacy_too() {
-    let mut world = World::new();
-    let mut client = world.open(AT_LEGACY);
-    world.through(&mut client, 0, &ApiVersionsRequest::default(), &ApiVersionsResponse::default());
+    let (mut world, mut client) = connected(AT_LEGACY);
     retire(&world);
     // Both come before the connection is told, and each of them finds the cluster retired.
     for value in ["first", "second"] {
@@ -116,9 +121,7 @@ fn a_legacy_that_never_answers_is_left_after_a_while() {
 
 #[test]
 fn a_retired_legacy_that_closes_first_is_no_end_for_the_client() {
-    let mut world = World::new();
-    let mut client = world.open(AT_LEGACY);
-    world.through(&mut client, 0, &ApiVersionsRequest::default(), &ApiVersionsResponse::default());
+    let (mut world, mut client) = connected(AT_LEGACY);
     retire(&world);
     world.legacy_closes(&mut client);
     assert_eq!(client.ended, None);
