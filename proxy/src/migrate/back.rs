@@ -180,7 +180,7 @@ impl Runner {
         let job = self.open_job(errand, true);
         let now = self.setup.clock.now();
         let token = self.await_token(job);
-        let Some(cluster) = self.clusters.get_mut(index) else { return None };
+        let cluster = self.clusters.get_mut(index)?;
         let (partitions, groups) = (cluster.partitions(units), cluster.groups(units));
         cluster.feed.order(now, FeedOrder::ReadEnds { token, partitions, groups: groups.clone() });
         let name = cluster.config.name.clone();

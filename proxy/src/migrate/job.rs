@@ -169,7 +169,12 @@ fn missing(bytes: bytes::Bytes) -> Result<Vec<String>, String> {
     let reply = TransferReply::decode(bytes).map_err(|error| error.to_string())?;
     match reply {
         TransferReply::Gathered { missing } => Ok(missing.iter().map(ToString::to_string).collect()),
-        other => Err(unexpected(&other)),
+        other @ (TransferReply::Done
+        | TransferReply::Serving
+        | TransferReply::Refused(_)
+        | TransferReply::Exported(_)
+        | TransferReply::Followed { .. }
+        | TransferReply::Progress(_)) => Err(unexpected(&other)),
     }
 }
 
@@ -178,7 +183,12 @@ fn exported(bytes: bytes::Bytes) -> Result<GroupSnapshot, String> {
     let reply = TransferReply::decode(bytes).map_err(|error| error.to_string())?;
     match reply {
         TransferReply::Exported(found) => Ok(found.map(|(group, _)| *group).unwrap_or_default()),
-        other => Err(unexpected(&other)),
+        other @ (TransferReply::Done
+        | TransferReply::Serving
+        | TransferReply::Refused(_)
+        | TransferReply::Followed { .. }
+        | TransferReply::Gathered { .. }
+        | TransferReply::Progress(_)) => Err(unexpected(&other)),
     }
 }
 

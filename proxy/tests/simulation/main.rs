@@ -212,7 +212,7 @@ fn planted() -> Vec<Planted> {
 #[rustfmt::skip]
 fn planted_back() -> Vec<Planted> {
     use ActionKind as K;
-    use When::{After, Before, Completed};
+    use When::Completed;
     vec![
         (Plant::ReverseTrusts, &["K1", "G4", "G10", "G6", "G7", "K5", "G12"], vec![(Fault::Bypass, (K::RecordBegun, Completed))]),
         (Plant::LowShift, &["K5"], vec![]),
