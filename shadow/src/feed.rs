@@ -64,6 +64,9 @@ pub(crate) enum Tag {
     /// Log ends (`true`) or high watermarks.
     LogEnds(Token, bool),
     Groups(Token),
+    /// Offsets that a group has before others are written.
+    OldOffsets(Token),
+    DeleteOffsets(Token),
     WriteOffsets(Token),
     ReadOffsets(Token),
     Acls,
@@ -128,6 +131,7 @@ pub struct Feed {
     access_due: Duration,
     /// Orders about groups' offsets whose answers are outstanding.
     asking_offsets: BTreeSet<Token>,
+    rewriting: BTreeMap<Token, groups::Rewrite>,
     requests: VecDeque<(RequestId, Request)>,
     pending: BTreeMap<RequestId, Pending>,
     next_request: u64,
@@ -166,6 +170,7 @@ impl Feed {
             asking: BTreeMap::new(),
             access_due: Duration::ZERO,
             asking_offsets: BTreeSet::new(),
+            rewriting: BTreeMap::new(),
             requests: VecDeque::new(),
             pending: BTreeMap::new(),
             next_request: 0,
@@ -200,7 +205,7 @@ impl Feed {
             Order::ReadEnds { token, partitions, groups } => {
                 self.read_ends(now, token, &partitions, &groups);
             }
-            Order::WriteOffsets { token, group, offsets } => self.write_offsets(now, token, &group, &offsets),
+            Order::WriteOffsets { token, group, offsets } => self.write_offsets(now, token, &group, offsets),
             Order::ReadOffsets { token, group } => self.read_offsets(now, token, &group),
             Order::Hold { topic } => {
                 self.followers.retain(|(of, _), _| *of != topic);
@@ -268,6 +273,8 @@ impl Feed {
                 self.see_ends(now, id, topic, *partition, *earliest, &answer.decode()?);
             }
             Tag::LogEnds(token, log_ends) => self.see_log_ends(*token, *log_ends, &answer.decode()?),
+            Tag::OldOffsets(token) => self.see_old(now, *token, answer.version, &answer.decode()?),
+            Tag::DeleteOffsets(token) => self.see_deleted(now, *token, &answer.decode()?),
             Tag::WriteOffsets(token) => self.see_written(*token, &answer.decode()?),
             Tag::ReadOffsets(token) => self.see_read(*token, answer.version, &answer.decode()?),
             Tag::Groups(token) => self.see_groups(*token, &answer.decode()?),

@@ -128,13 +128,14 @@ pub enum Order {
         /// Groups.
         groups: Vec<String>,
     },
-    /// Commit these offsets on legacy, for a group that has no members there: `OffsetsWritten` or `OffsetsFailed`.
+    /// Make these the offsets on legacy of a group that has no members there, and delete all others that it has:
+    /// `OffsetsWritten` or `OffsetsFailed`.
     WriteOffsets {
         /// Its name.
         token: Token,
         /// Group.
         group: String,
-        /// What to commit.
+        /// What it shall have.
         offsets: GroupOffsets,
     },
     /// Ask legacy for everything that a group has committed: `OffsetsRead` or `OffsetsFailed`.

@@ -15,6 +15,8 @@ use translator_kafka::codec::messages::{
 use translator_kafka::codec::{ApiKey, Request, Str, Uuid, frame};
 use translator_kafka::errors::ErrorCode;
 
+use crate::committed::Committed;
+
 /// One partition.
 #[derive(Debug, Default)]
 pub(crate) struct Part {
@@ -58,6 +60,8 @@ pub(crate) struct Legacy {
     pub(crate) asks: Option<(&'static str, &'static str)>,
     /// How often somebody has tried to log in.
     pub(crate) logins: u32,
+    /// What groups have committed.
+    pub(crate) committed: Committed,
 }
 
 impl Legacy {
@@ -74,6 +78,7 @@ impl Legacy {
             fetch_wait_ms: 0,
             asks: None,
             logins: 0,
+            committed: Committed::default(),
         }
     }
 
@@ -143,6 +148,9 @@ impl Legacy {
                 let (answer, news) = self.fetch(&decode(reader, version));
                 if news || waited { framed!(answer) } else { None }
             }
+            ApiKey::OffsetFetch => framed!(self.committed.fetch(version, &decode(reader, version))),
+            ApiKey::OffsetDelete => framed!(self.committed.delete(&decode(reader, version))),
+            ApiKey::OffsetCommit => framed!(self.committed.commit(&decode(reader, version))),
             other => panic!("the feed asked for {other:?}"),
         }
     }
@@ -165,6 +173,9 @@ impl Legacy {
             (ApiKey::ListOffsets, 7),
             (ApiKey::DescribeConfigs, 4),
             (ApiKey::DescribeGroups, 5),
+            (ApiKey::OffsetFetch, self.committed.fetch_version),
+            (ApiKey::OffsetCommit, 8),
+            (ApiKey::OffsetDelete, 0),
         ];
         let api = |(api, max_version): (ApiKey, i16)| api_versions_response::ApiVersion {
             api_key: api.code(),

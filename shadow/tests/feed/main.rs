@@ -8,6 +8,7 @@
     reason = "a test may stop at the first surprise"
 )]
 
+mod committed;
 mod epochs;
 mod groups;
 mod hostile;
