@@ -9,7 +9,7 @@ use crate::codec::{ApiKey, Message};
 use crate::errors::ErrorCode;
 
 /// Every API that the kernel serves, ascending. The new group protocols, share groups, telemetry and
-/// delegation tokens are not among them. Those of [`TRANSACTIONAL`] are served by a kernel that stands
+/// delegation tokens are not among them. Those of `TRANSACTIONAL` are served by a kernel that stands
 /// alone.
 pub const SERVED: [ApiKey; 46] = [
     ApiKey::Produce,
