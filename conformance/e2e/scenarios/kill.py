@@ -7,7 +7,7 @@ import traceback
 
 from harness.clients import CODECS, IDEMPOTENT, Client, Traffic, admin
 from harness.legacy import Legacy
-from harness.processes import Failure
+from harness.processes import Failure, wait_for
 from harness.report import Workspace
 from harness.sluice import Sluice
 
@@ -99,6 +99,16 @@ def strike(sluice, chance):
             traceback.print_exc()
 
 
+def brought_back(folder, legacy, kernel, topic):
+    """Ends of both sides once legacy has what the kernel was given, or as they are after a while."""
+    def both():
+        return ends(folder, legacy, topic), ends(folder, kernel, topic)
+    try:
+        return wait_for("legacy has what the kernel was given", lambda: (found := both())[0] == found[1] and found, 30)
+    except Failure:
+        return both()
+
+
 def judge(report, sluice, legacy, traffic, name, topics, place, took, complaints):
     """Nothing lost, nothing twice, and each unit on exactly one side, in the eyes of all three."""
     title = f"run of {name} ({place or 'random moments'})"
@@ -111,10 +121,10 @@ def judge(report, sluice, legacy, traffic, name, topics, place, took, complaints
     folder = traffic.folder
     wrong = [unit["unit"] for unit in shown if unit["primary"] != "kernel" or unit["unexplained"]]
     for topic, partitions in topics.items():
-        old, new = (ends(folder, bootstrap, topic) for bootstrap in (legacy.bootstrap, sluice.bootstrap))
+        old, new = brought_back(folder, legacy.bootstrap, sluice.bootstrap, topic)
         for partition in range(partitions):
             cut = cuts.get((topic, partition))
-            if cut is None or old[partition] != cut or new[partition] < cut:
+            if cut is None or new[partition] < cut or old[partition] != new[partition]:
                 wrong.append(f"{topic}-{partition}: cut {cut}, legacy ends {old[partition]}, kernel {new[partition]}")
         for side, bootstrap in (("legacy", legacy.bootstrap), ("kernel", sluice.bootstrap)):
             audit(folder, bootstrap, topic, side)
