@@ -109,6 +109,8 @@ pub struct Feed {
     resting: BTreeMap<LinkId, Duration>,
     bootstrap_turn: usize,
     view: Option<ClusterView>,
+    /// Everything that was due by then was looked at; what could not be done waits for its connection, not for time.
+    looked_until: Option<Duration>,
     metadata_due: Duration,
     metadata_asked: bool,
     /// Topics that legacy does not name at present, and since when.
@@ -152,6 +154,7 @@ impl Feed {
             resting: BTreeMap::new(),
             bootstrap_turn: 0,
             view: None,
+            looked_until: None,
             metadata_due: now.elapsed,
             metadata_asked: false,
             missing: BTreeMap::new(),
@@ -471,6 +474,7 @@ impl Feed {
         if self.stopped {
             return;
         }
+        self.looked_until = self.looked_until.max(Some(now.elapsed));
         self.open_links(now);
         self.ask_metadata(now);
         if self.mirroring {
@@ -577,11 +581,12 @@ impl Feed {
         if self.stopped {
             return None;
         }
-        let links = self.connections.values().filter_map(|connection| connection.link.deadline()).min();
-        let located = self.followers.values().filter_map(Follower::retry_at).min();
+        let links = self.connections.values().filter_map(|connection| connection.link.deadline());
+        let located = self.followers.values().filter_map(Follower::retry_at);
         let metadata = (!self.metadata_asked).then_some(self.metadata_due);
-        let resting = self.resting.values().chain(self.refused.values()).copied().min();
-        [links, located, metadata, resting].into_iter().flatten().min()
+        let resting = self.resting.values().chain(self.refused.values()).copied();
+        let dues = links.chain(located).chain(metadata).chain(resting);
+        dues.filter(|due| self.looked_until.is_none_or(|looked| *due > looked)).min()
     }
 
     /// Where everything stands.

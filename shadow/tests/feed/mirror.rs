@@ -136,6 +136,20 @@ fn a_restart_of_legacy_is_waited_out() {
 }
 
 #[test]
+fn a_legacy_that_is_gone_is_waited_for_without_asking_the_clock_again_and_again() {
+    let (legacy, _) = gapped();
+    let mut world = World::new(legacy);
+    world.pass(3000);
+    world.legacy.down = true;
+    world.break_links();
+    world.pass(5000);
+    // Its connections are being made: whatever is due by now can only be done once one of them stands.
+    world.feed.handle_timeout(world.now);
+    let due = world.feed.poll_timeout();
+    assert!(due.is_none_or(|due| due > world.now.elapsed), "{due:?} at {:?}", world.now.elapsed);
+}
+
+#[test]
 fn a_log_that_begins_inside_a_batch_is_copied_from_that_batch_on() {
     let mut legacy = Legacy::new();
     legacy.topic("t", 1, 1);
