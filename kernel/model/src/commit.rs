@@ -123,6 +123,27 @@ pub enum Op {
         /// New first offset.
         start: Offset,
     },
+    /// Puts what compaction has left of a stored batch in its place: the same first and last offset, the same epoch.
+    /// The engine makes this operation.
+    LogReplace {
+        /// Log.
+        log: LogId,
+        /// First offset of the batch, before and after.
+        base_offset: Offset,
+        /// Checksum of what is replaced.
+        crc: u32,
+        /// Bytes of what is replaced, its header included.
+        bytes: u64,
+        /// What takes its place (record batch v2, header included); `None`: nothing is left of it.
+        batch: Option<Bytes>,
+    },
+    /// Says that compaction has gone through a log up to here. The engine makes this operation.
+    LogCleaned {
+        /// Log.
+        log: LogId,
+        /// Below this no record is superseded by another below it.
+        to: Offset,
+    },
     /// Creates an empty view.
     ViewCreate {
         /// View.
@@ -299,6 +320,26 @@ pub struct LogConfig {
     /// Retention removes records although views still refer to them; those views then see an expired entry.
     /// Otherwise a reference keeps its record.
     pub retention_over_views: bool,
+    /// Of records with the same key only the last one is kept (`None`: all are). A mirrored log is left as its source
+    /// shows it until the kernel leads it.
+    pub compaction: Option<Compaction>,
+}
+
+/// How a log is compacted: the newest record of each key stays, at its offset; what it supersedes is removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Compaction {
+    /// A stretch of the log is closed when it would grow beyond this. The last stretch is never compacted.
+    pub stretch_bytes: u64,
+    /// A stretch is closed by a batch that is younger than its first one by more than this.
+    pub stretch_ms: u64,
+    /// Records younger than this stay.
+    pub lag_min_ms: u64,
+    /// A stretch whose records were not looked at for longer than this is due, whatever the share of such records.
+    pub lag_max_ms: u64,
+    /// Compaction begins when more than this share of the log's bytes was not looked at, in millionths.
+    pub dirty_min_ppm: u32,
+    /// How long a record without value stays after compaction has found that it is the newest of its key.
+    pub deletes_stay_ms: u64,
 }
 
 /// Who writes a log.

@@ -14,7 +14,7 @@ pub mod request;
 pub mod time;
 
 pub use batch::{BatchHeader, VerifiedBatch};
-pub use commit::{Commit, Condition, LogConfig, LogKind, Op, TimestampSource};
+pub use commit::{Commit, Compaction, Condition, LogConfig, LogKind, Op, TimestampSource};
 pub use coordinator::{Coordinator, CoordinatorKind, Output};
 pub use error::KernelError;
 pub use position::{CursorId, LogEpoch, LogId, Offset, OwnerEpoch, RouterId, Seq, ShardId, ViewId};

@@ -123,7 +123,7 @@ fn put_record(out: &mut BytesMut, record: &NewRecord<'_>, base_timestamp_ms: i64
     out.put_slice(&body);
 }
 
-fn put_nullable(out: &mut BytesMut, bytes: Option<&[u8]>) {
+pub(super) fn put_nullable(out: &mut BytesMut, bytes: Option<&[u8]>) {
     match bytes {
         None => put_varlong(out, -1),
         Some(bytes) => {
@@ -133,12 +133,12 @@ fn put_nullable(out: &mut BytesMut, bytes: Option<&[u8]>) {
     }
 }
 
-fn put_length(out: &mut BytesMut, length: usize) {
+pub(super) fn put_length(out: &mut BytesMut, length: usize) {
     put_varlong(out, i64::try_from(length).unwrap_or(i64::MAX));
 }
 
 /// Zigzag, seven bits a byte. The short form of a 32-bit number is the same as that of a 64-bit one.
-fn put_varlong(out: &mut BytesMut, value: i64) {
+pub(super) fn put_varlong(out: &mut BytesMut, value: i64) {
     let mut raw = ((value << 1) ^ (value >> 63)).cast_unsigned();
     while raw > 0x7f {
         let [low, ..] = raw.to_le_bytes();

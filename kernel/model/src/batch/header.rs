@@ -11,6 +11,9 @@ const LENGTH_END: usize = 12;
 /// First byte that the checksum covers.
 const CHECKSUMMED: usize = 21;
 
+/// Attribute bit: the base timestamp is a delete horizon.
+pub(super) const DELETE_HORIZON: i16 = 0x40;
+
 /// Why bytes are not a batch. The sender's fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BatchError {
@@ -132,6 +135,13 @@ impl BatchHeader {
     #[must_use]
     pub fn is_append_stamped(&self) -> bool {
         self.attributes & 0x08 != 0
+    }
+
+    /// From when on compaction may remove the records without value, or the marker, in it. It stands where the base
+    /// timestamp was; timestamps of records count from it.
+    #[must_use]
+    pub fn delete_horizon_ms(&self) -> Option<i64> {
+        (self.attributes & DELETE_HORIZON != 0).then_some(self.base_timestamp_ms)
     }
 
     /// Compression codec: 0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd; others are not assigned.

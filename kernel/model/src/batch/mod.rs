@@ -6,7 +6,8 @@
 //!  12  partition leader epoch i32   │ patched without a new checksum
 //!  16  magic (2)              i8    ┘
 //!  17  crc32c of what follows u32
-//!  21  attributes             i16   bits 0-2 codec, 3 timestamp type, 4 transactional, 5 control
+//!  21  attributes             i16   bits 0-2 codec, 3 timestamp type, 4 transactional, 5 control,
+//!                                   6 the base timestamp is a delete horizon
 //!  23  last offset delta      i32
 //!  27  base timestamp         i64
 //!  35  max timestamp          i64
@@ -21,6 +22,7 @@
 
 mod build;
 mod chain;
+mod filter;
 mod header;
 mod inflate;
 mod record;
@@ -30,6 +32,7 @@ mod validate;
 
 pub use build::{BatchSpec, NewRecord};
 pub use chain::chain_next;
+pub use filter::{emptied, filtered};
 pub use header::{BATCH_HEADER_LEN, BatchError, BatchHeader, VerifiedBatch, patch_header, restamp, split};
 pub use inflate::{Codec, InflateError, inflate, record_bytes};
 pub use record::{Record, RecordError, Records};

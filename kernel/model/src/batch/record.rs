@@ -50,6 +50,11 @@ impl<'a> Record<'a> {
         (0..self.header_count).map_while(move |_| input.header().ok())
     }
 
+    /// Its headers as they are stored, without their count.
+    pub(super) fn stored_headers(&self) -> &'a [u8] {
+        self.headers
+    }
+
     /// How many headers it has.
     #[must_use]
     pub fn header_count(&self) -> usize {
