@@ -1,4 +1,4 @@
-//! The stored form of a shard's derived state (version 1): one key for each part that changes by itself.
+//! The stored form of a shard's derived state (version 2; version 1 knew no compaction): one key for each part that changes by itself.
 //!
 //! ```text
 //! F                         version of the form
@@ -32,7 +32,9 @@ use crate::state::{Part, State};
 use crate::store::local::codec::{CodecError, Input, decode, encode, put_number, put_signed};
 use crate::view::{Chunk, View};
 
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
+/// The oldest form that is read.
+const VERSION_MIN: u64 = 1;
 
 type Decoded<T> = Result<T, CodecError>;
 
@@ -160,8 +162,10 @@ fn put_log(out: &mut BytesMut, id: LogId, log: &Log) {
     put_list(out, log.spans.spans.iter(), |out, span| {
         put_numbers(out, &[span.end.0, span.bytes]);
         put_signed(out, span.max_timestamp_ms);
+        put_signed(out, span.first_timestamp_ms);
     });
     put_list(out, log.tail.iter(), put_batch);
+    put_number(out, log.cleaned.0);
 }
 
 fn put_producer(out: &mut BytesMut, id: i64, producer: &Producer) {
@@ -241,7 +245,7 @@ impl Pieces {
     ///
     /// `Stopped` for a version of the form that is not known; `Damaged` for anything that does not fit it.
     pub(crate) fn finish(mut self) -> Result<State, KernelError> {
-        if self.any && self.version != Some(VERSION) {
+        if self.any && !self.version.is_some_and(|version| (VERSION_MIN..=VERSION).contains(&version)) {
             return Err(KernelError::Stopped(format!(
                 "the checkpoint has form {:?}, this build reads {VERSION}",
                 self.version
@@ -264,7 +268,8 @@ impl Pieces {
         match tag {
             b'F' => self.version = Some(input.number()?),
             b'L' => {
-                state.logs.insert(LogId(id(&name, 0)?), take_log(input)?);
+                let compacts = self.version.is_some_and(|version| version >= 2);
+                state.logs.insert(LogId(id(&name, 0)?), take_log(input, compacts)?);
             }
             b'V' => take_view(input, state.views.entry(ViewId(id(&name, 0)?)).or_default())?,
             b'C' => {
@@ -335,7 +340,7 @@ fn list(input: &mut Input, mut each: impl FnMut(&mut Input) -> Decoded<()>) -> D
     (0..count).try_for_each(|_| each(input))
 }
 
-fn take_log(input: &mut Input) -> Decoded<Log> {
+fn take_log(input: &mut Input, compacts: bool) -> Decoded<Log> {
     let settings_len = usize::try_from(input.number()?).map_err(|_| CodecError)?;
     let settings = take_bytes(input, settings_len)?;
     let mut ops = decode(&settings)?.0.ops;
@@ -372,14 +377,18 @@ fn take_log(input: &mut Input) -> Decoded<Log> {
         Ok(())
     })?;
     list(input, |input| {
-        let span = Span { end: offset(input)?, bytes: input.number()?, max_timestamp_ms: input.signed()? };
-        log.spans.restore(span);
+        let (end, bytes, max_timestamp_ms) = (offset(input)?, input.number()?, input.signed()?);
+        let first_timestamp_ms = if compacts { input.signed()? } else { max_timestamp_ms };
+        log.spans.restore(Span { end, bytes, max_timestamp_ms, first_timestamp_ms });
         Ok(())
     })?;
     list(input, |input| {
         log.tail.push_back(take_batch(input)?);
         Ok(())
     })?;
+    if compacts {
+        log.cleaned = offset(input)?;
+    }
     Ok(log)
 }
 

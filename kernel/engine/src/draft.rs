@@ -97,7 +97,12 @@ impl<'a> Draft<'a> {
                 self.log(*log)?;
                 self.logs.insert(*log, None);
             }
-            Op::LogAppend { .. } | Op::LogHide { .. } | Op::OutboxApplied { .. } | Op::OutboxTrim { .. } => {
+            Op::LogAppend { .. }
+            | Op::LogHide { .. }
+            | Op::LogReplace { .. }
+            | Op::LogCleaned { .. }
+            | Op::OutboxApplied { .. }
+            | Op::OutboxTrim { .. } => {
                 return Err(KernelError::Invalid("only the engine makes this operation"));
             }
             Op::Deliver { log, batch, views } => return self.deliver(*log, batch, views),

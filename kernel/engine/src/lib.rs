@@ -4,6 +4,7 @@
 //! out. Drivers own clocks, threads and sockets; the simulation is one of them.
 
 mod checkpoint;
+mod compaction;
 mod cursor;
 mod draft;
 pub mod invariants;
@@ -17,6 +18,7 @@ pub mod store;
 mod timer;
 mod view;
 
+pub use compaction::{CompactionDone, CompactionTask};
 pub use limits::Limits;
 pub use outbox::OutboxEntry;
 pub use shard::{RequestKey, Shard, ShardStats};

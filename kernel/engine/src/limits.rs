@@ -63,6 +63,12 @@ pub struct Limits {
     pub scan_pairs_max: usize,
     /// Bytes returned by one read.
     pub read_bytes_max: usize,
+    /// Memory for the keys of one pass of compaction; a log with more keys takes several passes.
+    pub compaction_keys_bytes_max: usize,
+    /// About how many stored bytes one task of compaction goes through.
+    pub compaction_task_bytes: usize,
+    /// How long a log is left alone whose compaction has failed, or for which there was no room.
+    pub compaction_retry: Duration,
 }
 
 impl Default for Limits {
@@ -97,6 +103,9 @@ impl Default for Limits {
             outbox_repeat: Duration::from_secs(1),
             scan_pairs_max: 10_000,
             read_bytes_max: 64 << 20,
+            compaction_keys_bytes_max: 32 << 20,
+            compaction_task_bytes: 1 << 20,
+            compaction_retry: Duration::from_secs(10),
         }
     }
 }

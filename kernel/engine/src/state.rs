@@ -108,7 +108,9 @@ impl State {
             | Op::LogConfirm { log, .. }
             | Op::LogTruncate { log, .. }
             | Op::LogTrim { log, .. }
-            | Op::LogHide { log, .. } => {
+            | Op::LogHide { log, .. }
+            | Op::LogReplace { log, .. }
+            | Op::LogCleaned { log, .. } => {
                 self.apply_log(*log, op)?;
                 self.dirty.insert(Part::Log(*log));
                 return Ok(Some(*log));
@@ -185,6 +187,11 @@ impl State {
             Op::LogTruncate { to, .. } => log.truncate(*to),
             Op::LogTrim { start, .. } => log.trim(*start),
             Op::LogHide { start, .. } => log.hide(*start),
+            Op::LogReplace { base_offset, bytes, batch, .. } => {
+                let left = batch.as_ref().map(|batch| batch.len() as u64);
+                log.replace(*base_offset, *bytes, left);
+            }
+            Op::LogCleaned { to, .. } => log.cleaned_to(*to),
             _ => return Err(impossible("not an operation of a log")),
         }
         Ok(())

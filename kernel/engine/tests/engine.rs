@@ -19,6 +19,8 @@ mod append;
 mod bench;
 #[path = "engine/bounds.rs"]
 mod bounds;
+#[path = "engine/compaction.rs"]
+mod compaction;
 #[path = "engine/coordinators.rs"]
 mod coordinators;
 #[path = "engine/crash.rs"]

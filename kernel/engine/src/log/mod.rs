@@ -58,6 +58,8 @@ pub(crate) struct Log {
     pub(crate) spans: Spans,
     pub(crate) chain: u64,
     pub(crate) records: u64,
+    /// Compaction has gone through everything below.
+    pub(crate) cleaned: Offset,
 }
 
 impl Log {
@@ -78,6 +80,7 @@ impl Log {
             spans: Spans::default(),
             chain: 0,
             records: 0,
+            cleaned: start,
         }
     }
 
@@ -167,9 +170,23 @@ impl Log {
                 self.transactions.begin(batch.producer_id, batch.base_offset);
             }
         }
-        self.spans.add(batch);
+        self.spans.add(batch, self.config.compaction.as_ref());
         self.chain = chain_next(self.chain, batch.base_offset, batch.crc);
         self.records += u64::from(batch.record_count);
+    }
+
+    /// Compaction has left `left` bytes of the batch at `base` (`None`: the batch is gone).
+    pub(crate) fn replace(&mut self, base: Offset, bytes: u64, left: Option<u64>) {
+        self.spans.resize(base, bytes, left.unwrap_or(0));
+        if left.is_none() {
+            self.transactions.forget(base);
+        }
+    }
+
+    /// Compaction has gone through everything below `to`.
+    pub(crate) fn cleaned_to(&mut self, to: Offset) {
+        self.cleaned = self.cleaned.max(to);
+        self.spans.join(self.cleaned, self.config.compaction.as_ref());
     }
 
     fn finish_control(&mut self, batch: &BatchMeta) {

@@ -1,8 +1,10 @@
-//! Coarse index of a log's final batches by size and time, for retention. A span covers about a megabyte;
-//! retention removes whole spans, as it would whole segments.
+//! Coarse index of a log's final batches by size and time, for retention and compaction. A span covers about a
+//! megabyte, or what the log's compaction calls a stretch; retention removes whole spans, and compaction leaves the
+//! last one alone, as if they were segments.
 
 use std::collections::VecDeque;
 
+use kernel_model::commit::Compaction;
 use kernel_model::position::Offset;
 
 use super::meta::BatchMeta;
@@ -16,6 +18,18 @@ pub(crate) struct Span {
     pub(crate) end: Offset,
     pub(crate) bytes: u64,
     pub(crate) max_timestamp_ms: i64,
+    /// Greatest timestamp of its first batch.
+    pub(crate) first_timestamp_ms: i64,
+}
+
+impl Span {
+    /// Whether `batch` begins another span.
+    fn is_closed_for(&self, batch: &BatchMeta, compaction: Option<&Compaction>) -> bool {
+        let Some(how) = compaction else { return self.bytes >= SPAN_BYTES };
+        let age_ms = batch.max_timestamp_ms.saturating_sub(self.first_timestamp_ms);
+        self.bytes.saturating_add(batch.size) > how.stretch_bytes
+            || u64::try_from(age_ms).is_ok_and(|age_ms| age_ms > how.stretch_ms)
+    }
 }
 
 /// All spans of one log, oldest first.
@@ -27,10 +41,10 @@ pub(crate) struct Spans {
 
 impl Spans {
     /// Counts a batch.
-    pub(crate) fn add(&mut self, batch: &BatchMeta) {
+    pub(crate) fn add(&mut self, batch: &BatchMeta, compaction: Option<&Compaction>) {
         self.bytes += batch.size;
         if let Some(last) = self.spans.back_mut()
-            && last.bytes < SPAN_BYTES
+            && !last.is_closed_for(batch, compaction)
         {
             last.bytes += batch.size;
             last.end = batch.end_offset;
@@ -40,8 +54,37 @@ impl Spans {
                 end: batch.end_offset,
                 bytes: batch.size,
                 max_timestamp_ms: batch.max_timestamp_ms,
+                first_timestamp_ms: batch.max_timestamp_ms,
             });
         }
+    }
+
+    /// The batch at `base` has another size now.
+    pub(crate) fn resize(&mut self, base: Offset, from: u64, to: u64) {
+        let at = self.spans.partition_point(|span| span.end <= base);
+        if let Some(span) = self.spans.get_mut(at) {
+            // A span that was trimmed in part counts what is gone, so it is never too small.
+            let from = from.min(span.bytes);
+            span.bytes = span.bytes - from + to;
+            self.bytes = self.bytes - from + to;
+        }
+    }
+
+    /// Joins neighbours below `to` that have become small.
+    pub(crate) fn join(&mut self, to: Offset, compaction: Option<&Compaction>) {
+        let bytes_max = compaction.map_or(SPAN_BYTES, |how| how.stretch_bytes);
+        let mut joined: VecDeque<Span> = VecDeque::with_capacity(self.spans.len());
+        for span in std::mem::take(&mut self.spans) {
+            match joined.back_mut() {
+                Some(last) if span.end <= to && last.bytes.saturating_add(span.bytes) <= bytes_max => {
+                    last.end = span.end;
+                    last.bytes += span.bytes;
+                    last.max_timestamp_ms = last.max_timestamp_ms.max(span.max_timestamp_ms);
+                }
+                _ => joined.push_back(span),
+            }
+        }
+        self.spans = joined;
     }
 
     /// Puts back a span of a checkpoint.

@@ -58,6 +58,13 @@ impl Transactions {
         self.aborted.retain(|entry| entry.aborted.last_offset >= start);
     }
 
+    /// The marker at `last` is gone, and with it all that an aborted transaction had written.
+    pub(crate) fn forget(&mut self, last: Offset) {
+        if let Ok(at) = self.aborted.binary_search_by_key(&last, |entry| entry.aborted.last_offset) {
+            self.aborted.remove(at);
+        }
+    }
+
     /// Aborted transactions that overlap `from..to`.
     pub(crate) fn aborted_in(&self, from: Offset, to: Offset) -> Vec<Aborted> {
         let first = self.aborted.partition_point(|entry| entry.aborted.last_offset < from);

@@ -9,6 +9,7 @@
 //! references that the driver reads beside the shard.
 
 mod append;
+mod compacting;
 mod delivery;
 mod holds;
 mod hosting;
@@ -35,6 +36,7 @@ use crate::log::parked::Parked;
 use crate::outbox::OutboxEntry;
 use crate::state::State;
 use crate::store::ShardStore;
+use compacting::Compacting;
 use holds::Holds;
 use hosting::Hosts;
 use upkeep::Upkeep;
@@ -57,6 +59,18 @@ pub struct ShardStats {
     pub parked: u64,
     /// Bytes of provisional tails that a feed replaced.
     pub replaced_bytes: u64,
+    /// Passes of compaction that were completed.
+    pub compactions: u64,
+    /// Bytes that compaction has gone through.
+    pub compaction_read_bytes: u64,
+    /// Bytes of batches that compaction has written again.
+    pub compaction_written_bytes: u64,
+    /// Records that compaction has removed.
+    pub compaction_removed_records: u64,
+    /// Times that compaction met a batch whose records cannot be read, and left it as it was.
+    pub compaction_unreadable: u64,
+    /// Times that a pass of compaction was given up: for want of room, or because something could not be read.
+    pub compaction_failures: u64,
 }
 
 /// What waits for a commit to become durable.
@@ -85,6 +99,7 @@ pub struct Shard {
     hosts: Hosts,
     upkeep: Upkeep,
     holds: Holds,
+    compacting: Compacting,
     stopped: Option<KernelError>,
     stats: ShardStats,
 }
@@ -145,6 +160,7 @@ impl Shard {
             hosts: Hosts::new(coordinators),
             upkeep: Upkeep::new(now, limits.retention_after),
             holds: Holds::default(),
+            compacting: Compacting::default(),
             stopped: None,
             stats: ShardStats::default(),
         };
@@ -404,6 +420,9 @@ impl Shard {
             matches!(op, Op::LogConfigure { .. } | Op::LogDelete { .. } | Op::LogTruncate { .. });
         if let Some(log) = self.state.logs.get_mut(&id) {
             log.submitted(seq);
+        }
+        if look_again {
+            self.compacting.give_up(id);
         }
         if self.touched.back() != Some(&(seq, id, look_again)) {
             self.touched.push_back((seq, id, look_again));

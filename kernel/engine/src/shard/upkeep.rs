@@ -112,6 +112,7 @@ impl Shard {
             if now.elapsed >= self.upkeep.retain_at {
                 self.trim_hidden();
                 self.retain_logs();
+                self.begin_compaction();
             }
             self.trim_outboxes();
         }

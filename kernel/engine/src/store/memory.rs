@@ -311,7 +311,7 @@ const CHECKPOINT_AFTER: usize = 256;
 
 /// Refuses an append that is no batch.
 fn check_op(op: &Op) -> Result<(), KernelError> {
-    if let Op::LogAppend { batch, .. } = op {
+    if let Op::LogAppend { batch, .. } | Op::LogReplace { batch: Some(batch), .. } = op {
         let header =
             BatchHeader::decode(batch).map_err(|_| KernelError::Invalid("what is appended is no batch"))?;
         if header.size != batch.len() {
@@ -349,6 +349,19 @@ impl StoredLog {
         let first = self.batches.range(..=from).next_back().filter(|(_, batch)| batch.end > from);
         let after = self.batches.range((Bound::Excluded(from), Bound::Unbounded));
         first.into_iter().chain(after).map(|(_, batch)| batch)
+    }
+}
+
+impl StoredLog {
+    /// Puts a batch in the place of one with this checksum, or removes that one.
+    fn replace(&mut self, base: Offset, crc: u32, by: Option<&Bytes>) {
+        let held = self.batches.get(&base).and_then(|held| BatchHeader::decode(&held.bytes).ok());
+        let Some(held) = held.filter(|held| held.crc == crc) else { return };
+        let by = by.and_then(|batch| StoredBatch::new(base, held.leader_epoch, batch));
+        match by {
+            Some(batch) => self.batches.insert(base, batch),
+            None => self.batches.remove(&base),
+        };
     }
 }
 
@@ -406,6 +419,11 @@ impl Contents {
                     while stored.batches.first_key_value().is_some_and(|(_, batch)| batch.end <= *start) {
                         stored.batches.pop_first();
                     }
+                }
+            }
+            Op::LogReplace { log, base_offset, crc, batch, .. } => {
+                if let Some(stored) = self.logs.get_mut(log) {
+                    stored.replace(*base_offset, *crc, batch.as_ref());
                 }
             }
             Op::KvPut { key, value, expires_ms } => {

@@ -28,7 +28,8 @@ pub trait ShardStore: Send {
     /// kept: the shard has judged them.
     ///
     /// Batches must be whole record batches (v2) with a right checksum; base offset and epoch of the
-    /// operation are written into the stored copy. Within one log they come in ascending order.
+    /// operation are written into the stored copy. Within one log they come in ascending order. What replaces a
+    /// batch ([`kernel_model::Op::LogReplace`]) is stored as it is, and only where that batch still is.
     ///
     /// # Errors
     ///
@@ -209,11 +210,14 @@ pub fn only_removes(commit: &Commit) -> bool {
         | Op::RouteRemove { .. }
         | Op::KvDelete { .. }
         | Op::TimerCancel { .. }
-        | Op::OutboxTrim { .. } => true,
+        | Op::OutboxTrim { .. }
+        | Op::LogReplace { batch: None, .. }
+        | Op::LogCleaned { .. } => true,
         Op::LogCreate { .. }
         | Op::LogConfigure { .. }
         | Op::LogAppend { .. }
         | Op::LogConfirm { .. }
+        | Op::LogReplace { batch: Some(_), .. }
         | Op::ViewCreate { .. }
         | Op::ViewPush { .. }
         | Op::CursorCreate { .. }

@@ -11,7 +11,7 @@ use kernel_model::commit::{
 use kernel_model::reply::Reply;
 use kernel_model::request::{MirrorOrigin, ReadLimit, Request};
 use kernel_model::{
-    Commit, CursorId, LogEpoch, LogId, Now, Offset, RouterId, ShardId, VerifiedBatch, ViewId,
+    Commit, Compaction, CursorId, LogEpoch, LogId, Now, Offset, RouterId, ShardId, VerifiedBatch, ViewId,
 };
 
 use crate::bench::*;
@@ -52,6 +52,14 @@ fn config(random: &mut Random) -> LogConfig {
         retention_ms: random.percent(20).then_some(0),
         retention_bytes: random.percent(20).then_some(1),
         retention_over_views: random.percent(50),
+        compaction: random.percent(30).then(|| Compaction {
+            stretch_bytes: random.below(200),
+            stretch_ms: random.below(3),
+            lag_min_ms: 0,
+            lag_max_ms: u64::MAX,
+            dirty_min_ppm: 0,
+            deletes_stay_ms: 0,
+        }),
     }
 }
 

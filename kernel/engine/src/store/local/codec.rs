@@ -13,8 +13,8 @@
 use bytes::{BufMut, Bytes, BytesMut};
 use kernel_model::commit::{RouteLevel, RoutePattern, RouteTarget, ViewEntry};
 use kernel_model::{
-    Commit, CursorId, LogConfig, LogEpoch, LogId, LogKind, Offset, Op, RouterId, ShardId, TimestampSource,
-    ViewId,
+    Commit, Compaction, CursorId, LogConfig, LogEpoch, LogId, LogKind, Offset, Op, RouterId, ShardId,
+    TimestampSource, ViewId,
 };
 
 /// Bytes that are no commit of this version.
@@ -120,6 +120,17 @@ fn put_op(out: &mut BytesMut, op: &Op, batches_inside: bool) {
         Op::LogTruncate { log, to } => put_head(out, 6, &[log.0, to.0]),
         Op::LogTrim { log, start } => put_head(out, 7, &[log.0, start.0]),
         Op::LogHide { log, start } => put_head(out, 9, &[log.0, start.0]),
+        Op::LogReplace { log, base_offset, crc, bytes, batch } => {
+            put_head(out, 10, &[log.0, base_offset.0, u64::from(*crc), *bytes]);
+            out.put_u8(u8::from(batch.is_some()));
+            if let Some(batch) = batch {
+                put_count(out, batch.len());
+                if batches_inside {
+                    out.put_slice(batch);
+                }
+            }
+        }
+        Op::LogCleaned { log, to } => put_head(out, 11, &[log.0, to.0]),
         Op::Deliver { log, batch, views } => {
             put_head(out, 8, &[log.0]);
             put_bytes(out, batch);
@@ -238,11 +249,18 @@ fn put_config(out: &mut BytesMut, config: &LogConfig) {
         TimestampSource::Producer => 0,
         TimestampSource::Append => 2,
     };
-    out.put_u8(kind | timestamps | (u8::from(config.retention_over_views) << 2));
+    let flags = (u8::from(config.retention_over_views) << 2) | (u8::from(config.compaction.is_some()) << 3);
+    out.put_u8(kind | timestamps | flags);
     for bound in [config.retention_ms, config.retention_bytes] {
         out.put_u8(u8::from(bound.is_some()));
         if let Some(bound) = bound {
             put_number(out, bound);
+        }
+    }
+    if let Some(how) = &config.compaction {
+        let bounds = [how.stretch_bytes, how.stretch_ms, how.lag_min_ms, how.lag_max_ms];
+        for number in bounds.into_iter().chain([u64::from(how.dirty_min_ppm), how.deletes_stay_ms]) {
+            put_number(out, number);
         }
     }
 }
@@ -381,7 +399,7 @@ impl Input {
 
     fn config(&mut self) -> Decoded<LogConfig> {
         let flags = self.byte()?;
-        if flags > 7 {
+        if flags > 15 {
             return Err(CodecError);
         }
         Ok(LogConfig {
@@ -390,7 +408,23 @@ impl Input {
             retention_ms: self.optional(Self::number)?,
             retention_bytes: self.optional(Self::number)?,
             retention_over_views: flags & 4 != 0,
+            compaction: if flags & 8 == 0 { None } else { Some(self.compaction()?) },
         })
+    }
+
+    fn compaction(&mut self) -> Decoded<Compaction> {
+        Ok(Compaction {
+            stretch_bytes: self.number()?,
+            stretch_ms: self.number()?,
+            lag_min_ms: self.number()?,
+            lag_max_ms: self.number()?,
+            dirty_min_ppm: self.small()?,
+            deletes_stay_ms: self.number()?,
+        })
+    }
+
+    fn small(&mut self) -> Decoded<u32> {
+        u32::try_from(self.number()?).map_err(|_| CodecError)
     }
 
     fn route(&mut self) -> Decoded<(RoutePattern, RouteTarget)> {
@@ -417,7 +451,7 @@ impl Input {
         self.list(|input| {
             let tag = input.byte()?;
             match tag {
-                1..=9 => input.log_op(tag),
+                1..=11 => input.log_op(tag),
                 20..=27 => input.view_op(tag),
                 _ => input.key_op(tag, depth),
             }
@@ -445,6 +479,14 @@ impl Input {
                 Op::Deliver { log, batch, views: self.list(|input| Ok((input.view()?, input.bytes()?)))? }
             }
             9 => Op::LogHide { log, start: self.offset()? },
+            10 => Op::LogReplace {
+                log,
+                base_offset: self.offset()?,
+                crc: self.small()?,
+                bytes: self.number()?,
+                batch: self.optional(Self::batch)?,
+            },
+            11 => Op::LogCleaned { log, to: self.offset()? },
             _ => return Err(CodecError),
         })
     }

@@ -20,15 +20,26 @@ pub(crate) struct Contents {
 
 impl Contents {
     /// Applies a commit whose batches lie back to back from `batches` on.
+    #[allow(clippy::wildcard_enum_match_arm, reason = "the others bring no batch")]
     pub(crate) fn apply(&mut self, seq: Seq, commit: &Commit, batches: Position) {
         let mut at = batches.at;
         for op in &commit.ops {
-            if let Op::LogAppend { batch, .. } = op {
-                self.append(op, batches.segment, at);
-                at = at.saturating_add(u32::try_from(batch.len()).unwrap_or(u32::MAX));
-            } else {
-                self.apply_op(seq, op);
-            }
+            let batch = match op {
+                Op::LogAppend { batch, .. } => {
+                    self.append(op, batches.segment, at);
+                    batch.len()
+                }
+                Op::LogReplace { log, base_offset, crc, batch, .. } => {
+                    let place = batch.as_ref().and_then(|batch| place_of(batch, at));
+                    self.index.replace(*log, *base_offset, *crc, place.map(|place| (batches.segment, place)));
+                    batch.as_ref().map_or(0, Bytes::len)
+                }
+                _ => {
+                    self.apply_op(seq, op);
+                    0
+                }
+            };
+            at = at.saturating_add(u32::try_from(batch).unwrap_or(u32::MAX));
         }
     }
 
@@ -56,6 +67,12 @@ impl Contents {
             self.index.append(*log, segment, place);
         }
     }
+}
+
+/// The place of a batch that is stored as it is.
+fn place_of(batch: &[u8], at: u32) -> Option<Place> {
+    let header = BatchHeader::decode(batch).ok()?;
+    Place::of(&header, header.base_offset, header.leader_epoch, at)
 }
 
 /// Keys as they are since the last completed checkpoint; `None` is removed.

@@ -231,17 +231,47 @@ impl Index {
         }
     }
 
+    /// Puts a batch in the place of the one that begins at `base` and has the checksum `crc`, or removes that one. Says
+    /// whether it was there; what cannot take its place counts as dead where it lies.
+    pub(crate) fn replace(&mut self, log: LogId, base: Offset, crc: u32, by: Option<(u32, Place)>) -> bool {
+        let Some(stored) = self.logs.get_mut(&log) else { return false };
+        let at = stored.runs.partition_point(|run| run.end() <= base);
+        let Some(run) = stored.runs.get_mut(at) else { return false };
+        let Ok(within) = run.places.binary_search_by_key(&base, |place| place.base) else { return false };
+        let Some(old) = run.places.get(within).copied().filter(|old| old.crc == crc) else { return false };
+        if by.is_some_and(|(_, place)| place.base != old.base || place.span != old.span) {
+            return false;
+        }
+        let (old_id, from) = (run.id, run.segment);
+        self.changed_runs.insert((log, old_id));
+        match by {
+            None => {
+                run.places.remove(within);
+                stored.drop_if_empty(at);
+            }
+            Some((to, place)) => {
+                let ids = stored.put_over(at, within, to, place, &mut self.next_run);
+                self.changed_runs.extend(ids.into_iter().map(|id| (log, id)));
+            }
+        }
+        self.count(log, from, old, false);
+        if let Some((to, place)) = by {
+            self.count(log, to, place, true);
+        }
+        true
+    }
+
     /// The first run of `log` that lies in `segment`.
     pub(crate) fn first_run_in(&self, log: LogId, segment: u32) -> Option<&Run> {
         self.logs.get(&log)?.runs.iter().find(|run| run.segment == segment)
     }
 
-    /// Moves the first place of `log` in segment `from` to a new place of the same batch; says whether it was
-    /// that batch.
+    /// Moves a place of `log` that is the first of its run in segment `from` to a new place of the same batch; says
+    /// whether it was that batch.
     pub(crate) fn relocate(&mut self, log: LogId, from: u32, to: u32, place: Place) -> bool {
         let Some(stored) = self.logs.get_mut(&log) else { return false };
-        let Some(at) = stored.runs.iter().position(|run| run.segment == from) else { return false };
-        let Some(run) = stored.runs.get_mut(at) else { return false };
+        let at = stored.runs.partition_point(|run| run.end() <= place.base);
+        let Some(run) = stored.runs.get_mut(at).filter(|run| run.segment == from) else { return false };
         let Some(old) = run.places.pop_front_if(|old| old.base == place.base && old.crc == place.crc) else {
             return false;
         };
@@ -386,6 +416,52 @@ impl Run {
 }
 
 impl LogPlaces {
+    fn drop_if_empty(&mut self, at: usize) {
+        if self.runs.get(at).is_some_and(|run| run.places.is_empty()) {
+            self.runs.remove(at);
+        }
+    }
+
+    /// Puts `place` of `segment` where the place `within` of the run `at` was. What follows it in that run becomes a run
+    /// of its own. Answers the runs that hold something else now.
+    fn put_over(
+        &mut self,
+        at: usize,
+        within: usize,
+        segment: u32,
+        place: Place,
+        next_run: &mut u64,
+    ) -> Vec<u64> {
+        let mut ids = Vec::new();
+        let Some(run) = self.runs.get_mut(at) else { return ids };
+        let mut behind = run.places.split_off(within);
+        behind.pop_front();
+        let mut after = at + 1;
+        if within == 0 {
+            // Nothing is before it: the run stays what is behind.
+            run.places = behind;
+            after = at;
+        } else if !behind.is_empty() {
+            *next_run += 1;
+            let (id, segment, max_timestamp_ms) = (*next_run, run.segment, run.max_timestamp_ms);
+            self.runs.insert(after, Run { id, segment, max_timestamp_ms, places: behind });
+            ids.push(id);
+        }
+        let before = after.checked_sub(1).and_then(|before| self.runs.get_mut(before));
+        match before.filter(|run| run.segment == segment && run.places.len() < RUN_MAX) {
+            Some(run) => ids.push(run.push(place)),
+            None => {
+                self.runs.insert(after, Run::of(next_run, segment, place));
+                ids.push(*next_run);
+                after += 1;
+            }
+        }
+        if within == 0 {
+            self.drop_if_empty(after);
+        }
+        ids
+    }
+
     fn push(&mut self, segment: u32, place: Place, next_run: &mut u64) -> u64 {
         let last = self.runs.back_mut();
         match last.filter(|run| run.segment == segment && run.places.len() < RUN_MAX) {

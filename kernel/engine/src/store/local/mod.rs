@@ -278,11 +278,21 @@ impl LocalStore {
     }
 }
 
-/// The batches that a commit appends.
-fn appended(commit: &Commit) -> impl Iterator<Item = (Offset, kernel_model::LogEpoch, &Bytes)> {
-    #[allow(clippy::wildcard_enum_match_arm, reason = "one operation of many is asked for")]
+/// A batch that a commit brings.
+struct Brought<'a> {
+    batch: &'a Bytes,
+    /// Offset and epoch that the stored copy gets; `None`: it has them.
+    at: Option<(Offset, kernel_model::LogEpoch)>,
+}
+
+/// The batches that a commit brings, in the order in which they are stored.
+fn brought(commit: &Commit) -> impl Iterator<Item = Brought<'_>> {
+    #[allow(clippy::wildcard_enum_match_arm, reason = "two operations of many are asked for")]
     commit.ops.iter().filter_map(|op| match op {
-        Op::LogAppend { base_offset, epoch, batch, .. } => Some((*base_offset, *epoch, batch)),
+        Op::LogAppend { base_offset, epoch, batch, .. } => {
+            Some(Brought { batch, at: Some((*base_offset, *epoch)) })
+        }
+        Op::LogReplace { batch, .. } => batch.as_ref().map(|batch| Brought { batch, at: None }),
         _ => None,
     })
 }
@@ -295,7 +305,7 @@ fn check_commit(commit: &Commit) -> Result<usize, KernelError> {
         return Err(KernelError::Invalid("an outbox entry that pushes another"));
     }
     let mut bytes = 0_usize;
-    for (_, _, batch) in appended(commit) {
+    for Brought { batch, .. } in brought(commit) {
         let header =
             BatchHeader::decode(batch).map_err(|_| KernelError::Invalid("what is appended is no batch"))?;
         if header.size != batch.len() {
@@ -322,10 +332,10 @@ impl ShardStore for LocalStore {
         let scratch = &self.scratch;
         let begin = self.shared.append(&mut state, Kind::Commit, length, |out, _| {
             out.put_slice(scratch);
-            for (base_offset, epoch, batch) in appended(commit) {
+            for brought in brought(commit) {
                 let start = out.len();
-                out.put_slice(batch);
-                if let Some(copy) = out.get_mut(start..) {
+                out.put_slice(brought.batch);
+                if let (Some((base_offset, epoch)), Some(copy)) = (brought.at, out.get_mut(start..)) {
                     patch_header(copy, base_offset, epoch);
                 }
             }

@@ -1,7 +1,7 @@
 //! The stored form of commits: every operation comes back as it was, and no bytes make it panic.
 
 use kernel_model::commit::{RouteLevel, RoutePattern, RouteTarget, ViewEntry};
-use kernel_model::{CursorId, LogConfig, LogKind, RouterId, ShardId, TimestampSource, ViewId};
+use kernel_model::{Compaction, CursorId, LogConfig, LogKind, RouterId, ShardId, TimestampSource, ViewId};
 
 use super::super::codec;
 use super::*;
@@ -15,6 +15,14 @@ fn log_ops() -> Vec<Op> {
         retention_ms: Some(0),
         retention_bytes: Some(u64::MAX),
         retention_over_views: true,
+        compaction: Some(Compaction {
+            stretch_bytes: u64::MAX,
+            stretch_ms: 1,
+            lag_min_ms: 2,
+            lag_max_ms: u64::MAX,
+            dirty_min_ppm: u32::MAX,
+            deletes_stay_ms: 3,
+        }),
     };
     vec![
         Op::LogCreate { log, config: full.clone(), start: Offset(u64::MAX) },
@@ -28,12 +36,20 @@ fn log_ops() -> Vec<Op> {
         Op::LogTruncate { log, to: Offset(4) },
         Op::LogTrim { log, start: Offset(5) },
         Op::LogHide { log, start: Offset(6) },
+        replace(1, 7, 9, Some(batch(2, 3, 1, 3))),
+        replace(u64::MAX, 7, u32::MAX, None),
+        Op::LogCleaned { log, to: Offset(7) },
         Op::Deliver {
             log,
             batch: batch(1, 1, 1, 1),
             views: vec![(ViewId(1), "n".into()), (ViewId(2), Bytes::new())],
         },
     ]
+}
+
+fn replace(log: u64, base: u64, crc: u32, batch: Option<Bytes>) -> Op {
+    let batch = batch.map(|batch| stored(&batch, base, 3));
+    Op::LogReplace { log: LogId(log), base_offset: Offset(base), crc, bytes: 90, batch }
 }
 
 fn view_ops() -> Vec<Op> {
@@ -82,7 +98,7 @@ fn encoded(commit: &Commit) -> Bytes {
     let mut body = BytesMut::new();
     codec::encode(commit, &mut body);
     for op in &commit.ops {
-        if let Op::LogAppend { batch, .. } = op {
+        if let Op::LogAppend { batch, .. } | Op::LogReplace { batch: Some(batch), .. } = op {
             body.extend_from_slice(batch);
         }
     }
@@ -95,7 +111,7 @@ fn every_operation_comes_back_as_it_was() {
     let body = encoded(&commit);
     let (decoded, batches_at) = codec::decode(&body).unwrap();
     assert_eq!(decoded, commit);
-    assert_eq!(body.len() - batches_at, 91 + 361);
+    assert_eq!(body.len() - batches_at, 91 + 361 + 64);
     for op in &commit.ops {
         let alone = Commit::of(vec![op.clone()]);
         assert_eq!(codec::decode(&encoded(&alone)).unwrap().0, alone);

@@ -55,8 +55,27 @@ impl Run {
         self.random.below(bound)
     }
 
+    /// Replaces or removes some stored batch; now and then one that is not there.
+    fn replacement(&mut self, log: u64) -> Option<Op> {
+        let mut all = Bytes::from(read(&model(&self.history), log, 0).ok()?);
+        let batches = kernel_model::batch::split(&mut all).unwrap();
+        let at = self.below(batches.len() as u64) as usize;
+        let header = *batches.get(at)?.header();
+        let (base, crc) = (header.base_offset, header.crc ^ u32::from(self.below(20) == 0));
+        let payload = self.below(header.size as u64) as usize;
+        let batch =
+            batch(header.last_offset_delta + 1, payload, header.max_timestamp_ms, self.below(256) as u8);
+        let batch = (self.below(3) > 0).then(|| stored(&batch, base.0, 3));
+        Some(Op::LogReplace { log: LogId(log), base_offset: base, crc, bytes: header.size as u64, batch })
+    }
+
     fn random_op(&mut self) -> Op {
         let log = self.below(4) + 1;
+        if self.below(5) == 0
+            && let Some(op) = self.replacement(log)
+        {
+            return op;
+        }
         let end = self.ends.get(&log).copied().unwrap_or(0);
         match self.below(16) {
             0 => Op::LogCreate { log: LogId(log), config: LogConfig::default(), start: Offset(0) },
