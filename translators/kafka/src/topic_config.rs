@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use kernel_model::{LogConfig, LogKind, TimestampSource};
+use kernel_model::{Compaction, LogConfig, LogKind, TimestampSource};
 
 /// Type of a value, with Kafka's bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +73,7 @@ pub static KEYS: [ConfigKey; 34] = [
         false,
     ),
     key("compression.zstd.level", Kind::IntWithin(-131_072, 22), "3", false),
-    key("delete.retention.ms", Kind::Long(0), "86400000", false),
+    key("delete.retention.ms", Kind::Long(0), "86400000", true),
     key("file.delete.delay.ms", Kind::Long(0), "60000", false),
     key("flush.messages", Kind::Long(1), FOREVER, false),
     key("flush.ms", Kind::Long(0), FOREVER, false),
@@ -82,14 +82,14 @@ pub static KEYS: [ConfigKey; 34] = [
     key("leader.replication.throttled.replicas", Kind::List, "", false),
     key("local.retention.bytes", Kind::Long(-2), "-2", false),
     key("local.retention.ms", Kind::Long(-2), "-2", false),
-    key("max.compaction.lag.ms", Kind::Long(1), FOREVER, false),
+    key("max.compaction.lag.ms", Kind::Long(1), FOREVER, true),
     key("max.message.bytes", Kind::Int(0), "1048588", true),
     key("message.downconversion.enable", Kind::Bool, "true", false),
     key("message.timestamp.after.max.ms", Kind::Long(0), "3600000", true),
     key("message.timestamp.before.max.ms", Kind::Long(0), FOREVER, true),
     key("message.timestamp.type", Kind::Word(&["CreateTime", "LogAppendTime"]), "CreateTime", true),
-    key("min.cleanable.dirty.ratio", Kind::Ratio, "0.5", false),
-    key("min.compaction.lag.ms", Kind::Long(0), "0", false),
+    key("min.cleanable.dirty.ratio", Kind::Ratio, "0.5", true),
+    key("min.compaction.lag.ms", Kind::Long(0), "0", true),
     // There is one copy, and every acknowledged record is on disk.
     key("min.insync.replicas", Kind::Int(1), "1", false),
     key("preallocate", Kind::Bool, "false", false),
@@ -102,7 +102,7 @@ pub static KEYS: [ConfigKey; 34] = [
     key("segment.bytes", Kind::Int(14), "1073741824", true),
     key("segment.index.bytes", Kind::Int(4), "10485760", false),
     key("segment.jitter.ms", Kind::Long(0), "0", false),
-    key("segment.ms", Kind::Long(1), "604800000", false),
+    key("segment.ms", Kind::Long(1), "604800000", true),
     key("unclean.leader.election.enable", Kind::Bool, "false", false),
 ];
 
@@ -142,6 +142,14 @@ pub fn words_of(value: &str) -> impl Iterator<Item = &str> {
     value.split(',').map(str::trim).filter(|word| !word.is_empty())
 }
 
+/// A ratio between 0 and 1 in millionths.
+fn millionths(ratio: &str) -> u32 {
+    let ratio = ratio.trim().parse::<f64>().unwrap_or(0.5).clamp(0.0, 1.0);
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and a million")]
+    let millionths = (ratio * 1_000_000.0).round() as u32;
+    millionths
+}
+
 /// What the request path needs of a topic's configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -155,8 +163,8 @@ pub struct Settings {
     pub timestamp_before_max_ms: i64,
     /// How far after it.
     pub timestamp_after_max_ms: i64,
-    /// Keeps the last record of each key.
-    pub compacted: bool,
+    /// Keeps the last record of each key: how that is done.
+    pub compaction: Option<Compaction>,
     /// Removes old records.
     pub deleted: bool,
     /// Age at which records are removed, or −1.
@@ -175,6 +183,7 @@ impl Settings {
             set.or_else(|| find(name).map(|key| key.default)).unwrap_or_default()
         };
         let number = |name: &str| text(name).trim().parse::<i64>().unwrap_or(i64::MAX);
+        let long = |name: &str| u64::try_from(number(name)).unwrap_or(0);
         let size = |name: &str| usize::try_from(number(name)).unwrap_or(usize::MAX);
         Self {
             message_bytes_max: size("max.message.bytes"),
@@ -182,14 +191,29 @@ impl Settings {
             append_time: text("message.timestamp.type") == "LogAppendTime",
             timestamp_before_max_ms: number("message.timestamp.before.max.ms"),
             timestamp_after_max_ms: number("message.timestamp.after.max.ms"),
-            compacted: words_of(text("cleanup.policy")).any(|word| word == "compact"),
+            compaction: words_of(text("cleanup.policy")).any(|word| word == "compact").then(|| Compaction {
+                stretch_bytes: long("segment.bytes"),
+                // A segment whose records wait for compaction is closed in time.
+                stretch_ms: long("segment.ms").min(long("max.compaction.lag.ms")),
+                lag_min_ms: long("min.compaction.lag.ms"),
+                lag_max_ms: long("max.compaction.lag.ms"),
+                dirty_min_ppm: millionths(text("min.cleanable.dirty.ratio")),
+                deletes_stay_ms: long("delete.retention.ms"),
+            }),
             deleted: words_of(text("cleanup.policy")).any(|word| word == "delete"),
             retention_ms: number("retention.ms"),
             retention_bytes: number("retention.bytes"),
         }
     }
 
-    /// The settings of a partition's log. A mirrored log removes only what its source has removed.
+    /// Whether only the last record of each key is kept.
+    #[must_use]
+    pub fn is_compacted(&self) -> bool {
+        self.compaction.is_some()
+    }
+
+    /// The settings of a partition's log. A mirrored log removes only what its source has removed, and is not compacted
+    /// before the kernel leads it.
     #[must_use]
     pub fn log_config(&self, kind: LogKind) -> LogConfig {
         let removes = self.deleted && kind == LogKind::Led;
@@ -200,6 +224,7 @@ impl Settings {
             retention_ms: bound(self.retention_ms),
             retention_bytes: bound(self.retention_bytes),
             retention_over_views: true,
+            compaction: self.compaction,
         }
     }
 }
@@ -247,5 +272,28 @@ mod tests {
         assert_eq!(settings.log_config(LogKind::Led).retention_ms, Some(604_800_000));
         assert_eq!(settings.log_config(LogKind::Mirrored).retention_bytes, None);
         assert_eq!(settings.log_config(LogKind::Mirrored).retention_ms, None);
+    }
+
+    #[test]
+    fn compaction_goes_by_the_settings_of_the_topic() {
+        let of = |configs: &[(&str, &str)]| {
+            let owned = configs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            Settings::of(&owned.collect()).log_config(LogKind::Led)
+        };
+        assert_eq!(of(&[("min.cleanable.dirty.ratio", "0.1")]).compaction, None);
+        let compacted = of(&[("cleanup.policy", "compact"), ("max.compaction.lag.ms", "1000")]);
+        assert_eq!(compacted.retention_ms, None, "nothing goes for its age");
+        let expected = Compaction {
+            stretch_bytes: 1 << 30,
+            stretch_ms: 1000,
+            lag_min_ms: 0,
+            lag_max_ms: 1000,
+            dirty_min_ppm: 500_000,
+            deletes_stay_ms: 86_400_000,
+        };
+        assert_eq!(compacted.compaction, Some(expected));
+        let both = of(&[("cleanup.policy", "compact, delete"), ("min.cleanable.dirty.ratio", "0.00001")]);
+        assert_eq!(both.compaction.map(|how| how.dirty_min_ppm), Some(10));
+        assert_eq!(both.retention_ms, Some(604_800_000));
     }
 }

@@ -201,7 +201,7 @@ fn prepare(
     let factored = topic.settings.message_bytes_max.saturating_mul(limits.inflated_bytes_factor);
     let rules = Rules {
         inflated_bytes_max: limits.inflated_bytes_max.max(factored),
-        keys_required: topic.settings.compacted,
+        keys_required: topic.settings.is_compacted(),
         timestamps: (!topic.settings.append_time).then_some(timestamps),
     };
     let max_timestamp_ms = judge(&batch, &rules, cx.settings.long_work)?;

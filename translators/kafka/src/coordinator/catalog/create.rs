@@ -142,9 +142,13 @@ pub(super) fn check_configs(configs: &BTreeMap<String, String>) -> Result<(), Re
     for (name, value) in configs {
         topic_config::check(name, value).map_err(|fault| (ErrorCode::InvalidConfig, fault))?;
     }
-    if Settings::of(configs).compacted {
-        let fault = "cleanup.policy=compact is not served yet: only mirrored topics keep it.";
-        return Err((ErrorCode::InvalidConfig, fault.to_owned()));
+    // Each is fine by itself; together nothing could ever be compacted in time.
+    if let Some(how) = Settings::of(configs).compaction.filter(|how| how.lag_min_ms > how.lag_max_ms) {
+        let fault = format!(
+            "conflict topic config setting min.compaction.lag.ms ({}) > max.compaction.lag.ms ({})",
+            how.lag_min_ms, how.lag_max_ms
+        );
+        return Err((ErrorCode::InvalidConfig, fault));
     }
     Ok(())
 }

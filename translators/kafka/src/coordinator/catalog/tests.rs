@@ -175,6 +175,14 @@ fn create_topics_refuses_what_kafka_refuses() {
         topic.configs[0].value = None;
         topic
     };
+    let never_in_time = {
+        let mut topic = with_config("c", "cleanup.policy", "compact");
+        let lags = [("min.compaction.lag.ms", "11"), ("max.compaction.lag.ms", "10")];
+        for (name, value) in lags {
+            topic.configs.extend(with_config("c", name, value).configs);
+        }
+        topic
+    };
     let table = [
         (topic("a.b", 1), ErrorCode::TopicAlreadyExists),
         (topic("a_b", 1), ErrorCode::InvalidTopic),
@@ -191,9 +199,10 @@ fn create_topics_refuses_what_kafka_refuses() {
         (CreatableTopic { num_partitions: 1, ..assigned(0, 1) }, ErrorCode::InvalidRequest),
         (with_config("c", "no.such", "1"), ErrorCode::InvalidConfig),
         (with_config("c", "retention.ms", "x"), ErrorCode::InvalidConfig),
-        (with_config("c", "cleanup.policy", "compact"), ErrorCode::InvalidConfig),
+        (never_in_time, ErrorCode::InvalidConfig),
         (null_config, ErrorCode::InvalidConfig),
         (assigned(0, 1), ErrorCode::None),
+        (with_config("compacted", "cleanup.policy", "compact,delete"), ErrorCode::None),
     ];
     for (topic, code) in table {
         let what = format!("{topic:?}");
@@ -273,7 +282,10 @@ fn configuration_is_altered_step_by_step_and_reaches_the_logs() {
         ("retention.ms", 0, Some("5000"), 0),
         ("retention.ms", 0, None, 42),
         ("retention.ms", 2, Some("1"), 40),
-        ("cleanup.policy", 2, Some("compact"), 40),
+        ("cleanup.policy", 2, Some("compact"), 0),
+        ("max.compaction.lag.ms", 0, Some("1000"), 0),
+        ("min.compaction.lag.ms", 0, Some("1001"), 40),
+        ("cleanup.policy", 3, Some("compact"), 0),
         ("no.such", 0, Some("1"), 40),
         ("max.message.bytes", 0, Some("100"), 0),
         ("max.message.bytes", 1, None, 0),
@@ -347,7 +359,7 @@ fn a_mirrored_topic_keeps_its_source_id_grows_and_is_handed_over_and_back() {
     assert_eq!(host.tell(&mirror(3)), CatalogReply::Done);
     let catalog = host.handle.load();
     let topic = catalog.topic("m").unwrap();
-    assert_eq!((topic.id, topic.partitions.len(), topic.settings.compacted), (Uuid([5; 16]), 3, true));
+    assert_eq!((topic.id, topic.partitions.len(), topic.settings.is_compacted()), (Uuid([5; 16]), 3, true));
     assert!(topic.partitions.iter().all(|partition| partition.kind == LogKind::Mirrored));
 
     let lead = |epoch| CatalogMessage::Lead {
