@@ -10,10 +10,10 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use kernel_engine::{RequestKey, Shard};
+use kernel_engine::{CompactionDone, RequestKey, Shard};
 use kernel_model::{KernelError, Now, Request, ShardId};
 use session::{Answer, RequestId};
-use tokio::sync::mpsc::{Receiver, UnboundedReceiver, channel, unbounded_channel};
+use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender, channel, unbounded_channel};
 use tokio::sync::{Notify, oneshot, watch};
 
 use super::{ShardMessage, Shards, new_asker};
@@ -156,6 +156,7 @@ fn host(
 enum Wake {
     Messages,
     Delivered(RequestId, bool),
+    Compacted(Option<CompactionDone>),
     Durable,
     Time,
     Stop,
@@ -173,6 +174,9 @@ struct Host {
     answers: Answers,
     answered: UnboundedReceiver<(RequestId, Result<Answer, KernelError>)>,
     delivering: BTreeMap<RequestId, (ShardId, u64)>,
+    /// Results of compaction, which works on a thread of its own; `None`: it panicked.
+    compactions: UnboundedSender<Option<CompactionDone>>,
+    compacted: UnboundedReceiver<Option<CompactionDone>>,
     asker: u64,
     delivered: u64,
     /// Name for the health report.
@@ -197,6 +201,11 @@ struct Figures {
     live_bytes: metrics::Gauge,
     disk_bytes: metrics::Gauge,
     pending_bytes: metrics::Gauge,
+    compactions: metrics::Counter,
+    compaction_read_bytes: metrics::Counter,
+    compaction_written_bytes: metrics::Counter,
+    compaction_removed_records: metrics::Counter,
+    compaction_failures: metrics::Counter,
     due: Duration,
 }
 
@@ -211,6 +220,11 @@ impl Figures {
             live_bytes: metrics::gauge!("sluice_store_live_bytes", &label),
             disk_bytes: metrics::gauge!("sluice_store_disk_bytes", &label),
             pending_bytes: metrics::gauge!("sluice_store_pending_bytes", &label),
+            compactions: metrics::counter!("sluice_compaction_passes_total", &label),
+            compaction_read_bytes: metrics::counter!("sluice_compaction_read_bytes_total", &label),
+            compaction_written_bytes: metrics::counter!("sluice_compaction_written_bytes_total", &label),
+            compaction_removed_records: metrics::counter!("sluice_compaction_removed_records_total", &label),
+            compaction_failures: metrics::counter!("sluice_compaction_failures_total", &label),
             due: Duration::ZERO,
         }
     }
@@ -228,6 +242,11 @@ impl Figures {
         self.live_bytes.set(as_float(store.live_bytes));
         self.disk_bytes.set(as_float(store.disk_bytes));
         self.pending_bytes.set(as_float(store.pending_bytes));
+        self.compactions.absolute(stats.compactions);
+        self.compaction_read_bytes.absolute(stats.compaction_read_bytes);
+        self.compaction_written_bytes.absolute(stats.compaction_written_bytes);
+        self.compaction_removed_records.absolute(stats.compaction_removed_records);
+        self.compaction_failures.absolute(stats.compaction_failures + stats.compaction_unreadable);
         true
     }
 }
@@ -256,6 +275,7 @@ impl Host {
         part: String,
     ) -> Self {
         let (answers, answered) = unbounded_channel();
+        let (compactions, compacted) = unbounded_channel();
         Self {
             figures: Figures::new(shard.id()),
             refusing: Refusing::default(),
@@ -269,6 +289,8 @@ impl Host {
             answers,
             answered,
             delivering: BTreeMap::new(),
+            compactions,
+            compacted,
             asker: new_asker(),
             delivered: 0,
             part,
@@ -286,11 +308,12 @@ impl Host {
 
     async fn wait(&mut self) -> Wake {
         let deadline = self.shard.poll_timeout();
-        let Self { inbox, messages, answered, wake, timer, setting, stopping, .. } = self;
+        let Self { inbox, messages, answered, compacted, wake, timer, setting, stopping, .. } = self;
         tokio::select! {
             biased;
             () = wake.notified() => Wake::Durable,
             Some((id, answer)) = answered.recv() => Wake::Delivered(id, answer.is_ok()),
+            Some(done) = compacted.recv() => Wake::Compacted(done),
             () = std::future::poll_fn(|cx| timer.poll(cx, deadline)) => Wake::Time,
             _count = inbox.recv_many(messages, TURN_MAX) => Wake::Messages,
             _gone = setting.stopped.wait_for(|stop| *stop), if !*stopping => Wake::Stop,
@@ -307,12 +330,14 @@ impl Host {
                     self.shard.handle_outbox_applied(now, to, position);
                 }
             }
+            Wake::Compacted(done) => self.shard.handle_compaction(now, done),
             Wake::Time => self.shard.handle_timeout(now),
             Wake::Durable => {}
             Wake::Stop => self.stopping = true,
         }
         self.shard.handle_durable(now);
         self.deliver();
+        self.compact();
         self.reply();
         self.report();
         if self.figures.publish(now, &self.shard) {
@@ -374,6 +399,20 @@ impl Host {
         }
         // More is left: come back at once.
         self.wake.notify_one();
+    }
+
+    /// Lets the next piece of compaction be done beside the shard; there is one at a time.
+    fn compact(&mut self) {
+        if self.stopping {
+            return;
+        }
+        let Some(task) = self.shard.poll_compaction() else { return };
+        let done = self.compactions.clone();
+        let _detached = tokio::task::spawn_blocking(move || {
+            let outcome = catch_unwind(AssertUnwindSafe(|| task.run())).ok();
+            // The shard may have stopped meanwhile.
+            let _nobody_waits = done.send(outcome);
+        });
     }
 
     fn report(&mut self) {
