@@ -1,4 +1,5 @@
-//! The stored form of a shard's derived state (version 2; version 1 knew no compaction): one key for each part that changes by itself.
+//! The stored form of a shard's derived state (version 2; version 1 knew no compaction): one key for each part that
+//! changes by itself.
 //!
 //! ```text
 //! F                         version of the form

@@ -21,6 +21,8 @@ mod bench;
 mod bounds;
 #[path = "engine/compaction.rs"]
 mod compaction;
+#[path = "engine/compaction_crash.rs"]
+mod compaction_crash;
 #[path = "engine/coordinators.rs"]
 mod coordinators;
 #[path = "engine/crash.rs"]

@@ -20,8 +20,6 @@
 mod keys;
 mod rules;
 mod task;
-#[cfg(test)]
-mod tests;
 
 pub(crate) use rules::{LastOfProducers, Rules};
 pub use task::{CompactionDone, CompactionTask};

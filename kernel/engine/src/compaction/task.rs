@@ -95,7 +95,12 @@ impl CompactionTask {
             while !bytes.is_empty() {
                 let batch = VerifiedBatch::take(&mut bytes)
                     .map_err(|error| KernelError::Damaged(error.to_string()))?;
-                if batch.header().base_offset >= self.until || found.is_full {
+                if found.is_full {
+                    return Ok(found);
+                }
+                // A batch of which a part is not to be looked at stays whole.
+                if batch.header().end_offset() > self.until {
+                    found.reached = self.until;
                     return Ok(found);
                 }
                 self.go_through(&batch, &mut found)?;

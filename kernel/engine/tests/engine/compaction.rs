@@ -16,7 +16,7 @@ use crate::bench::*;
 use crate::sim::Random;
 
 /// Every batch is a stretch of its own, whatever is dirty is due, deletes stay ten seconds.
-const EAGER: Compaction = Compaction {
+pub const EAGER: Compaction = Compaction {
     stretch_bytes: 1,
     stretch_ms: u64::MAX,
     lag_min_ms: 0,
@@ -32,7 +32,7 @@ fn desk_with(compaction: Compaction) -> Desk {
     desk
 }
 
-fn keyed(spec: BatchSpec, timestamp_ms: i64, pairs: &[(&str, Option<&str>)]) -> VerifiedBatch {
+pub fn keyed(spec: BatchSpec, timestamp_ms: i64, pairs: &[(&str, Option<&str>)]) -> VerifiedBatch {
     let records: Vec<NewRecord<'_>> = pairs
         .iter()
         .map(|(key, value)| NewRecord {
@@ -66,7 +66,7 @@ fn compact(desk: &mut Desk) -> usize {
 
 /// One record as a reader sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Seen {
+pub struct Seen {
     offset: u64,
     key: String,
     value: Option<String>,
@@ -358,6 +358,15 @@ fn a_mirrored_log_and_one_that_views_or_followers_still_want_are_left_alone() {
     assert_eq!(compact(&mut desk), 0);
     desk.ask(Request::Hold { log: LOG, from: None }).unwrap();
     assert!(compact(&mut desk) > 0);
+
+    let mut desk = desk_with(EAGER);
+    put(&mut desk, &[("a", Some("1")), ("a", Some("2")), ("a", Some("3"))]);
+    for _ in 0..2 {
+        put(&mut desk, &[("a", Some("v"))]);
+    }
+    desk.ask(Request::Hold { log: LOG, from: Some(Offset(1)) }).unwrap();
+    compact(&mut desk);
+    assert_eq!(offsets(&mut desk), [0, 1, 2, 3, 4], "a batch that is wanted in part stays whole");
 }
 
 #[test]
