@@ -191,6 +191,36 @@ pub const FIGURES: &[Figure] = &[
         "What the store occupies on disk, preallocated space included",
     ),
     gauge("sluice_store_pending_bytes", Unit::Bytes, "shard", "Bytes taken and not yet durable"),
+    counter(
+        "sluice_compaction_passes_total",
+        Unit::Count,
+        "shard",
+        "Passes of compaction over a log that were completed",
+    ),
+    counter(
+        "sluice_compaction_read_bytes_total",
+        Unit::Bytes,
+        "shard",
+        "Stored bytes that compaction has gone through, those of its keys included",
+    ),
+    counter(
+        "sluice_compaction_written_bytes_total",
+        Unit::Bytes,
+        "shard",
+        "Bytes of batches that compaction has written again",
+    ),
+    counter(
+        "sluice_compaction_removed_records_total",
+        Unit::Count,
+        "shard",
+        "Records that compaction has removed",
+    ),
+    counter(
+        "sluice_compaction_failures_total",
+        Unit::Count,
+        "shard",
+        "Passes of compaction that were given up, and batches that it cannot read; such logs only grow",
+    ),
 ];
 
 /// Gives every figure its unit and meaning in the exporter.
