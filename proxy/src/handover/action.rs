@@ -74,6 +74,9 @@ pub struct Facts {
     pub legacy_epoch: Option<i32>,
     /// Which incarnation of the unit (a hash of the topic id).
     pub incarnation: Digest,
+    /// Records that the feed brings in a second, where it is slow enough to say so: a fence begins with no more than
+    /// that missing.
+    pub brings: Option<u64>,
     /// Why the unit cannot move now, if it cannot: open transaction, rebalancing group, feed stopped, no room.
     pub obstacle: Option<Obstacle>,
 }

@@ -75,6 +75,7 @@ impl Round {
     pub(super) fn ready(&self, units: &[PlannedUnit], lag_max: u64) -> Verdict {
         self.judge(units, |unit, source, feed, _| {
             let lag = source.end.saturating_sub(feed.end);
+            let lag_max = feed.brings.map_or(lag_max, |brings| brings.min(lag_max));
             if lag > lag_max {
                 Err(format!("{}: the feed lags by {lag} (at most {lag_max})", unit.unit))
             } else {

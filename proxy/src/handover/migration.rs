@@ -398,6 +398,15 @@ impl Migrations {
         self.collect(now);
     }
 
+    /// Whether a handover that gives this unit back to legacy is under way.
+    #[must_use]
+    pub fn goes_back(&self, unit: &UnitId) -> bool {
+        self.handovers.values().any(|machine| {
+            let plan = machine.plan();
+            plan.to == Primary::Legacy && plan.units.iter().any(|planned| planned.unit == *unit)
+        })
+    }
+
     /// Whether a forwarder must hold writes to this unit now.
     #[must_use]
     pub fn held(&self, unit: &UnitId) -> bool {

@@ -281,7 +281,9 @@ fn brought(status: Option<ReverseStatus>) -> Facts {
         (_, None) => wait("legacy's tail is being compared"),
         (WayBack::Open | WayBack::Lagging, Some(_)) => None,
     };
-    Facts { end: position, settled: position, obstacle, ..Facts::default() }
+    // Where nothing was brought yet nothing need be waited for.
+    let brings = status.records_per_second;
+    Facts { end: position, settled: position, brings, obstacle, ..Facts::default() }
 }
 
 /// A group's offsets, as they go to legacy.

@@ -21,6 +21,7 @@ mod epochs;
 mod figures;
 mod job;
 mod links;
+mod pace;
 mod resume;
 mod reverse;
 mod runner;

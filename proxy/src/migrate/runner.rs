@@ -316,6 +316,7 @@ impl Runner {
             self.try_dual_write_again(now);
             self.look_at_retired();
             self.steer_reverse(now);
+            self.set_paces(now);
             self.listen_to_brokers().await;
             self.report_readiness();
             self.publish_figures(now);

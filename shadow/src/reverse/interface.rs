@@ -203,6 +203,8 @@ pub struct ReverseStatus {
     pub lag_records: u64,
     /// How long legacy has been lacking records without taking any.
     pub behind_for: Duration,
+    /// Records of the partition that legacy takes in a second while it is brought some; `None` before the first.
+    pub records_per_second: Option<u64>,
     /// First offset that must not be removed from the kernel's log: nothing below it is needed any more.
     pub floor: u64,
     /// What keeps legacy from taking more, if anything does; it is tried again.

@@ -26,6 +26,8 @@ pub(super) const LATE_WRITE: Duration = Duration::from_millis(500);
 pub(super) const REST: Duration = Duration::from_millis(100);
 /// How often the same batch is refused for what it is until legacy is believed.
 const STRIKES_MAX: u32 = 3;
+/// Time of bringing over which the speed is reckoned.
+const SPEED_OVER: Duration = Duration::from_secs(2);
 
 /// What identifies a batch on both sides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +75,31 @@ pub(super) struct InFlight {
     pub(super) end: u64,
     pub(super) bytes: usize,
     pub(super) node: i32,
+    /// When it was sent.
+    pub(super) at: Duration,
+}
+
+/// How fast legacy takes what it is brought, while there is something to bring. Recent answers count most.
+#[derive(Debug, Default)]
+struct Speed {
+    records: u64,
+    busy: Duration,
+}
+
+impl Speed {
+    fn note(&mut self, records: u64, took: Duration) {
+        self.records += records;
+        self.busy += took;
+        if self.busy > SPEED_OVER {
+            self.records /= 2;
+            self.busy /= 2;
+        }
+    }
+
+    fn records_per_second(&self) -> Option<u64> {
+        let busy_us = u64::try_from(self.busy.as_micros()).ok().filter(|busy_us| *busy_us > 0)?;
+        Some(self.records.saturating_mul(1_000_000).div_ceil(busy_us))
+    }
 }
 
 /// One partition.
@@ -113,6 +140,7 @@ pub(super) struct Partition {
     pub(super) legacy_start: Option<u64>,
     pub(super) deleting: Option<i32>,
     pub(super) delete_due: Duration,
+    speed: Speed,
     strikes: u32,
     behind_since: Option<Duration>,
     lagging: bool,
@@ -151,6 +179,7 @@ impl Partition {
             legacy_start: None,
             deleting: None,
             delete_due: now.elapsed,
+            speed: Speed::default(),
             strikes: 0,
             behind_since: Some(now.elapsed),
             lagging: true,
@@ -291,6 +320,7 @@ impl Partition {
     /// Legacy took the batch in flight at its offset.
     pub(super) fn sent(&mut self, now: Now, sent: InFlight) {
         self.generation += 1;
+        self.speed.note(sent.end - sent.base, now.elapsed.saturating_sub(sent.at));
         self.ready.pop_front();
         self.in_flight = None;
         self.position = Some(sent.end);
@@ -390,6 +420,7 @@ impl Partition {
             kernel_end: self.kernel_end,
             lag_records: self.lag(),
             behind_for: self.behind_for(now),
+            records_per_second: self.speed.records_per_second(),
             floor: if self.is_closed() { u64::MAX } else { self.floor() },
             trouble: self.trouble.clone(),
         }

@@ -82,7 +82,7 @@ impl Partition {
         let batch = self.ready.front()?;
         let header = batch.header();
         let (base, end) = (header.base_offset.0, header.end_offset().0);
-        Some(InFlight { base, end, bytes: batch.bytes().len(), node: self.leader })
+        Some(InFlight { base, end, bytes: batch.bytes().len(), node: self.leader, at: now.elapsed })
     }
 
     fn judge_answer(&mut self, now: Now, answer: &PartitionProduceResponse) {

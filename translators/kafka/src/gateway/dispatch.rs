@@ -105,8 +105,8 @@ impl GatewaySession {
 
     fn at_kernel_node(&mut self, now: Now, request: Incoming) -> Result<(), Violation> {
         match request.api {
-            ApiKey::Produce
-            | ApiKey::Fetch
+            ApiKey::Produce => self.serve_at_pace(now, request),
+            ApiKey::Fetch
             | ApiKey::ListOffsets
             | ApiKey::OffsetForLeaderEpoch
             | ApiKey::DeleteRecords
@@ -130,7 +130,7 @@ impl GatewaySession {
     }
 
     /// The kernel answers.
-    fn serve(&mut self, now: Now, request: &Incoming) -> Result<(), Violation> {
+    pub(super) fn serve(&mut self, now: Now, request: &Incoming) -> Result<(), Violation> {
         self.server.set_cluster(self.shared.view.load_full());
         let slot = self.slots.open();
         self.server.submit(now, slot.into(), request.frame())

@@ -11,7 +11,7 @@
 //!  client ───► │ dispatch ─┬─ gate held ──► Hold request, reading stops          │ ───► client
 //!              │           ├─ legacy ─────► upstream ──► rewrite, merge, note ───│
 //!              │           ├─ moved ──────► NOT_LEADER / NOT_COORDINATOR ────────│
-//!              │           └─ kernel node ► Server ──────────────────────────────│
+//!              │           └─ kernel node ► (pace) ► Server ─────────────────────│
 //!              └─────────────────────────────────────────────────────────────────┘
 //! ```
 
@@ -25,6 +25,7 @@ mod groups;
 mod login;
 pub mod nodes;
 pub(crate) mod owner;
+mod pace;
 mod produce;
 mod relay;
 mod rewrite;

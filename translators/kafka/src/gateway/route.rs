@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption, Guard};
@@ -32,6 +32,7 @@ pub struct Unit {
     /// `None` while virtual epochs are legacy's own.
     epochs: ArcSwapOption<EpochTable>,
     canary: Share,
+    pace_ms: AtomicU32,
 }
 
 impl Unit {
@@ -47,6 +48,7 @@ impl Unit {
             kernel_epoch: AtomicI32::new(-1),
             epochs: ArcSwapOption::empty(),
             canary: Share::default(),
+            pace_ms: AtomicU32::new(0),
         }
     }
 
@@ -70,6 +72,12 @@ impl Unit {
     #[must_use]
     pub fn canary(&self) -> &Share {
         &self.canary
+    }
+
+    /// How long a write waits before the kernel is given it, so that legacy keeps up with what it is brought.
+    #[must_use]
+    pub fn pace(&self) -> Duration {
+        Duration::from_millis(self.pace_ms.load(Ordering::Acquire).into())
     }
 
     /// Whether an answer waits until the kernel holds the batch too.
@@ -234,6 +242,8 @@ pub struct Routes {
     translated: AtomicUsize,
     /// Units in canary: the same.
     canaries: AtomicUsize,
+    /// Units whose writes are slowed down: the same.
+    paced: AtomicUsize,
     retired: AtomicBool,
     lease: Lease,
 }
@@ -248,6 +258,7 @@ impl Routes {
             moved: AtomicUsize::new(0),
             translated: AtomicUsize::new(0),
             canaries: AtomicUsize::new(0),
+            paced: AtomicUsize::new(0),
             retired: AtomicBool::new(false),
             lease: Lease::new(lease_until),
         }
@@ -270,7 +281,9 @@ impl Routes {
         let moved = table.units().filter(|unit| unit.is_moved()).count();
         let translated = table.units().filter(|unit| unit.epochs.load().is_some()).count();
         let canaries = table.units().filter(|unit| unit.canary.percent().is_some()).count();
+        let paced = table.units().filter(|unit| !unit.pace().is_zero()).count();
         self.canaries.store(canaries, Ordering::Release);
+        self.paced.store(paced, Ordering::Release);
         self.moved.store(moved, Ordering::Release);
         self.translated.store(translated, Ordering::Release);
     }
@@ -314,6 +327,20 @@ impl Routes {
     #[must_use]
     pub fn any_canary(&self) -> bool {
         self.canaries.load(Ordering::Acquire) > 0
+    }
+
+    /// Sets how long each write to a unit waits (whole milliseconds; zero: not at all).
+    pub fn set_pace(&self, unit: &Unit, pace: Duration) {
+        let pace_ms = u32::try_from(pace.as_millis()).unwrap_or(u32::MAX);
+        if unit.pace_ms.swap(pace_ms, Ordering::AcqRel) != pace_ms {
+            self.count();
+        }
+    }
+
+    /// Whether writes to any unit are slowed down.
+    #[must_use]
+    pub fn any_paced(&self) -> bool {
+        self.paced.load(Ordering::Acquire) > 0
     }
 
     /// Whether legacy is no longer contacted.

@@ -15,6 +15,7 @@ use session::{
 use super::canary::{Admitted, Namings};
 use super::fetch::FetchSessions;
 use super::nodes::Nodes;
+use super::pace::Paced;
 use super::route::Routes;
 use super::slots::{SlotId, Slots};
 use super::upstream::{Merge, Passed, Taken, Upstream, take_whole};
@@ -139,6 +140,7 @@ pub struct GatewaySession {
     /// What to do with an answer of the server before it leaves.
     pub(super) finish: BTreeMap<SlotId, Merge>,
     held: Option<Held>,
+    pub(super) paced: Option<Paced>,
     ahead: BTreeMap<SlotId, Ahead>,
     ahead_requests: BTreeMap<RequestId, (SlotId, UnitId)>,
     requests: VecDeque<(RequestId, Request)>,
@@ -202,6 +204,7 @@ impl GatewaySession {
             last_answers_by: None,
             finish: BTreeMap::new(),
             held: None,
+            paced: None,
             ahead: BTreeMap::new(),
             ahead_requests: BTreeMap::new(),
             requests: VecDeque::new(),
@@ -415,6 +418,7 @@ impl Session for GatewaySession {
         if let Some(violation) = self.failed.take() {
             return Err(violation);
         }
+        self.serve_paced(now)?;
         self.server.handle_timeout(now);
         self.release_late(now);
         self.give_up_legacy(now)?;
@@ -454,11 +458,13 @@ impl Session for GatewaySession {
         let silence = if self.greeted { self.shared.limits.idle } else { self.shared.limits.handshake };
         let last_answers = self.last_answers_by.filter(|_| self.upstream.owes());
         let own = self.server.poll_timeout();
-        [Some(self.quiet_since + silence), ahead, last_answers, own].into_iter().flatten().min()
+        let paced = self.paced.as_ref().map(|paced| paced.until);
+        [Some(self.quiet_since + silence), ahead, last_answers, own, paced].into_iter().flatten().min()
     }
 
     fn wants_input(&self) -> bool {
         self.held.is_none()
+            && self.paced.is_none()
             && self.failed.is_none()
             && !self.close_after_answers
             && self.slots.len() < self.shared.limits.in_flight_max

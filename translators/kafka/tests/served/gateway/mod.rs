@@ -12,4 +12,5 @@ mod groups;
 mod hostile;
 mod kernel_node;
 mod moved;
+mod pace;
 mod retired;
