@@ -59,6 +59,8 @@ struct Walk<'a> {
     fence_ms_reported: u64,
     rebalances_at_start: u64,
     rebalances: u64,
+    /// Legacy led again, and clients went on there.
+    rolled_back: bool,
     remarks: Vec<String>,
     drawn: Instant,
     /// Whether what stock clients keep to themselves is told.
@@ -85,6 +87,7 @@ pub(super) async fn run(
         fence_ms_reported: 0,
         rebalances_at_start: 0,
         rebalances: 0,
+        rolled_back: false,
         remarks: Vec::new(),
         drawn: Instant::now(),
         notes: std::env::var_os("SLUICE_DEMO_NOTES").is_some(),
@@ -267,11 +270,13 @@ impl Walk<'_> {
             match step.how {
                 How::Canary(percent) => steering.advance(phase, Some(percent), PHASE_WAIT).await,
                 How::Begin | How::Advance => steering.advance(phase, None, PHASE_WAIT).await,
+                How::Rollback => steering.rollback(phase, PHASE_WAIT).await,
             }
         };
         self.beside(steering.clone(), order).await??;
         let until = Instant::now() + PHASE_WAIT;
-        while self.shown.borrow().phase != phase {
+        let reached = |shown: &Shown| shown.phase == phase && shown.wanted.is_none();
+        while !reached(&self.shown.borrow()) {
             let stuck = Instant::now() >= until;
             let (doing, red) = {
                 let shown = self.shown.borrow();
@@ -280,6 +285,7 @@ impl Walk<'_> {
             ensure!(!stuck, "{phase} was not reached in time: {doing}; missing at the gate: {red}");
             self.until(Duration::from_millis(50), |_| false).await?;
         }
+        self.rolled_back |= step.how == How::Rollback;
         Ok(())
     }
 
@@ -440,7 +446,7 @@ impl Walk<'_> {
             explained: shown.divergences.saturating_sub(shown.unexplained),
             client_errors: verdict.client_errors,
             fence_ms_max: longest(fences.iter()),
-            rolled_back: false,
+            rolled_back: self.rolled_back,
             verified,
             aside: Aside {
                 fences,

@@ -1,4 +1,4 @@
-//! The admin API of the running proxy, asked over plain HTTP like any operator's script: phases forward, and what
+//! The admin API of the running proxy, asked over plain HTTP like any operator's script: phases forward and back, and what
 //! only the proxy knows (divergences, the gate, its verification). No count of the account comes from here.
 
 use std::time::Duration;
@@ -99,11 +99,19 @@ impl Steering {
         percent: Option<u8>,
         patience: Duration,
     ) -> anyhow::Result<()> {
+        self.order("advance", phase, json!({ "phase": phase, "percent": percent }), patience).await
+    }
+
+    /// Orders the migration back, as soon as the way is open.
+    pub(super) async fn rollback(&self, phase: &str, patience: Duration) -> anyhow::Result<()> {
+        self.order("rollback", phase, json!({ "phase": phase }), patience).await
+    }
+
+    async fn order(&self, order: &str, phase: &str, body: Value, patience: Duration) -> anyhow::Result<()> {
         let until = tokio::time::Instant::now() + patience;
-        let path = format!("/v1/migrations/{}/advance", self.migration);
+        let path = format!("/v1/migrations/{}/{order}", self.migration);
         loop {
-            let (status, answer) =
-                self.ask("POST", &path, Some(json!({ "phase": phase, "percent": percent }))).await?;
+            let (status, answer) = self.ask("POST", &path, Some(body.clone())).await?;
             if status == 200 || status == 202 {
                 return Ok(());
             }

@@ -9,6 +9,8 @@ pub(super) enum How {
     Advance,
     /// Forward to canary with this share of the consumers, in per cent.
     Canary(u8),
+    /// Back.
+    Rollback,
 }
 
 /// One step.
@@ -32,11 +34,13 @@ const fn compared(name: &'static str, how: How) -> Step {
 }
 
 /// All steps in order.
-pub(super) const STEPS: [Step; 6] = [
+pub(super) const STEPS: [Step; 8] = [
     step("observe", How::Begin),
     step("mirror", How::Advance),
     compared("dual-write", How::Advance),
     step("canary", How::Canary(50)),
+    compared("cutover", How::Advance),
+    Step { phase: "dual-write", ..compared("rollback", How::Rollback) },
     compared("cutover", How::Advance),
     step("retired", How::Advance),
 ];
