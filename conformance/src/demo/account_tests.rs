@@ -157,3 +157,23 @@ fn a_change_of_leader_is_a_fence_and_other_partitions_go_on_in_it() {
     assert_eq!(account.timeline().longest_pause_ms(1_000, 1_150), 99);
     assert_eq!(account.timeline().phases()[0].acknowledged, 5);
 }
+
+#[test]
+fn a_leader_that_leads_again_makes_two_fences_and_a_late_report_none() {
+    let mut account = Account::new(&[]);
+    account.begin_phase("observe", 1_000);
+    let mut seq = 0;
+    let mut at = |node: i32, t_ms: u64| {
+        let mut line = ack("p", seq, 0, i64::try_from(seq).unwrap());
+        if let Line::Ack { node: of, t_ms: when, .. } = &mut line {
+            (*of, *when) = (node, t_ms);
+        }
+        account.take(&line);
+        seq += 1;
+    };
+    for (node, t_ms) in [(1, 1_000), (1, 1_100), (9, 1_150), (1, 1_110), (9, 2_000), (1, 2_030), (1, 3_000)] {
+        at(node, t_ms);
+    }
+    let spans: Vec<_> = account.fences().iter().map(|fence| (fence.from_ms, fence.until_ms)).collect();
+    assert_eq!(spans, [(1_110, 1_150), (2_000, 2_030)]);
+}

@@ -40,8 +40,13 @@ impl Fence {
     }
 }
 
+/// Clients report out of order by less than this: an acknowledgement of the leader before that comes so late is its own.
+const LATE_MS: u64 = 50;
+
+/// A time in which one node led a partition.
 #[derive(Debug, Clone, Copy)]
 struct Span {
+    node: i32,
     first_ms: u64,
     last_ms: u64,
 }
@@ -53,8 +58,8 @@ pub struct Timeline {
     /// Acknowledgements in each ms since the first.
     counts: Vec<u32>,
     phases: Vec<PhaseSeen>,
-    /// By partition and node.
-    spans: BTreeMap<(usize, i32), Span>,
+    /// By partition, oldest first: a node may lead again.
+    spans: BTreeMap<usize, Vec<Span>>,
 }
 
 impl Timeline {
@@ -73,7 +78,12 @@ impl Timeline {
                 *count = count.saturating_add(1);
             }
         }
-        let span = self.spans.entry((place, node)).or_insert(Span { first_ms: t_ms, last_ms: t_ms });
+        let spans = self.spans.entry(place).or_default();
+        let span = match spans.as_mut_slice() {
+            [.., last] if last.node == node => last,
+            [.., before, last] if before.node == node && t_ms <= last.first_ms + LATE_MS => before,
+            _ => spans.push_mut(Span { node, first_ms: t_ms, last_ms: t_ms }),
+        };
         span.first_ms = span.first_ms.min(t_ms);
         span.last_ms = span.last_ms.max(t_ms);
         // A value that was acknowledged just before the first phase began belongs to none.
@@ -114,13 +124,8 @@ impl Timeline {
 
     /// Every change of leader, oldest first; those that overlap are one.
     pub(super) fn fences(&self) -> Vec<Fence> {
-        let mut by_place: BTreeMap<usize, Vec<Span>> = BTreeMap::new();
-        for ((place, _), span) in &self.spans {
-            by_place.entry(*place).or_default().push(*span);
-        }
         let mut changes = Vec::new();
-        for spans in by_place.values_mut() {
-            spans.sort_by_key(|span| span.first_ms);
+        for spans in self.spans.values() {
             for (old, new) in spans.iter().zip(spans.iter().skip(1)) {
                 changes.push((old.last_ms.min(new.first_ms), new.first_ms));
             }
