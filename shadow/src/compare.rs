@@ -117,6 +117,17 @@ impl Difference {
     }
 }
 
+impl Difference {
+    /// Where it ends.
+    fn end(&self) -> u64 {
+        match self {
+            Self::OnlyLegacy(print) | Self::OnlyKernel(print) => print.end,
+            Self::Unlike { legacy, kernel, .. } => legacy.end.max(kernel.end),
+            Self::Chain { at, .. } => *at,
+        }
+    }
+}
+
 impl std::fmt::Display for Difference {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -181,6 +192,8 @@ pub struct Comparison {
     control: u64,
     differing: u64,
     differences: Vec<Difference>,
+    /// Above this no batch differs.
+    differs_to: u64,
 }
 
 impl Comparison {
@@ -201,6 +214,7 @@ impl Comparison {
             control: 0,
             differing: 0,
             differences: Vec::new(),
+            differs_to: from,
         }
     }
 
@@ -302,6 +316,7 @@ impl Comparison {
 
     fn differ(&mut self, difference: Difference) {
         self.differing += 1;
+        self.differs_to = self.differs_to.max(difference.end());
         if self.differences.len() < DIFFERENCES_MAX {
             self.differences.push(difference);
         }
@@ -321,6 +336,7 @@ impl Comparison {
             marks_held: self.marks_held,
             differing: self.differing,
             differences: &self.differences,
+            differs_to: self.differs_to,
         }
     }
 }
@@ -348,6 +364,8 @@ pub struct Found<'a> {
     pub differing: u64,
     /// The first of them, at most [`DIFFERENCES_MAX`].
     pub differences: &'a [Difference],
+    /// From here on every batch is the same.
+    pub differs_to: u64,
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod chain;
 mod compare;
 mod feed;
 mod follower;
+mod keyed;
 mod link;
 mod offsets;
 mod reverse;
@@ -19,6 +20,7 @@ pub use feed::{
     LinkEvent, LinkId, Mode, Order, PartitionEnd, Token,
 };
 pub use follower::{FollowerState, FollowerStatus, StopReason};
+pub use keyed::{KeyComparison, KeyDifference, KeysFound};
 pub use link::{Answer, Credentials, Link, LinkError};
 pub use offsets::OffsetsStatus;
 pub use reverse::{

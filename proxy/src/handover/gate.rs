@@ -56,7 +56,7 @@ impl WayBack {
 /// Somebody uses what the kernel does not serve, or a unit is of a kind that cannot move yet.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Unsupported {
-    /// Short stable word: `transactions`, `kip-848`, `share-groups`, `compacted`, `log-append-time`.
+    /// Short stable word: `transactions`, `kip-848`, `share-groups`, `log-append-time`.
     pub feature: String,
     /// The client's id, or the unit's name.
     pub who: String,

@@ -51,8 +51,8 @@ impl Explanation {
     pub fn reason(self) -> &'static str {
         match self {
             Self::Compacted => {
-                "the topic is compacted: each side rewrites its batches in its own time, so that batches cannot be \
-                 compared one by one; records keep their offsets"
+                "the topic is compacted: each side removes superseded records in its own time, so that batches differ; \
+                 the newest record of each key was compared, and is the same on both sides"
             }
             Self::DualWriteMissed => {
                 "nothing differs: legacy's answer went out before the kernel held the batch, and the feed brings \

@@ -33,8 +33,8 @@ impl Runner {
         let credentials = cluster.config.link.as_ref().map(discovery::credentials).transpose();
         let credentials = credentials.map_err(|error| NotPlanned::Failed(error.to_string()))?;
         let (legacy, units) = (Arc::clone(&cluster.legacy), migration.units);
-        let mut marks =
-            tokio::task::block_in_place(|| marks_of(&mut self.ledger, &units)).map_err(NotPlanned::Failed)?;
+        let mut moves =
+            tokio::task::block_in_place(|| moves_of(&mut self.ledger, &units)).map_err(NotPlanned::Failed)?;
         let book = self.ledger.book();
         let catalog = self.setup.catalog.load();
         let (mut logs, mut groups) = (Vec::new(), Vec::new());
@@ -47,12 +47,14 @@ impl Runner {
                     }
                     let found = catalog.topic(&topic).and_then(|topic| topic.partition(partition));
                     let epochs = table_of(book.side_changes(&unit)).unwrap_or_default();
+                    let moved = moves.remove(&unit).unwrap_or_default();
                     logs.push(LogPlan {
                         log: found.map(|found| found.log),
                         primary: owner.side,
                         cut: owner.cut,
                         epochs: Arc::new(epochs),
-                        marks: marks.remove(&unit).unwrap_or_default(),
+                        moved_ms: moved.at_ms,
+                        marks: moved.marks,
                         topic,
                         partition,
                         unit,
@@ -111,22 +113,30 @@ fn same_as(what: &What) -> Option<String> {
     })
 }
 
-/// The hashes that the ledger has of each unit's present source, ascending by offset.
-fn marks_of<S: LedgerStore>(
+/// What the ledger says of a unit's last move to the kernel.
+#[derive(Debug, Default)]
+struct Move {
+    at_ms: Option<i64>,
+    /// Hashes that are kept of its present source, ascending by offset.
+    marks: Vec<(u64, u64)>,
+}
+
+fn moves_of<S: LedgerStore>(
     ledger: &mut Ledger<S>,
     units: &BTreeSet<UnitId>,
-) -> Result<BTreeMap<UnitId, Vec<(u64, u64)>>, String> {
+) -> Result<BTreeMap<UnitId, Move>, String> {
     let entries = ledger.entries().map_err(|error| error.to_string())?;
-    let mut marks: BTreeMap<UnitId, Vec<(u64, u64)>> = BTreeMap::new();
+    let mut moves: BTreeMap<UnitId, Move> = BTreeMap::new();
     for entry in &entries {
         if let What::Committed { units: committed, to: Primary::Kernel, .. } = &entry.what {
             for one in committed.iter().filter(|one| units.contains(&one.evidence.unit)) {
                 let kept = one.evidence.marks.iter().map(|mark| (mark.offset, mark.chain.0));
-                marks.insert(one.evidence.unit.clone(), kept.collect());
+                let moved = Move { at_ms: Some(entry.wall_ms), marks: kept.collect() };
+                moves.insert(one.evidence.unit.clone(), moved);
             }
         } else if let What::UnitResumed { unit, discarded: true, .. } = &entry.what {
-            marks.remove(unit);
+            moves.remove(unit);
         }
     }
-    Ok(marks)
+    Ok(moves)
 }

@@ -7,13 +7,13 @@ use bytes::{Bytes, BytesMut};
 use kernel_model::batch::{BATCH_HEADER_LEN, split};
 use kernel_model::reply::{Chunk, LogInfo};
 use kernel_model::request::ReadLimit;
-use kernel_model::{LogId, Offset, Reply, Request};
-use shadow::{Comparison, Difference, Print, Side};
+use kernel_model::{LogId, Offset, Reply, Request, VerifiedBatch};
+use shadow::{Comparison, Difference, KeyComparison, KeysFound, Print, Side};
 use translator_kafka::epochs::patch_batches;
 
 use super::legacy::Legacy;
 use super::plan::{LogPlan, Plan};
-use super::report::{FINDINGS_MAX, Finding, LogReport, Scope};
+use super::report::{FINDINGS_MAX, Finding, KeysReport, LogReport, Scope};
 use super::{Pace, Progress, VerifyError};
 use crate::ledger::{Digest, DivergenceKind, Explanation, Primary, Sample};
 
@@ -38,8 +38,10 @@ pub(super) async fn compare(
         return (LogReport { unit, skipped, ..LogReport::default() }, Vec::new());
     };
     let mut why = String::new();
-    for _ in 0..ATTEMPTS {
+    for attempt in 1..=ATTEMPTS {
         match once(&mut Reader { plan, legacy, log, id, pace, progress }).await {
+            // The side that compacts may have done so between two reads. What differs for good differs again.
+            Ok((report, _)) if attempt < ATTEMPTS && report.keys.as_ref().is_some_and(|keys| keys.differing > 0) => {}
             Ok(found) => return found,
             Err(error) => why = error.to_string(),
         }
@@ -65,23 +67,31 @@ async fn once(reader: &mut Reader<'_, '_>) -> Result<(LogReport, Vec<Finding>), 
     let compacted = reader.is_compacted();
     let marks = if compacted { &[][..] } else { &log.marks };
     let mut comparison = Comparison::new(from, end, marks);
+    let mut keys = compacted.then(|| reader.keys(from, end));
     while let Some((side, at)) = comparison.wants() {
-        let bytes = reader.read(side, at).await?;
-        let mut rest = bytes.clone();
-        let batches = split(&mut rest)
-            .map_err(|error| VerifyError::Legacy(format!("{side:?} at {at}: a damaged batch: {error}")))?;
+        let batches = reader.batches(side, at).await?;
         comparison.take(side, batches.iter().map(|batch| Print::of(batch.header())));
+        if let Some(known) = keys.take() {
+            keys = Some(with_keys(known, move |keys| batches.iter().for_each(|batch| keys.take(side, batch))).await?);
+        }
         let offsets = comparison.found().reached.saturating_sub(at);
         reader.progress.offsets.fetch_add(offsets, Ordering::Relaxed);
     }
     let found = comparison.found();
+    let keys = match keys {
+        Some(keys) => Some(reader.settle(keys, end).await?.found()),
+        None => None,
+    };
+    findings.extend(keys.iter().flat_map(|keys| keys_differ(log, keys)));
+    // Batches may differ as they like where the newest record of every key is the same.
+    let explained = keys.as_ref().is_some_and(KeysFound::is_clean).then_some(Explanation::Compacted);
     for difference in found.differences.iter().take(FINDINGS_MAX) {
-        findings.push(reader.finding(difference, compacted).await);
+        findings.push(reader.finding(difference, explained).await);
     }
     if found.differing > FINDINGS_MAX as u64 {
         let detail = format!("{} batches differ; the first are written down one by one", found.differing);
         let mut more = Finding::new(&log.unit, DivergenceKind::Content, found.from, &detail);
-        more.explained_by = compacted.then_some(Explanation::Compacted);
+        more.explained_by = explained;
         findings.push(more);
     }
     reader.progress.differing.fetch_add(found.differing, Ordering::Relaxed);
@@ -99,10 +109,40 @@ async fn once(reader: &mut Reader<'_, '_>) -> Result<(LogReport, Vec<Finding>), 
         kernel_chain: Digest(found.chains.1),
         marks_held: found.marks_held,
         differing: found.differing,
+        keys: keys.map(|keys| KeysReport::of(&keys, found.differs_to)),
         skipped: None,
         error: None,
     };
     Ok((report, findings))
+}
+
+/// Works on the comparison of keys on a thread that may take its time: batches are inflated.
+async fn with_keys(
+    mut keys: KeyComparison,
+    work: impl FnOnce(&mut KeyComparison) + Send + 'static,
+) -> Result<KeyComparison, VerifyError> {
+    let worked = tokio::task::spawn_blocking(move || {
+        work(&mut keys);
+        keys
+    });
+    worked.await.map_err(|error| VerifyError::Kernel(error.to_string()))
+}
+
+/// What compaction does not explain: newest records that are not the same.
+fn keys_differ(log: &LogPlan, keys: &KeysFound) -> Vec<Finding> {
+    let finding = |at, detail: &str| Finding::new(&log.unit, DivergenceKind::Content, at, detail);
+    let first = keys.differences.iter().take(FINDINGS_MAX);
+    let mut findings: Vec<Finding> =
+        first.map(|difference| finding(difference.offset, &difference.detail)).collect();
+    if keys.differing > findings.len() as u64 {
+        let detail = format!("the newest record of {} keys differs; the first are written down one by one", keys.differing);
+        findings.push(finding(0, &detail));
+    }
+    if keys.unreadable > 0 {
+        let detail = format!("{} batches of a compacted topic cannot be read, so their keys are not compared", keys.unreadable);
+        findings.push(finding(0, &detail));
+    }
+    findings
 }
 
 /// What the ends alone tell.
@@ -167,6 +207,45 @@ impl Reader<'_, '_> {
         policy.is_some_and(|policy| policy.contains("compact"))
     }
 
+    /// A comparison of keys. A kernel that has led for longer than deletions stay may have forgotten some.
+    fn keys(&self, from: u64, end: u64) -> KeyComparison {
+        let mut keys = KeyComparison::new(from, end);
+        let catalog = self.plan.catalog.load();
+        let compaction = catalog.topic(&self.log.topic).and_then(|topic| topic.settings.compaction);
+        let stay_ms = compaction.map_or(u64::MAX, |how| how.deletes_stay_ms);
+        let now_ms = self.plan.clock.now().wall_ms;
+        let led_ms = self.log.moved_ms.and_then(|moved_ms| u64::try_from(now_ms.saturating_sub(moved_ms)).ok());
+        if self.log.primary == Primary::Kernel && led_ms.is_some_and(|led_ms| led_ms >= stay_ms) {
+            keys.kernel_forgets();
+        }
+        keys
+    }
+
+    /// Where keys differ, reads both sides on from `end`: what was written there supersedes.
+    async fn settle(&mut self, mut keys: KeyComparison, end: u64) -> Result<KeyComparison, VerifyError> {
+        if !keys.is_unsettled() {
+            return Ok(keys);
+        }
+        let (legacy, kernel) = self.ends().await?;
+        for (side, to) in [(Side::Legacy, legacy.end), (Side::Kernel, kernel.end)] {
+            let mut at = end;
+            while at < to {
+                let batches = self.batches(side, at).await?;
+                let Some(last) = batches.last() else { break };
+                at = last.header().end_offset().0.max(at + 1);
+                keys = with_keys(keys, move |keys| batches.iter().for_each(|batch| keys.take_later(side, batch)))
+                    .await?;
+            }
+        }
+        Ok(keys)
+    }
+
+    async fn batches(&mut self, side: Side, at: u64) -> Result<Vec<VerifiedBatch>, VerifyError> {
+        let mut bytes = self.read(side, at).await?;
+        split(&mut bytes)
+            .map_err(|error| VerifyError::Legacy(format!("{side:?} at {at}: a damaged batch: {error}")))
+    }
+
     /// Whole batches of one side from `at` on, legacy's under the epochs that clients see.
     async fn read(&mut self, side: Side, at: u64) -> Result<Bytes, VerifyError> {
         let bytes = match side {
@@ -213,7 +292,7 @@ impl Reader<'_, '_> {
     }
 
     /// A difference with the header of the batch in question; no record's content leaves its side.
-    async fn finding(&mut self, difference: &Difference, compacted: bool) -> Finding {
+    async fn finding(&mut self, difference: &Difference, explained_by: Option<Explanation>) -> Finding {
         let at = difference.offset();
         let late = self.log.primary == Primary::Kernel && self.log.cut.is_some_and(|cut| at >= cut);
         let divergence = if late { DivergenceKind::LateWrite } else { DivergenceKind::Content };
@@ -224,7 +303,7 @@ impl Reader<'_, '_> {
             unit: self.log.unit.clone(),
             divergence,
             sample: Sample::new(at, &difference.to_string(), header),
-            explained_by: compacted.then_some(Explanation::Compacted),
+            explained_by,
         }
     }
 }

@@ -48,6 +48,8 @@ pub struct LogPlan {
     pub primary: Primary,
     /// Where the present primary began, if it was ever moved.
     pub cut: Option<u64>,
+    /// When that was, wall clock in milliseconds.
+    pub moved_ms: Option<i64>,
     /// How clients see its leader epochs.
     pub epochs: Arc<EpochTable>,
     /// Hashes that the feeds have kept and the ledger has written down.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use session::UnitId;
+use shadow::KeysFound;
 
 use super::fidelity::{Facts, Row};
 use crate::ledger::{Digest, DivergenceKind, Explanation, Sample};
@@ -74,10 +75,36 @@ pub struct LogReport {
     pub marks_held: u64,
     /// Differences in batches.
     pub differing: u64,
+    /// Of a compacted topic: what came out of comparing the newest record of each key.
+    pub keys: Option<KeysReport>,
     /// Why it was not compared, although that is as it should be.
     pub skipped: Option<String>,
     /// What kept it from being compared.
     pub error: Option<String>,
+}
+
+/// The newest record of each key of a compacted topic, on both sides.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct KeysReport {
+    /// Keys whose newest record is the same: offset, timestamp, value and headers.
+    pub equal: u64,
+    /// Keys that were deleted, which one side has forgotten by now.
+    pub forgotten: u64,
+    /// Keys of which one side has a record above what was compared, and no longer what that supersedes.
+    pub superseded: u64,
+    /// Keys whose newest record differs, or that one side lacks.
+    pub differing: u64,
+    /// From here on every batch is the same on both sides; below, keys were compared.
+    pub batches_equal_from: u64,
+    /// One key in so many was looked at.
+    pub one_in: u64,
+}
+
+impl KeysReport {
+    pub(super) fn of(found: &KeysFound, batches_equal_from: u64) -> Self {
+        let &KeysFound { equal, forgotten, superseded, differing, one_in, .. } = found;
+        Self { equal, forgotten, superseded, differing, batches_equal_from, one_in }
+    }
 }
 
 /// One group.

@@ -50,6 +50,7 @@ def _produce(parser):
     parser.add_argument("--partitions", type=numbers, help="in turn; by key when not given")
     parser.add_argument("--keys", type=int, default=16)
     parser.add_argument("--value-bytes", type=int, default=0)
+    parser.add_argument("--delete-every", type=int, default=0, help="every nth record has no value")
     parser.add_argument("--transactional-id")
     parser.add_argument("--txn-size", type=int, default=10)
     parser.add_argument("--abort-every", type=int, default=0, help="every nth transaction is aborted")

@@ -31,20 +31,21 @@ class Producing:
         options, seq = self.options, self.seq
         self.seq += 1
         key = f"{options.id}-{seq % options.keys}"
-        value = history.value_of(options.id, seq, options.value_bytes)
+        deletes = options.delete_every and seq % options.delete_every == 0
+        value = None if deletes else history.value_of(options.id, seq, options.value_bytes).encode()
         sent_ms = history.now_ms()
         where = {"partition": options.partitions[seq % len(options.partitions)]} if options.partitions else {}
-        told = lambda error, message: self._told(error, message, seq, key, sent_ms, txn)  # noqa: E731
+        told = lambda error, message: self._told(error, message, seq, key, sent_ms, txn, deletes)  # noqa: E731
         while True:
             try:
-                self.producer.produce(options.topic, value.encode(), key.encode(), on_delivery=told, **where)
+                self.producer.produce(options.topic, value, key.encode(), on_delivery=told, **where)
                 return
             except BufferError:
                 self.producer.poll(0.05)
 
-    def _told(self, error, message, seq, key, sent_ms, txn):
+    def _told(self, error, message, seq, key, sent_ms, txn, deletes):
         about = dict(client=self.options.id, topic=self.options.topic, seq=seq, key=key, sent_ms=sent_ms)
-        about["value"] = f"{self.options.id}:{seq:06d}"
+        about["value"] = history.name_of(None) if deletes else f"{self.options.id}:{seq:06d}"
         if txn is not None:
             about["txn"] = txn
         if error is not None:

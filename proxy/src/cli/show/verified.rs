@@ -47,6 +47,15 @@ pub(in crate::cli) fn text(answer: &Value) -> String {
 
 fn state(row: &Value) -> String {
     let said = |key: &str| row.get(key).and_then(Value::as_str).map(str::to_owned);
+    if let Some(keys) = row.get("keys").filter(|keys| !keys.is_null()) {
+        return match (number(keys, "differing"), number(row, "differing")) {
+            (0, 0) => "equal".to_owned(),
+            (0, _) => {
+                format!("{} keys equal, batches from {} on", number(keys, "equal"), number(keys, "batches_equal_from"))
+            }
+            (differing, _) => format!("{differing} KEYS DIFFER"),
+        };
+    }
     match (said("error"), said("skipped"), number(row, "differing")) {
         (Some(error), ..) => format!("NOT COMPARED: {error}"),
         (None, Some(skipped), _) => skipped,
