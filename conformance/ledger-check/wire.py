@@ -8,7 +8,8 @@ import ssl
 import struct
 import time
 
-METADATA, LIST_OFFSETS, FETCH, SASL_HANDSHAKE, SASL_AUTHENTICATE = 3, 2, 1, 17, 36
+METADATA, LIST_OFFSETS, FETCH, SASL_HANDSHAKE, SASL_AUTHENTICATE, DESCRIBE_CONFIGS = 3, 2, 1, 17, 36, 32
+TOPIC = 2
 EARLIEST, LATEST = -2, -1
 # Codes after which the leader is looked for again.
 MOVED = {3, 5, 6, 9, 74, 76}
@@ -174,6 +175,26 @@ class Cluster:
             answer.take("i"), answer.string(), answer.take("ii")
             code, _, offset = answer.take("hqq")
             return code, offset
+
+        return self._asked(topic, partition, ask)
+
+    def compacts(self, topic, partition):
+        """Whether a topic is compacted."""
+        body = struct.pack(">ib", 1, TOPIC) + _string(topic) + struct.pack(">i", 1) + _string("cleanup.policy") + b"\0"
+
+        def ask(connection):
+            answer = connection.call(DESCRIBE_CONFIGS, 1, body)
+            answer.take("ii")
+            code = answer.take("h")
+            answer.string(), answer.take("b"), answer.string()
+            policies = []
+            for _ in range(answer.take("i")):
+                answer.string()
+                policies.append(answer.string() or "")
+                answer.take("bbb")
+                for _ in range(max(0, answer.take("i"))):
+                    answer.string(), answer.string(), answer.take("b")
+            return code, any("compact" in policy for policy in policies)
 
         return self._asked(topic, partition, ask)
 

@@ -138,7 +138,8 @@ impl KeyComparison {
     /// Whether some keys differ so far, both sides having been read to the end of what is compared: both are then to be read
     /// on, to [`take_later`](Self::take_later).
     pub fn is_unsettled(&mut self) -> bool {
-        self.unsettled = self.pairs().filter(|(_, pair)| pair.lacks().is_some()).map(|(key, _)| key).collect();
+        self.unsettled =
+            self.pairs().filter(|(_, pair)| pair.lacks().is_some()).map(|(key, _)| key).collect();
         for reading in [&mut self.legacy, &mut self.kernel] {
             reading.undecided.clear();
         }
@@ -170,7 +171,9 @@ impl KeyComparison {
             let left_out = self.left_out;
             for reading in [&mut self.legacy, &mut self.kernel] {
                 let undecided = reading.undecided.values_mut();
-                undecided.chain([&mut reading.keys]).for_each(|keys| keys.retain(|key, _| key & left_out == 0));
+                undecided
+                    .chain([&mut reading.keys])
+                    .for_each(|keys| keys.retain(|key, _| key & left_out == 0));
             }
         }
     }
@@ -250,7 +253,9 @@ impl Pair {
                 "the newest record of a key is at {} on legacy, at {} on the kernel",
                 legacy.offset, kernel.offset
             ),
-            (Some(legacy), None) => format!("only legacy has the key whose newest record is at {}", legacy.offset),
+            (Some(legacy), None) => {
+                format!("only legacy has the key whose newest record is at {}", legacy.offset)
+            }
             (None, Some(kernel)) => {
                 format!("only the kernel has the key whose newest record is at {}", kernel.offset)
             }
@@ -463,7 +468,11 @@ mod tests {
                 let keys: Vec<String> = names.iter().map(|name| format!("{block}-{name}")).collect();
                 let records: Vec<NewRecord<'_>> = keys
                     .iter()
-                    .map(|key| NewRecord { key: Some(key.as_bytes()), value: Some(b"v"), ..NewRecord::default() })
+                    .map(|key| NewRecord {
+                        key: Some(key.as_bytes()),
+                        value: Some(b"v"),
+                        ..NewRecord::default()
+                    })
                     .collect();
                 let spec = BatchSpec { base_offset: Offset(block), ..BatchSpec::default() };
                 comparison.take(side, &spec.encode(&records).unwrap());

@@ -180,7 +180,9 @@ fn unsupported(
     for topic in topics {
         let configs = cluster.feed.configs().get(topic).unwrap_or(&empty);
         // The kernel removes and compacts as Kafka does; a policy of another name it would not know how to follow.
-        let policy = configs.get("cleanup.policy").filter(|policy| topic_config::check("cleanup.policy", policy).is_err());
+        let policy = configs
+            .get("cleanup.policy")
+            .filter(|policy| topic_config::check("cleanup.policy", policy).is_err());
         if let Some(policy) = policy {
             let (feature, who) = (format!("cleanup.policy={policy}"), topic.clone());
             all.push(Unsupported { feature, who, from_phase: Phase::Cutover });

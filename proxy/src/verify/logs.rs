@@ -41,7 +41,8 @@ pub(super) async fn compare(
     for attempt in 1..=ATTEMPTS {
         match once(&mut Reader { plan, legacy, log, id, pace, progress }).await {
             // The side that compacts may have done so between two reads. What differs for good differs again.
-            Ok((report, _)) if attempt < ATTEMPTS && report.keys.as_ref().is_some_and(|keys| keys.differing > 0) => {}
+            Ok((report, _))
+                if attempt < ATTEMPTS && report.keys.as_ref().is_some_and(|keys| keys.differing > 0) => {}
             Ok(found) => return found,
             Err(error) => why = error.to_string(),
         }
@@ -72,7 +73,9 @@ async fn once(reader: &mut Reader<'_, '_>) -> Result<(LogReport, Vec<Finding>), 
         let batches = reader.batches(side, at).await?;
         comparison.take(side, batches.iter().map(|batch| Print::of(batch.header())));
         if let Some(known) = keys.take() {
-            keys = Some(with_keys(known, move |keys| batches.iter().for_each(|batch| keys.take(side, batch))).await?);
+            keys = Some(
+                with_keys(known, move |keys| batches.iter().for_each(|batch| keys.take(side, batch))).await?,
+            );
         }
         let offsets = comparison.found().reached.saturating_sub(at);
         reader.progress.offsets.fetch_add(offsets, Ordering::Relaxed);
@@ -135,11 +138,17 @@ fn keys_differ(log: &LogPlan, keys: &KeysFound) -> Vec<Finding> {
     let mut findings: Vec<Finding> =
         first.map(|difference| finding(difference.offset, &difference.detail)).collect();
     if keys.differing > findings.len() as u64 {
-        let detail = format!("the newest record of {} keys differs; the first are written down one by one", keys.differing);
+        let detail = format!(
+            "the newest record of {} keys differs; the first are written down one by one",
+            keys.differing
+        );
         findings.push(finding(0, &detail));
     }
     if keys.unreadable > 0 {
-        let detail = format!("{} batches of a compacted topic cannot be read, so their keys are not compared", keys.unreadable);
+        let detail = format!(
+            "{} batches of a compacted topic cannot be read, so their keys are not compared",
+            keys.unreadable
+        );
         findings.push(finding(0, &detail));
     }
     findings
@@ -214,7 +223,8 @@ impl Reader<'_, '_> {
         let compaction = catalog.topic(&self.log.topic).and_then(|topic| topic.settings.compaction);
         let stay_ms = compaction.map_or(u64::MAX, |how| how.deletes_stay_ms);
         let now_ms = self.plan.clock.now().wall_ms;
-        let led_ms = self.log.moved_ms.and_then(|moved_ms| u64::try_from(now_ms.saturating_sub(moved_ms)).ok());
+        let led_ms =
+            self.log.moved_ms.and_then(|moved_ms| u64::try_from(now_ms.saturating_sub(moved_ms)).ok());
         if self.log.primary == Primary::Kernel && led_ms.is_some_and(|led_ms| led_ms >= stay_ms) {
             keys.kernel_forgets();
         }
@@ -233,8 +243,10 @@ impl Reader<'_, '_> {
                 let batches = self.batches(side, at).await?;
                 let Some(last) = batches.last() else { break };
                 at = last.header().end_offset().0.max(at + 1);
-                keys = with_keys(keys, move |keys| batches.iter().for_each(|batch| keys.take_later(side, batch)))
-                    .await?;
+                keys = with_keys(keys, move |keys| {
+                    batches.iter().for_each(|batch| keys.take_later(side, batch))
+                })
+                .await?;
             }
         }
         Ok(keys)

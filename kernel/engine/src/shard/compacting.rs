@@ -42,7 +42,7 @@ struct Pass {
 }
 
 impl Compacting {
-    /// The settings of a log have changed, or it is gone.
+    /// The settings of a log have changed, it is gone, or a follower wants it as it is.
     pub(super) fn give_up(&mut self, log: LogId) {
         match &mut self.pass {
             Some(pass) if pass.log == log && pass.rules.is_none() => pass.given_up = true,
@@ -91,11 +91,11 @@ impl Shard {
         });
     }
 
-    /// Whether a log is due, and up to where. What views refer to and what followers want stays as it is.
+    /// Whether a log is due, and up to where. What views refer to stays as it is. A log with a follower is left alone: the
+    /// follower compares what it has brought, also from before its hold, with what is stored.
     fn due(&self, id: LogId, log: &Log) -> Option<Due> {
-        let how = log.config.compaction.filter(|_| !log.is_mirrored())?;
-        let kept = [self.state.pinned(id, log.start), self.holds.from(id)].into_iter().flatten().min();
-        due(log, &how, self.now, kept)
+        let how = log.config.compaction.filter(|_| !log.is_mirrored() && self.holds.from(id).is_none())?;
+        due(log, &how, self.now, self.state.pinned(id, log.start))
     }
 
     /// The next piece of compaction, to be run beside the shard. Its result goes to `handle_compaction`; there is none

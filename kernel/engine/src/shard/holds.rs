@@ -67,6 +67,7 @@ impl Shard {
             Some(from) => {
                 self.log(log)?;
                 self.holds.from.insert(log, from);
+                self.compacting.give_up(log);
             }
             None => {
                 self.holds.from.remove(&log);

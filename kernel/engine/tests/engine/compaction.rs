@@ -7,10 +7,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use kernel_engine::CompactionTask;
 use kernel_model::batch::{BatchSpec, Codec, NewRecord, Records, record_bytes};
-use kernel_model::commit::{Compaction, LogConfig, Op};
+use kernel_model::commit::{Compaction, LogConfig, Op, ViewEntry};
 use kernel_model::reply::{Chunk, Reply};
 use kernel_model::request::{ReadLimit, Request};
-use kernel_model::{Commit, LogId, LogKind, Offset, VerifiedBatch};
+use kernel_model::{Commit, LogId, LogKind, Offset, VerifiedBatch, ViewId};
 
 use crate::bench::*;
 use crate::sim::Random;
@@ -90,7 +90,8 @@ fn batches(desk: &mut Desk, from: u64) -> Vec<VerifiedBatch> {
 fn seen(desk: &mut Desk) -> Vec<Seen> {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     let mut found = Vec::new();
-    for batch in batches(desk, 0) {
+    let start = desk.describe().start.0;
+    for batch in batches(desk, start) {
         let header = *batch.header();
         let plain = record_bytes(&batch, 1 << 20).unwrap();
         for record in Records::new(&plain, header.record_count) {
@@ -364,9 +365,50 @@ fn a_mirrored_log_and_one_that_views_or_followers_still_want_are_left_alone() {
     for _ in 0..2 {
         put(&mut desk, &[("a", Some("v"))]);
     }
-    desk.ask(Request::Hold { log: LOG, from: Some(Offset(1)) }).unwrap();
+    let view = ViewId::new(SHARD, 1);
+    let entries = vec![ViewEntry { log: LOG, offset: Offset(1), note: Bytes::new() }];
+    desk.commit(vec![Op::ViewCreate { view }, Op::ViewPush { view, entries }]).unwrap();
     compact(&mut desk);
     assert_eq!(offsets(&mut desk), [0, 1, 2, 3, 4], "a batch that is wanted in part stays whole");
+    desk.commit(vec![Op::ViewDelete { view }]).unwrap();
+    compact(&mut desk);
+    assert_eq!(offsets(&mut desk), [3, 4]);
+}
+
+#[test]
+fn a_log_may_be_compacted_and_lose_what_is_old() {
+    let mut desk = Desk::new();
+    let config = LogConfig { compaction: Some(EAGER), retention_ms: Some(60_000), ..LogConfig::default() };
+    desk.commit(vec![Op::LogCreate { log: LOG, config, start: Offset(0) }]).unwrap();
+    for key in ["a", "b", "a", "c", "d"] {
+        put(&mut desk, &[(key, Some("v"))]);
+    }
+    assert!(compact(&mut desk) > 0);
+    assert_eq!(offsets(&mut desk), [1, 2, 3, 4], "nothing is old yet");
+    desk.tick(Duration::from_secs(90));
+    for key in ["b", "e"] {
+        put(&mut desk, &[(key, Some("v"))]);
+    }
+    compact(&mut desk);
+    assert_eq!(
+        (offsets(&mut desk), desk.describe().start),
+        (vec![5, 6], Offset(5)),
+        "only one of them had a newer value"
+    );
+}
+
+#[test]
+fn a_follower_that_comes_ends_the_pass_that_is_under_way() {
+    let mut desk = desk_with(EAGER);
+    for _ in 0..3 {
+        put(&mut desk, &[("a", Some("v"))]);
+    }
+    desk.tick(Duration::from_secs(1));
+    let task = desk.shard.poll_compaction().unwrap();
+    desk.ask(Request::Hold { log: LOG, from: Some(Offset(2)) }).unwrap();
+    desk.shard.handle_compaction(desk.now, Some(task.run()));
+    assert_eq!(compact(&mut desk), 0);
+    assert_eq!(offsets(&mut desk), [0, 1, 2], "what is below its hold is compared too");
 }
 
 #[test]

@@ -51,7 +51,11 @@ fn state(row: &Value) -> String {
         return match (number(keys, "differing"), number(row, "differing")) {
             (0, 0) => "equal".to_owned(),
             (0, _) => {
-                format!("{} keys equal, batches from {} on", number(keys, "equal"), number(keys, "batches_equal_from"))
+                format!(
+                    "{} keys equal, batches from {} on",
+                    number(keys, "equal"),
+                    number(keys, "batches_equal_from")
+                )
             }
             (differing, _) => format!("{differing} KEYS DIFFER"),
         };
