@@ -45,6 +45,7 @@ class Sluice:
         self.starts = 0
         self.deaths = 0
         self._supervisor = None
+        self._armed = None
         self._over = threading.Event()
         self._log = folder / "sluice.log"
         if legacy is None:
@@ -101,7 +102,8 @@ class Sluice:
         while not self._over.wait(0.02):
             if self.process.poll() is not None:
                 self.deaths += 1
-                self._launch()
+                failpoint, self._armed = self._armed, None
+                self._launch(failpoint)
 
     def kill(self):
         """KILL: what a power cut or the OOM killer leaves, short of the page cache."""
@@ -109,6 +111,14 @@ class Sluice:
         if self._supervisor is None:
             self.process.wait()
             self.deaths += 1
+
+    def arm(self, failpoint):
+        """Starts the supervised process anew, with a failpoint; that death is not counted."""
+        self._armed, starts = failpoint, self.starts
+        self.kill()
+        wait_for("sluice is started again", lambda: self.starts > starts, 60)
+        self.deaths -= 1
+        wait_for("sluice answers", self._answers, 60)
 
     def end(self):
         """Stops it for good. True if it stopped in order."""
@@ -157,11 +167,18 @@ class Sluice:
 
         Returns what was answered to each attempt that did not reach it.
         """
+        return self._bring("advance", name, phase, seconds)
+
+    def roll_back(self, name, phase, seconds=120):
+        """The same, back."""
+        return self._bring("rollback", name, phase, seconds)
+
+    def _bring(self, order, name, phase, seconds):
         until = time.monotonic() + seconds
         refusals = []
         while time.monotonic() < until:
             left = max(1, int(until - time.monotonic()))
-            code, answer = self.ask("advance", name, phase, f"--wait={left}", timeout=left + 30)
+            code, answer = self.ask(order, name, phase, f"--wait={left}", timeout=left + 30)
             if code == 0:
                 return refusals
             if self.reached(name, phase):

@@ -14,15 +14,19 @@ from harness.sluice import Sluice
 # The kinds of `proxy/src/handover/action.rs` that a handover to the kernel meets when nothing else fails.
 KINDS = ("AskSource", "AskFeed", "AskTarget", "RecordBegun", "Close", "RecordFence", "Fence", "Count",
          "RecordVerified", "RecordCommit", "Switch", "Publish", "Release", "RecordAfter", "Follow")
+# And those that one to legacy meets.
+KINDS_BACK = ("Gather", *KINDS)
 # Entries of the ledger outside a handover, and phases being applied, come several times in one migration.
 EARLIER = tuple(f"{kind}:{time}" for kind in ("RecordOther", "Apply") for time in (1, 2, 3, 4))
 EDGES = tuple(f"{edge}:{kind}" for kind in (*KINDS, *EARLIER) for edge in ("before", "after"))
+EDGES_BACK = tuple(f"{edge}:{kind}" for kind in KINDS_BACK for edge in ("before", "after"))
 
 
 def options(parser):
     """Command line."""
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--edges", action="store_true", help="every named edge at least once, whatever --runs says")
+    parser.add_argument("--back", action="store_true", help="kill on the way back, and move again after it")
     parser.add_argument("--version", choices=["4", "3"], default="4")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--clients", default="python,go,java4,node,java3", help="two of them in turn in each run")
@@ -36,7 +40,7 @@ def run(report, chosen):
         try:
             for number, place in enumerate(places(chosen)):
                 try:
-                    one(report, folder / f"run{number}", legacy, number, place, chosen.clients.split(","))
+                    one(report, folder / f"run{number}", legacy, number, place, chosen)
                 except Failure as failure:
                     report.check(f"run {number} ({place or 'random'}) went to its end", False, failure)
         finally:
@@ -46,15 +50,16 @@ def run(report, chosen):
 def places(chosen):
     """Where each run is killed: an edge, or `None` for random moments. Both kinds in turn."""
     chance = random.Random(chosen.seed)
-    edges = list(EDGES)
+    edges = list(EDGES_BACK if chosen.back else EDGES)
     if not chosen.edges:
         chance.shuffle(edges)
         return [edges.pop() if number % 2 == 0 and edges else None for number in range(chosen.runs)]
     return [*edges, *[None] * max(0, chosen.runs - len(edges))]
 
 
-def one(report, folder, legacy, number, place, clients):
+def one(report, folder, legacy, number, place, chosen):
     """One migration."""
+    clients = chosen.clients.split(",")
     name, topics = f"run{number}", {f"run{number}-a": 3, f"run{number}-b": 1}
     folder.mkdir()
     chance = random.Random(number)
@@ -63,23 +68,32 @@ def one(report, folder, legacy, number, place, clients):
     try:
         for topic, partitions in topics.items():
             admin(folder / "h", legacy.bootstrap, "python", "create-topic", "--topic", topic, "--partitions", partitions)
-        sluice.start(failpoint=place, supervised=True)
+        sluice.start(failpoint=None if chosen.back else place, supervised=True)
         first, second = clients[number % len(clients)], clients[(number + 1) % len(clients)]
         for index, (family, topic) in enumerate(((first, f"{name}-a"), (second, f"{name}-b"))):
             traffic.write(family, topic, CODECS[(number + index) % 5], "--idempotent", str(family in IDEMPOTENT).lower())
         traffic.read(second, f"{name}-a", f"{name}-ga")
         traffic.read(first, f"{name}-b", f"{name}-gb")
         traffic.running()
+        if chosen.back:
+            there(sluice, name)
+            if place:
+                sluice.arm(place)
         killer = None if place else threading.Thread(target=strike, args=(sluice, chance))
         if killer:
             killer.start()
         begun = time.monotonic()
-        for phase in ("mirror", "dual-write", "cutover"):
-            sluice.advance(name, phase, 90)
+        if chosen.back:
+            sluice.roll_back(name, "dual-write", 120)
+        else:
+            there(sluice, name)
         took = time.monotonic() - begun
         if killer:
             killer.join()
         traffic.running(seconds=60)
+        if chosen.back:
+            sluice.advance(name, "cutover", 90)
+            traffic.running(seconds=60)
         complaints = traffic.end()
         judge(report, sluice, legacy, traffic, name, topics, place, took, complaints)
     except Failure as failure:
@@ -87,6 +101,12 @@ def one(report, folder, legacy, number, place, clients):
     finally:
         traffic.abandon()
         sluice.end()
+
+
+def there(sluice, name):
+    """To cutover."""
+    for phase in ("mirror", "dual-write", "cutover"):
+        sluice.advance(name, phase, 90)
 
 
 def strike(sluice, chance):

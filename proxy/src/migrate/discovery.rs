@@ -181,11 +181,20 @@ impl Runner {
             .collect();
         for (migration, unit) in known {
             self.know_unit(&migration, &unit);
+            self.know_led(&migration, &unit);
         }
         for index in 0..self.clusters.len() {
             self.publish_routes(index);
         }
         self.apply_scopes();
+    }
+
+    /// What the kernel leads can go back, whether legacy still has it or not: a group that only ever committed here is
+    /// not found there.
+    fn know_led(&mut self, migration: &str, id: &UnitId) {
+        let Some((_, name)) = units::parse(id).filter(|_| self.is_led(id)) else { return };
+        let (now, units) = (self.setup.clock.now(), [(id.clone(), name.kind())]);
+        self.migrations.handle_discovered(now, self.ledger.book(), migration, &units);
     }
 
     fn know_unit(&mut self, migration: &str, id: &UnitId) {

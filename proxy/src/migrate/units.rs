@@ -2,6 +2,8 @@
 
 use session::UnitId;
 
+use crate::handover::action::UnitKind;
+
 /// What a unit is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum UnitName {
@@ -14,6 +16,16 @@ pub(super) enum UnitName {
     },
     /// A consumer group.
     Group(String),
+}
+
+impl UnitName {
+    /// How a handover treats it.
+    pub(super) fn kind(&self) -> UnitKind {
+        match self {
+            Self::Partition { .. } => UnitKind::Log,
+            Self::Group(_) => UnitKind::Group,
+        }
+    }
 }
 
 /// `cluster/topic/3`. Neither clusters nor topics have a slash or a colon in their names.
