@@ -73,6 +73,14 @@ impl<T> Answer<T> {
     }
 }
 
+/// Longest text of legacy that is handed on, in characters.
+const WORDS_CHARS_MAX: usize = 300;
+
+/// What a broker says, fit for a log line: at most so long, and on one line.
+pub(crate) fn plain_words(words: &str) -> String {
+    words.chars().take(WORDS_CHARS_MAX).map(|char| if char.is_control() { ' ' } else { char }).collect()
+}
+
 fn protocol(error: impl std::fmt::Display) -> LinkError {
     LinkError::Protocol(error.to_string())
 }
@@ -237,14 +245,21 @@ impl<T> Link<T> {
             Stage::Authenticate => {
                 let login: SaslAuthenticateResponse = answer.decode()?;
                 if login.error_code != 0 {
-                    let reason = login.error_message.map(|text| text.as_str().to_owned());
-                    return Err(LinkError::Refused(reason.unwrap_or_default()));
+                    let reason = login.error_message.as_deref().unwrap_or_default();
+                    return Err(LinkError::Refused(self.quoted(reason)));
                 }
                 self.stage = Stage::Ready;
                 Ok(())
             }
             Stage::Connecting | Stage::Ready => Err(protocol("an answer out of order")),
         }
+    }
+
+    /// Legacy's own words, fit for a log line: short, on one line, and without the password, should legacy repeat it.
+    fn quoted(&self, words: &str) -> String {
+        let password = self.credentials.as_ref().map(|each| each.password.as_str()).unwrap_or_default();
+        let words = if password.is_empty() { words.to_owned() } else { words.replace(password, "***") };
+        plain_words(&words)
     }
 
     /// Fails once an answer is overdue.

@@ -40,11 +40,15 @@ impl LegacyTopic {
     }
 }
 
+/// Most brokers of a cluster: each gets a port, and may get connections.
+const BROKERS_MAX: usize = 10_000;
+
 impl ClusterView {
-    /// Reads an answer, keeping the topics that `wanted` names. `None` when the cluster cannot answer yet.
+    /// Reads an answer, keeping the topics that `wanted` names. `None` when the cluster cannot answer yet, or names
+    /// more brokers than any cluster has.
     #[must_use]
     pub(crate) fn of(answer: &MetadataResponse, wanted: impl Fn(&str) -> bool) -> Option<Self> {
-        if answer.brokers.is_empty() || answer.error_code != 0 {
+        if answer.brokers.is_empty() || answer.brokers.len() > BROKERS_MAX || answer.error_code != 0 {
             return None;
         }
         let nodes = answer.brokers.iter().map(|broker| {
@@ -75,5 +79,23 @@ impl ClusterView {
             nodes: nodes.collect(),
             topics,
         })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+mod tests {
+    use translator_kafka::codec::messages::metadata_response::MetadataResponseBroker;
+
+    use super::*;
+
+    #[test]
+    fn a_cluster_of_more_brokers_than_any_has_is_not_believed() {
+        let broker = |node_id| MetadataResponseBroker { node_id, ..Default::default() };
+        let naming =
+            |count: i32| MetadataResponse { brokers: (0..count).map(broker).collect(), ..Default::default() };
+        let most = i32::try_from(BROKERS_MAX).unwrap();
+        assert_eq!(ClusterView::of(&naming(most), |_| true).unwrap().nodes.len(), BROKERS_MAX);
+        assert!(ClusterView::of(&naming(most + 1), |_| true).is_none());
     }
 }

@@ -12,6 +12,7 @@ use translator_kafka::codec::{ApiKey, Str};
 use translator_kafka::errors::ErrorCode;
 
 use super::{AccessFact, Fact, Feed, LinkId, Tag};
+use crate::link::plain_words;
 
 /// How often legacy is asked.
 const EVERY: Duration = Duration::from_secs(2);
@@ -53,7 +54,7 @@ impl Feed {
 
 fn refusal(code: i16, message: Option<&Str>) -> String {
     let name = ErrorCode::from_code(code).map_or_else(|| format!("error {code}"), |code| format!("{code:?}"));
-    message.map_or_else(|| name.clone(), |message| format!("{name}: {}", message.as_str()))
+    message.map_or_else(|| name.clone(), |message| format!("{name}: {}", plain_words(message)))
 }
 
 /// What an answer to DescribeAcls says.

@@ -1,7 +1,14 @@
 //! Answers that no broker should give: the connection ends and is made again; nothing panics.
 
-use bytes::Bytes;
-use shadow::{Fact, LinkError};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use kernel_model::Now;
+use shadow::{Credentials, Fact, Link, LinkError};
+use translator_kafka::codec::frame::response_frame;
+use translator_kafka::codec::messages::{
+    ApiVersionsResponse, SaslAuthenticateResponse, SaslHandshakeResponse,
+};
 
 use crate::legacy::Legacy;
 use crate::world::World;
@@ -90,5 +97,40 @@ fn flipped_bits_never_panic_and_keep_nothing_busy() {
         world.flip = None;
         world.pass(500);
         assert!(world.facts.len() < 500, "seed {seed}");
+    }
+}
+
+#[test]
+fn what_legacy_says_of_a_refused_login_is_short_on_one_line_and_without_the_password() {
+    let credentials = Credentials { user: "u".to_owned(), password: "planted-secret".to_owned() };
+    let mut link: Link<()> = Link::new(Some(credentials));
+    let now = Now::new(Duration::from_secs(1), 0);
+    link.connected(now).unwrap();
+    let said = format!("no planted-secret here\r\nforged line: {}", "x".repeat(20_000));
+    let refused = SaslAuthenticateResponse {
+        error_code: 58,
+        error_message: Some(said.as_str().into()),
+        ..Default::default()
+    };
+    let mut input = BytesMut::new();
+    input.extend_from_slice(&response_frame(0, 0, &ApiVersionsResponse::default()).unwrap());
+    input.extend_from_slice(&response_frame(1, 1, &SaslHandshakeResponse::default()).unwrap());
+    input.extend_from_slice(&response_frame(1, 2, &refused).unwrap());
+    let Err(LinkError::Refused(words)) = link.take(now, &mut input) else { panic!("it was taken") };
+    assert!(words.starts_with("no *** here  forged line: xxx"), "{words}");
+    assert!(words.len() <= 300 && !words.contains("planted") && !words.contains('\n'));
+}
+
+#[test]
+fn answers_that_never_come_end_the_link() {
+    for part in [|_: i16, _: Bytes| Vec::new(), |_: i16, answer: Bytes| answer[..5].to_vec()] {
+        let mut world = World::new(legacy());
+        world.tamper = Some(part);
+        world.break_links();
+        world.pass(29_000);
+        let late = |fact: &Fact| matches!(fact, Fact::LinkFailed { error: LinkError::TimedOut(_), .. });
+        assert!(!world.facts.iter().any(late), "legacy has its time");
+        world.pass(5_000);
+        assert!(world.facts.iter().any(late), "{:?}", world.facts);
     }
 }

@@ -109,6 +109,9 @@ pub fn peek_request(frame: &Bytes) -> Result<RequestHead, DecodeError> {
 /// one broker leads. What serves a request takes two to three times that.
 const REQUEST_MEMORY_MAX: usize = 16 << 20;
 
+/// Memory that the elements of one response's arrays may take: the metadata of about a million partitions.
+const RESPONSE_MEMORY_MAX: usize = 256 << 20;
+
 /// Reads the header of a request and returns it with a reader at the start of the body.
 ///
 /// A version the API does not have is no error here: ApiVersions must answer one.
@@ -136,7 +139,8 @@ pub fn read_response_header(
     api: ApiKey,
     version: i16,
 ) -> Result<(ResponseHeader, Reader), DecodeError> {
-    let mut reader = Reader::new(frame);
+    let memory = Reader::memory_of(&frame).min(RESPONSE_MEMORY_MAX);
+    let mut reader = Reader::with_memory(frame, memory);
     let header = ResponseHeader::decode(&mut reader, response_header_version(api, version))?;
     Ok((header, reader))
 }

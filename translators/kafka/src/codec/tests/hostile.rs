@@ -3,11 +3,12 @@
 use bytes::Bytes;
 
 use crate::codec::messages::metadata_request::MetadataRequestTopic;
+use crate::codec::messages::metadata_response::MetadataResponseTopic;
 use crate::codec::messages::{
     ConsumerGroupHeartbeatResponse, HeartbeatResponse, MetadataRequest, MetadataResponse, ProduceRequest,
     SaslHandshakeRequest,
 };
-use crate::codec::{DecodeError, EncodeError, Message, Reader, Str};
+use crate::codec::{ApiKey, DecodeError, EncodeError, Message, Reader, Str, frame};
 
 fn decode<M: Message>(version: i16, bytes: &'static [u8]) -> Result<M, DecodeError> {
     M::decode_exact(Bytes::from_static(bytes), version)
@@ -40,6 +41,21 @@ fn elements_that_would_take_far_more_memory_than_their_frame_are_refused() {
     let two = Bytes::from_static(&[0, 0, 0, 2, 0, 0, 0, 0]);
     let mut tight = Reader::with_memory(two, 2 * size_of::<MetadataRequestTopic>() - 1);
     assert_eq!(MetadataRequest::decode(&mut tight, 1), Err(DecodeError::Memory { at: 4, elements: 2 }));
+}
+
+#[test]
+fn a_response_of_legacy_takes_no_more_memory_than_a_cluster_needs_however_large_it_is() {
+    let answer = |topics: usize| {
+        // Correlation id, no broker, no cluster id, controller; then topics of nine bytes each.
+        let mut frame = vec![0; 4 + 4 + 2 + 4];
+        frame.extend_from_slice(&u32::try_from(topics).unwrap().to_be_bytes());
+        frame.resize(frame.len() + 9 * topics, 0);
+        let (_, reader) = frame::read_response_header(frame.into(), ApiKey::Metadata, 2).unwrap();
+        MetadataResponse::decode_rest(reader, 2).map(|response| response.topics.len())
+    };
+    assert_eq!(answer(1_000), Ok(1_000));
+    let too_many = (256 << 20) / size_of::<MetadataResponseTopic>() + 1;
+    assert_eq!(answer(too_many), Err(DecodeError::Memory { at: 18, elements: too_many }));
 }
 
 #[test]
