@@ -146,6 +146,6 @@ fn count_fence(outcome: &'static str, fence_ms: u64) {
 
 /// Metrics are floating point; above 2^53 the last digits do not matter.
 #[allow(clippy::cast_precision_loss, reason = "figures for a graph")]
-fn float(count: u64) -> f64 {
+pub(super) fn float(count: u64) -> f64 {
     count as f64
 }

@@ -3,11 +3,13 @@
 //!
 //! A legacy that takes nothing at all slows nobody down: the way back lags, and the operator is told.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kernel_model::Now;
 use shadow::{ReverseStatus, WayBack};
 
+use super::figures::float;
 use super::runner::Runner;
 use super::units::UnitName;
 
@@ -19,6 +21,7 @@ const TAKES_NOTHING: Duration = Duration::from_secs(5);
 impl Runner {
     /// Sets for every partition how long a write to it waits.
     pub(super) fn set_paces(&mut self, now: Now) {
+        let mut figures: BTreeMap<&str, Figures> = BTreeMap::new();
         for cluster in &self.clusters {
             let lag_max = cluster.reverse.feed.limits().lag_records_max;
             for known in cluster.units.values() {
@@ -26,10 +29,36 @@ impl Runner {
                 let status = cluster.reverse.feed.status_of(now, topic, *partition);
                 // Who was behind its bound catches up to half of it.
                 let allowed = if self.migrations.goes_back(&known.unit.id) { 0 } else { lag_max / 2 };
-                let pace = status.map_or(Duration::ZERO, |status| pace(&status, allowed));
+                let pace = status.as_ref().map_or(Duration::ZERO, |status| pace(status, allowed));
                 cluster.shared.routes.set_pace(&known.unit, pace);
+                let figures = figures.entry(&known.migration).or_default();
+                figures.paced += u32::from(!pace.is_zero());
+                if let Some(status) = status {
+                    figures.lag_records = figures.lag_records.saturating_add(status.lag_records);
+                    figures.closed += u32::from(matches!(status.way_back, WayBack::Closed(_)));
+                }
             }
         }
+        for (migration, figures) in figures {
+            figures.publish(migration);
+        }
+    }
+}
+
+/// The ways back of a migration's partitions, in numbers.
+#[derive(Debug, Default)]
+struct Figures {
+    lag_records: u64,
+    paced: u32,
+    closed: u32,
+}
+
+impl Figures {
+    fn publish(&self, migration: &str) {
+        let label = [("migration", migration.to_owned())];
+        metrics::gauge!("sluice_way_back_lag_records", &label).set(float(self.lag_records));
+        metrics::gauge!("sluice_way_back_units_closed", &label).set(self.closed);
+        metrics::gauge!("sluice_migration_units_paced", &label).set(self.paced);
     }
 }
 

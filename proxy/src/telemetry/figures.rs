@@ -145,6 +145,24 @@ pub const FIGURES: &[Figure] = &[
         "cluster",
         "Consumers that the canary chose and that cannot follow; `sluice clients` names them and says why",
     ),
+    gauge(
+        "sluice_way_back_lag_records",
+        Unit::Count,
+        "migration",
+        "Records that the kernel was given and legacy has not been brought yet",
+    ),
+    gauge(
+        "sluice_way_back_units_closed",
+        Unit::Count,
+        "migration",
+        "Partitions whose way back is closed; `sluice migrations` says why",
+    ),
+    gauge(
+        "sluice_migration_units_paced",
+        Unit::Count,
+        "migration",
+        "Partitions whose writes wait, so that legacy keeps up with what it is brought",
+    ),
     counter(
         "sluice_dual_write_missed_total",
         Unit::Count,
