@@ -218,7 +218,7 @@ impl GatewaySession {
             let Some(slot) = expected.slot else { continue };
             let retry = expected.retry.filter(|_| can_fall_back(expected.api));
             let Some(frame) = retry else { return Err(Violation::Legacy(reason.to_owned())) };
-            self.server.submit(now, slot.into(), frame)?;
+            self.serve_frame(now, slot, frame)?;
         }
         Ok(())
     }

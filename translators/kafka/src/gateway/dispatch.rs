@@ -133,7 +133,7 @@ impl GatewaySession {
     pub(super) fn serve(&mut self, now: Now, request: &Incoming) -> Result<(), Violation> {
         self.server.set_cluster(self.shared.view.load_full());
         let slot = self.slots.open();
-        self.server.submit(now, slot.into(), request.frame())
+        self.serve_frame(now, slot, request.frame())
     }
 
     /// Groups that the kernel serves go to it; the others have their coordinator elsewhere.
@@ -153,7 +153,7 @@ impl GatewaySession {
         }
         self.finish.insert(slot, merge::<R>(request.version(), refused));
         let frame = encode(&request.head, &served)?;
-        self.server.submit(now, slot.into(), frame.slice(4..))
+        self.serve_frame(now, slot, frame.slice(4..))
     }
 
     /// A request about owners, on a legacy node: what has moved is refused, the rest goes on.
@@ -314,7 +314,7 @@ impl GatewaySession {
         }
         let moved = encode(&request.head, moved)?;
         let slot = self.slots.open();
-        self.server.submit(now, slot.into(), moved.slice(4..))?;
+        self.serve_frame(now, slot, moved.slice(4..))?;
         self.close_after_answers = true;
         if rest.is_empty() {
             return Ok(());

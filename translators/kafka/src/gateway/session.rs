@@ -21,7 +21,7 @@ use super::slots::{SlotId, Slots};
 use super::upstream::{Merge, Passed, Taken, Upstream, take_whole};
 use crate::access::{AccessHandle, Login};
 use crate::canary::{ReaderId, Readers};
-use crate::codec::{ApiKey, Str};
+use crate::codec::{ApiKey, Str, frame};
 use crate::server::{ClusterView, Server, Ticket};
 
 /// Bounds of a proxied connection.
@@ -33,6 +33,10 @@ pub struct GatewayLimits {
     pub frame_bytes_max: usize,
     /// Requests without an answer.
     pub in_flight_max: usize,
+    /// Bytes of requests that are served here and have no answer; a single request may be larger.
+    pub in_flight_bytes_max: usize,
+    /// Fetches that are served here and have no answer.
+    pub fetches_in_flight_max: usize,
     /// Bytes that wait for the connection to legacy.
     pub unsent_bytes_max: usize,
     /// Longest wait for the first complete request.
@@ -51,6 +55,8 @@ impl Default for GatewayLimits {
             frame_bytes_before_auth_max: 512 << 10,
             frame_bytes_max: 100 << 20,
             in_flight_max: 256,
+            in_flight_bytes_max: 32 << 20,
+            fetches_in_flight_max: 2,
             unsent_bytes_max: 8 << 20,
             handshake: Duration::from_secs(10),
             idle: Duration::from_secs(600),
@@ -153,6 +159,11 @@ pub struct GatewaySession {
     pub(super) close_after_answers: bool,
     quiet_since: Duration,
     greeted: bool,
+    /// When the connection began.
+    opened: Duration,
+    /// Nothing but what belongs to a login has come. Where legacy alone can tell how a login ends, the client's next
+    /// request shows that it has; and one that follows later, on a connection that was served, has no deadline.
+    logging_in: bool,
     /// A violation found where none can be reported: the next call does.
     failed: Option<Violation>,
 }
@@ -217,6 +228,8 @@ impl GatewaySession {
             close_after_answers: false,
             quiet_since: now.elapsed,
             greeted: false,
+            opened: now.elapsed,
+            logging_in: !authenticated,
             failed: None,
         }
     }
@@ -226,6 +239,13 @@ impl GatewaySession {
         self.next_request += 1;
         self.requests.push_back((id, request));
         id
+    }
+
+    /// Has a request, or a part of one, served here. `frame` is without its size prefix.
+    pub(super) fn serve_frame(&mut self, now: Now, slot: SlotId, frame: Bytes) -> Result<(), Violation> {
+        let is_fetch = frame::peek_request(&frame).is_ok_and(|head| head.api() == Some(ApiKey::Fetch));
+        self.slots.charge(slot, frame.len(), is_fetch);
+        self.server.submit(now, slot.into(), frame)
     }
 
     /// Keeps a frame until its unit is released; nothing more is read meanwhile, so the order stays.
@@ -306,6 +326,11 @@ impl GatewaySession {
         self.events.push_back(Event::Client { id, software, version });
     }
 
+    /// When a login, however many rounds it has, must have come to its end.
+    fn login_deadline(&self) -> Option<Duration> {
+        (self.logging_in && !self.authenticated).then(|| self.opened + self.shared.limits.handshake)
+    }
+
     /// Takes frames from `input` while there is room for their answers.
     fn take_frames(&mut self, now: Now, input: &mut BytesMut) -> Result<Progress, Violation> {
         while self.wants_input() {
@@ -318,6 +343,7 @@ impl GatewaySession {
                 Taken::Frame(frame) => {
                     self.greeted = true;
                     self.quiet_since = now.elapsed;
+                    self.logging_in &= belongs_to_login(&frame);
                     self.dispatch(now, frame)?;
                 }
                 Taken::Incomplete(wanted) => return Ok(Progress { paused: false, wanted }),
@@ -426,6 +452,9 @@ impl Session for GatewaySession {
         if !self.greeted && now.elapsed >= self.quiet_since + self.shared.limits.handshake {
             return Err(Violation::TimedOut("no request came"));
         }
+        if self.login_deadline().is_some_and(|deadline| now.elapsed >= deadline) {
+            return Err(Violation::TimedOut("no login came to an end"));
+        }
         if self.slots.len() == 0 && now.elapsed >= self.quiet_since + self.shared.limits.idle {
             return Err(Violation::TimedOut("idle"));
         }
@@ -459,7 +488,8 @@ impl Session for GatewaySession {
         let last_answers = self.last_answers_by.filter(|_| self.upstream.owes());
         let own = self.server.poll_timeout();
         let paced = self.paced.as_ref().map(|paced| paced.until);
-        [Some(self.quiet_since + silence), ahead, last_answers, own, paced].into_iter().flatten().min()
+        let quiet = Some(self.quiet_since + silence);
+        [quiet, self.login_deadline(), ahead, last_answers, own, paced].into_iter().flatten().min()
     }
 
     fn wants_input(&self) -> bool {
@@ -468,9 +498,18 @@ impl Session for GatewaySession {
             && self.failed.is_none()
             && !self.close_after_answers
             && self.slots.len() < self.shared.limits.in_flight_max
+            && self.slots.bytes() < self.shared.limits.in_flight_bytes_max
+            && self.slots.fetches() < self.shared.limits.fetches_in_flight_max
             && self.upstream.unsent_bytes() < self.shared.limits.unsent_bytes_max
             && self.transmit_bytes < TRANSMIT_BYTES_MAX
     }
+}
+
+/// Whether a client may send this before legacy knows it.
+fn belongs_to_login(frame: &Bytes) -> bool {
+    let api = frame.get(4..).map(|rest| frame::peek_request(&frame.slice_ref(rest)));
+    let api = api.and_then(Result::ok).and_then(|head| head.api());
+    matches!(api, Some(ApiKey::ApiVersions | ApiKey::SaslHandshake | ApiKey::SaslAuthenticate))
 }
 
 impl From<SlotId> for Ticket {

@@ -12,30 +12,67 @@ pub(super) struct SlotId(pub(super) u64);
 #[derive(Debug, Default)]
 pub(super) struct Slots {
     first: u64,
-    answers: VecDeque<Option<Vec<Bytes>>>,
+    answers: VecDeque<Slot>,
+    bytes: usize,
+    fetches: usize,
+}
+
+/// One request of a client.
+#[derive(Debug, Default)]
+struct Slot {
+    answer: Option<Vec<Bytes>>,
+    /// Size of the request, where it is served here and so kept until it is answered.
+    bytes: usize,
+    is_fetch: bool,
 }
 
 impl Slots {
     /// Opens a slot for the next request.
     pub(super) fn open(&mut self) -> SlotId {
         let id = SlotId(self.first + self.answers.len() as u64);
-        self.answers.push_back(None);
+        self.answers.push_back(Slot::default());
         id
+    }
+
+    fn slot(&mut self, id: SlotId) -> Option<&mut Slot> {
+        let index = id.0.checked_sub(self.first).and_then(|index| usize::try_from(index).ok())?;
+        self.answers.get_mut(index)
     }
 
     /// Fills a slot; an empty answer means that none is sent. A slot that is gone is ignored.
     pub(super) fn fill(&mut self, id: SlotId, answer: Vec<Bytes>) {
-        let index = id.0.checked_sub(self.first).and_then(|index| usize::try_from(index).ok());
-        if let Some(slot) = index.and_then(|index| self.answers.get_mut(index)) {
-            *slot = Some(answer);
+        if let Some(slot) = self.slot(id) {
+            slot.answer = Some(answer);
         }
+    }
+
+    /// The request of this slot is served here: until its answer leaves, it and the answer take memory.
+    pub(super) fn charge(&mut self, id: SlotId, bytes: usize, is_fetch: bool) {
+        if let Some(slot) = self.slot(id) {
+            slot.bytes = slot.bytes.saturating_add(bytes);
+            let newly = is_fetch && !std::mem::replace(&mut slot.is_fetch, is_fetch);
+            self.bytes = self.bytes.saturating_add(bytes);
+            self.fetches += usize::from(newly);
+        }
+    }
+
+    /// Bytes of the requests that are served here.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Fetches that are served here.
+    pub(super) fn fetches(&self) -> usize {
+        self.fetches
     }
 
     /// The oldest answer, if it has come.
     pub(super) fn take_ready(&mut self) -> Option<Vec<Bytes>> {
-        self.answers.front()?.as_ref()?;
+        let slot = self.answers.pop_front_if(|slot| slot.answer.is_some())?;
         self.first += 1;
-        self.answers.pop_front().flatten()
+        self.bytes = self.bytes.saturating_sub(slot.bytes);
+        self.fetches = self.fetches.saturating_sub(usize::from(slot.is_fetch));
+        slot.answer
     }
 
     /// Requests without an answer that was sent.
@@ -58,5 +95,21 @@ mod tests {
         assert_eq!(slots.take_ready(), Some(vec![]));
         assert_eq!(slots.take_ready(), Some(vec![Bytes::from_static(b"2")]));
         assert_eq!(slots.len(), 0);
+    }
+
+    #[test]
+    fn what_is_served_here_counts_until_its_answer_leaves() {
+        let mut slots = Slots::default();
+        let (first, second) = (slots.open(), slots.open());
+        slots.charge(second, 100, true);
+        slots.charge(second, 10, true);
+        slots.fill(second, vec![]);
+        assert_eq!((slots.take_ready(), slots.bytes(), slots.fetches()), (None, 110, 1));
+        slots.fill(first, vec![]);
+        assert!(slots.take_ready().is_some());
+        assert!(slots.take_ready().is_some());
+        assert_eq!((slots.bytes(), slots.fetches()), (0, 0));
+        slots.charge(first, 100, true);
+        assert_eq!((slots.bytes(), slots.fetches()), (0, 0), "it is gone");
     }
 }

@@ -57,9 +57,15 @@ fn frames_that_are_no_request_end_the_connection() {
 }
 
 #[test]
-fn http_and_tls_on_the_wrong_port_end_the_connection() {
-    for input in [&b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"[..], b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"]
-    {
+fn http_tls_and_proxy_headers_on_the_wrong_port_end_the_connection() {
+    let inputs = [
+        &b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"[..],
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        // No address is believed on the word of a proxy.
+        b"PROXY TCP4 192.0.2.1 192.0.2.2 1 9092\r\n",
+        b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\x02\x01\xc0\0\x02\x02\0\x01\x23\x84",
+    ];
+    for input in inputs {
         let (_, client) = end_of(input);
         assert!(client.ended.is_some(), "{input:?}");
     }

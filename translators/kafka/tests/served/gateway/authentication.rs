@@ -1,5 +1,7 @@
 //! Until legacy has let a client in, the kernel serves it nothing.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use session::{LegacyNode, Violation};
 use translator_kafka::codec::messages::{
@@ -142,4 +144,35 @@ fn frames_are_small_until_the_client_is_authenticated() {
     client.input.extend_from_slice(&(512 * 1024 + 1_i32).to_be_bytes());
     world.node.turn(&mut [&mut client]);
     assert_eq!(client.ended, None);
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[test]
+fn a_login_that_never_ends_is_let_go_however_many_rounds_it_has() {
+    let mut world = world();
+    let mut client = world.open(AT_LEGACY);
+    hello(&mut world, &mut client, "SCRAM-SHA-256");
+    for _ in 0..10 {
+        assert_eq!(client.ended, None);
+        round(&mut world, &mut client, 0, SERVER_FIRST);
+        world.node.pass(SECOND, &mut [&mut client]);
+    }
+    assert!(matches!(client.ended, Some(Violation::TimedOut(_))), "{:?}", client.ended);
+}
+
+#[test]
+fn a_login_that_has_ended_is_held_to_no_deadline() {
+    // Whether one by GSSAPI has ended legacy alone can tell; the client goes on as if it had.
+    for (mechanism, last) in [("SCRAM-SHA-256", &b"v=cHJvb2Y="[..]), ("GSSAPI", b"")] {
+        let mut world = world();
+        let mut client = world.open(AT_LEGACY);
+        hello(&mut world, &mut client, mechanism);
+        round(&mut world, &mut client, 0, SERVER_FIRST);
+        round(&mut world, &mut client, 0, last);
+        client.write(1, &ListOffsetsRequest::default());
+        world.sent(&mut client);
+        world.node.pass(SECOND * 20, &mut [&mut client]);
+        assert_eq!(client.ended, None, "{mechanism}");
+    }
 }

@@ -8,7 +8,7 @@ use translator_kafka::codec::messages::{
     ListOffsetsRequest, MetadataRequest, MetadataResponse, OffsetCommitRequest, SaslHandshakeRequest,
 };
 use translator_kafka::codec::{Request as KafkaRequest, frame};
-use translator_kafka::gateway::Role;
+use translator_kafka::gateway::{GatewayLimits, Role};
 
 use super::bench::{ANYWHERE, AT_LEGACY, World};
 
@@ -101,7 +101,7 @@ fn an_answer_of_legacy_that_cannot_be_read_is_not_forwarded() {
 
 #[test]
 fn bytes_for_a_connection_that_does_not_stand_yet_are_bounded() {
-    let limits = translator_kafka::gateway::GatewayLimits { unsent_bytes_max: 1000, ..Default::default() };
+    let limits = GatewayLimits { unsent_bytes_max: 1000, ..Default::default() };
     let mut world = World::with(false, limits);
     let mut client = world.open(AT_LEGACY);
     for _ in 0..50 {
@@ -134,4 +134,26 @@ fn bytes_may_come_one_by_one_from_both_sides() {
         world.node.turn(&mut [&mut client]);
     }
     assert!(!client.output.is_empty());
+}
+
+#[test]
+fn requests_at_the_kernels_node_that_are_not_answered_stop_the_reading() {
+    let limits = GatewayLimits { in_flight_bytes_max: 1_000, ..Default::default() };
+    let mut world = World::with(false, limits);
+    world.move_part(1);
+    world.node.hung = true;
+    let mut writer = world.open(Role::Kernel);
+    let mut reader = world.open(Role::Kernel);
+    let partition = FetchPartition { partition: 1, partition_max_bytes: 1000, ..Default::default() };
+    let topics = vec![FetchTopic { topic: "t".into(), partitions: vec![partition], ..Default::default() }];
+    let fetch = FetchRequest { max_wait_ms: 1000, min_bytes: 1, topics, ..Default::default() };
+    for _ in 0..20 {
+        writer.write(9, &world.produce(9, -1, &[1], &"x".repeat(300)));
+        reader.write(12, &fetch);
+    }
+    world.node.turn(&mut [&mut writer, &mut reader]);
+    assert_eq!((&writer.ended, &reader.ended), (&None, &None));
+    assert!(!writer.session.wants_input() && writer.input.len() > 15 * 300, "{}", writer.input.len());
+    assert!(!reader.session.wants_input(), "two fetches are enough");
+    assert!(!reader.input.is_empty());
 }
