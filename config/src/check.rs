@@ -178,7 +178,11 @@ fn check_migrations(config: &Config, report: &Report<'_>) {
 }
 
 fn check_overlap(key: &str, migration: &Migration, other_at: usize, other: &Migration, report: &Report<'_>) {
-    let kinds = [("topics", &migration.topics, &other.topics), ("groups", &migration.groups, &other.groups)];
+    let kinds = [
+        ("topics", &migration.topics, &other.topics),
+        ("groups", &migration.groups, &other.groups),
+        ("transactional_ids", &migration.transactional_ids, &other.transactional_ids),
+    ];
     for (kind, mine, theirs) in kinds {
         for (at, pattern) in mine.iter().enumerate() {
             overlap(
@@ -198,7 +202,11 @@ fn overlap(key: &str, pattern: &Pattern, other_key: &str, others: &[Pattern], re
             Some(false) => {}
             Some(true) => {
                 let message = format!("matches what \"{other}\" of `{other_key}[{at}]` matches too");
-                report.error(key, message, Some("a topic or group belongs to one migration".to_owned()));
+                report.error(
+                    key,
+                    message,
+                    Some("a topic, group or transactional id belongs to one migration".to_owned()),
+                );
             }
             None => {
                 let message = format!("may match what \"{other}\" of `{other_key}[{at}]` matches");

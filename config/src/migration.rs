@@ -15,6 +15,8 @@ pub struct Migration {
     pub topics: Vec<Pattern>,
     /// `groups`: patterns of consumer group names.
     pub groups: Vec<Pattern>,
+    /// `transactional_ids`: patterns of transactional ids. They move in one handover with all that the migration has.
+    pub transactional_ids: Vec<Pattern>,
     /// `accept_single_copy`: the operator accepts that what was replicated on legacy has one copy on the
     /// kernel's disk.
     pub accept_single_copy: bool,
@@ -62,6 +64,7 @@ pub(crate) fn read(mut section: Section<'_, '_>) -> Option<Migration> {
     let pattern = |text: &str| Pattern::parse(text).map_err(|error| error.to_string());
     let topics = section.list("topics", pattern);
     let groups = section.list("groups", pattern);
+    let transactional_ids = section.list("transactional_ids", pattern);
     if topics.as_ref().is_none_or(Vec::is_empty) && groups.as_ref().is_none_or(Vec::is_empty) {
         section.error("topics", "names neither topics nor groups, so nothing would move".to_owned());
     }
@@ -73,6 +76,7 @@ pub(crate) fn read(mut section: Section<'_, '_>) -> Option<Migration> {
         cluster: cluster?,
         topics: topics.unwrap_or_default(),
         groups: groups.unwrap_or_default(),
+        transactional_ids: transactional_ids.unwrap_or_default(),
         accept_single_copy,
         limits,
     })

@@ -103,7 +103,7 @@ impl Node {
             auto_create_topics: config.clusters.is_empty(),
             topics_elsewhere: !config.clusters.is_empty(),
             long_work: crate::long_work::run,
-            transactions: config.clusters.is_empty(),
+            transactions: true,
             limits: kafka_limits(&config.limits),
         });
         let node = Self { hosts, folder, kernel, settings, seed: Arc::new(AtomicU64::new(random()?)) };

@@ -14,6 +14,7 @@ mod fetch;
 mod groups;
 mod interface;
 mod topics;
+mod transactions;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -37,6 +38,8 @@ pub use self::interface::{
     PartitionEnd, Token,
 };
 use self::topics::TopicSetup;
+use self::transactions::AskingTransactions;
+pub use self::transactions::LegacyTransaction;
 use crate::follower::Follower;
 use crate::link::{Answer, Link, LinkError};
 use crate::offsets::{OFFSETS_TOPIC, OffsetsFollower, partition_of};
@@ -69,6 +72,8 @@ pub(crate) enum Tag {
     DeleteOffsets(Token),
     WriteOffsets(Token),
     ReadOffsets(Token),
+    ListTransactions(Token, i32),
+    DescribeTransactions(Token),
     Acls,
     Quotas,
     Fetch(Vec<Fetched>),
@@ -134,6 +139,8 @@ pub struct Feed {
     /// Orders about groups' offsets whose answers are outstanding.
     asking_offsets: BTreeSet<Token>,
     rewriting: BTreeMap<Token, groups::Rewrite>,
+    asking_transactions: BTreeMap<Token, AskingTransactions>,
+    acls_asked: bool,
     requests: VecDeque<(RequestId, Request)>,
     pending: BTreeMap<RequestId, Pending>,
     next_request: u64,
@@ -174,6 +181,8 @@ impl Feed {
             access_due: Duration::ZERO,
             asking_offsets: BTreeSet::new(),
             rewriting: BTreeMap::new(),
+            asking_transactions: BTreeMap::new(),
+            acls_asked: false,
             requests: VecDeque::new(),
             pending: BTreeMap::new(),
             next_request: 0,
@@ -210,6 +219,7 @@ impl Feed {
             }
             Order::WriteOffsets { token, group, offsets } => self.write_offsets(now, token, &group, offsets),
             Order::ReadOffsets { token, group } => self.read_offsets(now, token, &group),
+            Order::ReadTransactions { token } => self.read_transactions(now, token),
             Order::Hold { topic } => {
                 self.followers.retain(|(of, _), _| *of != topic);
                 self.setups.remove(&topic);
@@ -313,6 +323,7 @@ impl Feed {
         self.refresh(now);
         self.fail_asking("the connection to legacy broke");
         self.fail_asking_offsets("the connection to legacy broke");
+        self.fail_asking_transactions("the connection to legacy broke");
         for setup in self.setups.values_mut() {
             setup.ask_again();
         }

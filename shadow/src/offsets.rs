@@ -19,6 +19,7 @@ use translator_kafka::placement::group_shard;
 
 use crate::feed::Epochs;
 use crate::follower::Outcome;
+use crate::open_offsets::OpenOffsets;
 
 /// Name of the topic.
 pub(crate) const OFFSETS_TOPIC: &str = "__consumer_offsets";
@@ -57,11 +58,24 @@ struct Reader {
     leader: i32,
     next: u64,
     applied: u64,
+    /// Where a restart would begin, once everything below `next` is applied, and now.
+    next_quiet: u64,
+    applied_quiet: u64,
+    open: OpenOffsets,
     high_watermark: Option<u64>,
     /// Answers of shards that are outstanding for everything below `next`.
     unanswered: usize,
     heard_at: Option<Duration>,
     located: bool,
+}
+
+impl Reader {
+    /// Reads on from an offset at which no transaction is open.
+    fn begin_at(&mut self, offset: u64) {
+        (self.next, self.applied) = (offset, offset);
+        (self.next_quiet, self.applied_quiet) = (offset, offset);
+        self.open.begin_at(offset);
+    }
 }
 
 /// Follows all partitions.
@@ -111,8 +125,7 @@ impl OffsetsFollower {
                 let found = shard.iter().find(|(of, _)| *of == partition);
                 found.and_then(|(_, offset)| u64::try_from(*offset).ok()).unwrap_or(0)
             });
-            reader.next = reached.min().unwrap_or(0);
-            reader.applied = reader.next;
+            reader.begin_at(reached.min().unwrap_or(0));
             reader.located = true;
         }
     }
@@ -121,8 +134,7 @@ impl OffsetsFollower {
     /// idempotent.
     pub(crate) fn rewind(&mut self) {
         for reader in self.readers.values_mut().filter(|reader| reader.located) {
-            reader.next = 0;
-            reader.applied = 0;
+            reader.begin_at(0);
         }
     }
 
@@ -149,7 +161,7 @@ impl OffsetsFollower {
             Some(ErrorCode::None) => {}
             Some(ErrorCode::OffsetOutOfRange) => {
                 // Compaction and retention of this topic may move its start; what is gone was superseded.
-                reader.next = u64::try_from(answer.log_start_offset).unwrap_or(0);
+                reader.begin_at(u64::try_from(answer.log_start_offset).unwrap_or(0));
                 return (Outcome::AskEnds, Vec::new());
             }
             Some(ErrorCode::TopicAuthorizationFailed) => {
@@ -173,17 +185,31 @@ impl OffsetsFollower {
             return (Outcome::Fine, Vec::new());
         };
         reader.next = end;
-        let records = self.decode(&batches, from, wanted);
-        let messages = by_shard(records, (partition, end), shards);
+        let mut open = std::mem::take(&mut reader.open);
+        let records = self.decode(&batches, from, wanted, &mut open);
+        let quiet = open.read_to(end);
+        let messages = by_shard(records, (partition, quiet), shards);
         if let Some(reader) = self.readers.get_mut(&partition) {
             reader.unanswered = messages.len();
+            reader.next_quiet = quiet;
+            reader.open = open;
         }
         (Outcome::Fine, messages)
     }
 
-    fn decode(&mut self, batches: &[VerifiedBatch], from: u64, wanted: &Wanted<'_>) -> Vec<OffsetsRecord> {
+    fn decode(
+        &mut self,
+        batches: &[VerifiedBatch],
+        from: u64,
+        wanted: &Wanted<'_>,
+        open: &mut OpenOffsets,
+    ) -> Vec<OffsetsRecord> {
         let mut decoded = Vec::new();
-        for batch in batches.iter().filter(|batch| !batch.header().is_control()) {
+        for batch in batches.iter().filter(|batch| batch.header().end_offset().0 > from) {
+            if batch.header().is_control() {
+                decoded.extend(open.end(batch));
+                continue;
+            }
             let inflated = match record_bytes(batch, INFLATED_BYTES_MAX) {
                 Ok(inflated) => inflated,
                 Err(error) => {
@@ -191,7 +217,17 @@ impl OffsetsFollower {
                     continue;
                 }
             };
-            self.decode_batch(batch, &inflated, from, wanted, &mut decoded);
+            if !batch.header().is_transactional() {
+                self.decode_batch(batch, &inflated, from, wanted, &mut decoded);
+                continue;
+            }
+            let producer_id = batch.header().producer_id;
+            open.open(producer_id);
+            let mut within = Vec::new();
+            self.decode_batch(batch, &inflated, from, wanted, &mut within);
+            if within.into_iter().any(|record| open.keep(producer_id, record).is_err()) {
+                self.error = Some(format!("{OFFSETS_TOPIC} holds too many offsets of open transactions"));
+            }
         }
         decoded
     }
@@ -213,30 +249,20 @@ impl OffsetsFollower {
                 batch.header().base_offset.0.saturating_add(u64::try_from(record.offset_delta).unwrap_or(0));
             let Some(key) = record.key.filter(|_| offset >= from) else { continue };
             match decode_offsets_record(key, record.value) {
-                Ok(record) => self.sort(record, batch.header().is_transactional(), wanted, decoded),
+                Ok(record) => self.sort(record, wanted, decoded),
                 Err(error) => self.error = Some(error.to_string()),
             }
         }
     }
 
     /// Keeps what concerns a group that is to move.
-    fn sort(
-        &mut self,
-        record: OffsetsRecord,
-        transactional: bool,
-        wanted: &Wanted<'_>,
-        decoded: &mut Vec<OffsetsRecord>,
-    ) {
+    fn sort(&mut self, record: OffsetsRecord, wanted: &Wanted<'_>, decoded: &mut Vec<OffsetsRecord>) {
         let group: Option<&Str> = match &record {
             OffsetsRecord::Offset { group, .. } | OffsetsRecord::Group { group, .. } => Some(group),
             OffsetsRecord::Unsupported { group, .. } => group.as_ref(),
         };
         let Some(group) = group.filter(|group| (wanted.groups)(group)) else { return };
         let name = group.as_str().to_owned();
-        if transactional {
-            let why = "it commits offsets in transactions".to_owned();
-            self.unsupported.insert(name.clone(), why);
-        }
         if let OffsetsRecord::Unsupported { key_version, .. } = &record {
             let why = format!("it uses a group protocol that is not served yet (record type {key_version})");
             self.unsupported.insert(name, why);
@@ -252,10 +278,11 @@ impl OffsetsFollower {
         reader.unanswered = reader.unanswered.saturating_sub(1);
         if !accepted {
             // Everything since the last common position is sent again; applying is idempotent.
-            reader.next = reader.applied;
+            reader.begin_at(reader.applied_quiet);
         }
         if reader.unanswered == 0 {
             reader.applied = reader.next;
+            reader.applied_quiet = reader.next_quiet;
         }
     }
 

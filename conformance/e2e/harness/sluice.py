@@ -66,6 +66,7 @@ class Sluice:
         for each in migrations:
             lines += ["", "[[migration]]", f'name = "{each["name"]}"', 'cluster = "events"',
                       f"topics = {json.dumps(each['topics'])}", f"groups = {json.dumps(each['groups'])}",
+                      *[f"transactional_ids = {json.dumps(ids)}" for ids in [each.get("transactional_ids")] if ids],
                       "accept_single_copy = true"]
         return "\n".join(lines) + "\n"
 

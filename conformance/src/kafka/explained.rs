@@ -24,10 +24,7 @@ const fn known(
 
 const FEATURES: &str = "the kernel finalises no feature: it serves none of what the features switch on, and clients that see none \
                         keep to the protocols before them";
-const TRANSACTIONS: &str = "the kernel does not serve transactions yet: the refusal is final, so that a client stops instead of \
-                            looking for a coordinator for ever";
 const REFUSED_SETTING: &str = "40 INVALID_CONFIG";
-const REFUSED_ID: &str = "53 TRANSACTIONAL_ID_AUTHORIZATION_FAILED";
 const NO_FIELD: &str = "(no such field)";
 const REMOVED: &str = "a topic setting of Kafka 3 that 4.0 removed";
 const KEPT: &str = "a topic setting of Kafka 3, which the kernel keeps for tools of that time";
@@ -39,12 +36,6 @@ const DEFAULTS: &str = "the default of Kafka 4; that of Kafka 3 was another";
 pub(super) const EXPLANATIONS: &[Explanation] = &[
     known("ApiVersions/versions are told", "finalized_features*", "*", FEATURES),
     known("ApiVersions/versions are told", "supported_features*", "*", FEATURES),
-    known("FindCoordinator/of a transactional id", "error_code", REFUSED_ID, TRANSACTIONS),
-    known("FindCoordinator/of a transactional id", "coordinators[].error_code", REFUSED_ID, TRANSACTIONS),
-    known("FindCoordinator/of a transactional id", "*", "(none)", TRANSACTIONS),
-    known("InitProducerId/", "error_code", REFUSED_ID, TRANSACTIONS),
-    known("InitProducerId/a new transactional id", "producer_id", "(none)", TRANSACTIONS),
-    known("InitProducerId/a new transactional id", "producer_epoch", "-1", TRANSACTIONS),
     known(
         "IncrementalAlterConfigs/an unknown operation",
         "responses[].error_code",

@@ -25,6 +25,8 @@ pub enum UnitKind {
     Log,
     /// A consumer group: the feed has read the log that holds it at least to the end that was seen.
     Group,
+    /// The transactional ids of a migration: every one has the same producer on both sides, and no transaction open.
+    Transactions,
 }
 
 /// One unit of a handover.

@@ -92,7 +92,9 @@ impl Round {
             // Another group's commits move the offsets log on; only its own content counts.
             let moved = match unit.kind {
                 UnitKind::Log => after.end != source.end || after.epoch != source.epoch,
-                UnitKind::Group => after.chain != source.chain || after.producers != source.producers,
+                UnitKind::Group | UnitKind::Transactions => {
+                    after.chain != source.chain || after.producers != source.producers
+                }
             };
             if moved { Err(format!("{}: written to while fenced", unit.unit)) } else { Ok(()) }
         })
@@ -136,8 +138,8 @@ impl Round {
                 (_, None) => {}
                 (UnitKind::Log, Some(difference)) => return Verdict::Never(format!("{name}: {difference}")),
                 // The three were asked one after the other: a group's content may have been under way.
-                (UnitKind::Group, Some(_)) if self.lenient => {}
-                (UnitKind::Group, Some(difference)) => {
+                (UnitKind::Group | UnitKind::Transactions, Some(_)) if self.lenient => {}
+                (UnitKind::Group | UnitKind::Transactions, Some(difference)) => {
                     return Verdict::NotYet(format!("{name}: {difference}"));
                 }
             }
@@ -233,7 +235,7 @@ fn evidence_of(
     let used = source.epoch.max(feed.epoch);
     let target_epoch = match (unit.kind, to) {
         // A group goes on in its generation: that is what spares it a rebalance.
-        (UnitKind::Group, _) => used,
+        (UnitKind::Group | UnitKind::Transactions, _) => used,
         // Legacy's own epochs are another count: clients see them shifted above all that they have seen.
         (UnitKind::Log, Some(Primary::Legacy)) => used.saturating_add(EPOCHS_AHEAD),
         (UnitKind::Log, _) => used.max(target.epoch).saturating_add(EPOCHS_AHEAD),

@@ -98,6 +98,8 @@ pub struct Situation {
     pub disk_reserve_bytes: u64,
     /// Shards of the kernel that refuse writes for lack of space.
     pub disk_full: Vec<String>,
+    /// All units move in one handover (there are transactional ids among them), which moves at most so many.
+    pub move_together: Option<usize>,
     /// Units that clients still reach on legacy (before `retired`).
     pub served_by_legacy: Vec<UnitId>,
 }
@@ -170,6 +172,7 @@ pub fn check(to: Phase, units: &[UnitId], situation: &Situation, limits: GateLim
     }
     if to >= Phase::Cutover {
         requirements.push(groups_followed(situation));
+        requirements.extend(situation.move_together.map(|most| fits_together(units, most)));
     }
     if to >= Phase::Canary {
         requirements.push(rules_imported(situation));
@@ -271,6 +274,16 @@ fn groups_followed(situation: &Situation) -> Requirement {
     )
 }
 
+fn fits_together(units: &[UnitId], most: usize) -> Requirement {
+    let count = units.len();
+    requirement(
+        "moves-together",
+        (count > most).then(|| format!("{count} units, of which one handover moves {most}")),
+        "transactional ids move in one handover with everything of their migration: raise `fence_units_max`, or make \
+         the migration smaller",
+    )
+}
+
 fn divergences_explained(situation: &Situation) -> Requirement {
     let count = situation.unexplained_divergences;
     let missing = (count > 0).then(|| format!("{count} that nothing explains"));
@@ -347,7 +360,7 @@ mod tests {
     #[test]
     fn each_requirement_turns_red_alone_and_names_what_to_do() {
         type Change = fn(&mut Situation);
-        let rows: [(&str, Phase, Change); 16] = [
+        let rows: [(&str, Phase, Change); 17] = [
             ("source-intact", Phase::Mirror, |s| drop(s.stopped.insert(unit(), "truncated".to_owned()))),
             ("kernel-health", Phase::Mirror, |s| s.kernel_trouble = Some("stopped".to_owned())),
             ("disk-room", Phase::Mirror, |s| (s.disk_free_bytes, s.disk_needed_bytes) = (Some(1), 2)),
@@ -364,6 +377,7 @@ mod tests {
                     .for_each(|lag| lag.unheard = Some("legacy was last heard 5 s ago".to_owned()));
             }),
             ("groups-followed", Phase::Cutover, |s| s.groups_not_followed = Some("not read".to_owned())),
+            ("moves-together", Phase::Cutover, |s| s.move_together = Some(0)),
             ("divergences", Phase::DualWrite, |s| s.unexplained_divergences = 1),
             ("authorizer", Phase::Cutover, |s| s.rules_missing = None),
             ("authorizer", Phase::Cutover, |s| s.rules_missing = Some(vec!["a rule".to_owned()])),

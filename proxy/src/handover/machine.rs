@@ -512,7 +512,7 @@ impl Handover {
 
     /// A member's request that legacy answers when the group's rebalance ends is on its way for that long.
     fn look_at_groups(&mut self, now: Now) {
-        if self.plan.units.iter().any(|unit| unit.kind == UnitKind::Group) {
+        if self.plan.units.iter().any(|unit| unit.kind != UnitKind::Log) {
             self.again_at = Some(now.deadline(LOOK_AT_GROUPS));
         }
     }

@@ -136,6 +136,13 @@ impl Work {
             let epoch = book.owner(&unit).epoch;
             left.push(PlannedUnit { unit, kind, epoch });
         }
+        // A transaction has one coordinator, and so one side: what ids may write to goes with them, at once.
+        if left.iter().any(|unit| unit.kind == UnitKind::Transactions) {
+            let count = left.len();
+            let too_many =
+                format!("{count} units move together with their transactional ids; raise fence_units_max");
+            return if count > units_max { Err(too_many) } else { Ok(left) };
+        }
         let first = left.iter().map(|unit| unit.kind).min();
         left.retain(|unit| Some(unit.kind) == first);
         if left.iter().any(|unit| !self.set_aside.contains_key(&unit.unit)) {

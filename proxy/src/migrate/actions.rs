@@ -55,6 +55,7 @@ impl Runner {
                 self.reopen(errand, &units);
                 None
             }
+            Action::Close { to: Primary::Kernel, units } => self.close_transactions(errand, &units),
             // A group is followed all the time; nothing has to be closed or taken beforehand.
             Action::Close { .. } | Action::Reopen { .. } => done,
             Action::Switch(owners) => self.switch(errand, &owners),
@@ -87,7 +88,8 @@ impl Runner {
     }
 
     fn on_the_way(&self, units: &[UnitId]) -> u64 {
-        self.known(units).iter().map(|unit| unit.gate.on_the_way()).sum()
+        // An open transaction is on its way until it ends.
+        self.known(units).iter().map(|unit| unit.gate.on_the_way() + unit.transactions.count()).sum()
     }
 
     fn known(&self, units: &[UnitId]) -> Vec<std::sync::Arc<translator_kafka::gateway::Unit>> {
@@ -158,7 +160,7 @@ impl Runner {
                         Want::Transfer,
                     );
                 }
-                None => {}
+                Some((_, UnitName::Transactions(_))) | None => {}
             }
         }
         for (topic, partitions) in topics {
@@ -197,6 +199,7 @@ impl Runner {
         if let Some(job) = self.jobs.get_mut(&job) {
             job.outstanding += 1;
         }
+        self.ask_transactions(job, units, false);
         let now = self.setup.clock.now();
         if let Some(cluster) = self.clusters.get_mut(index) {
             let (partitions, groups) = (cluster.partitions(units), cluster.groups(units));
@@ -264,6 +267,8 @@ impl Runner {
         for unit in units {
             let Some(known) = cluster.units.get(unit) else { continue };
             let facts = match &known.name {
+                // Read from legacy itself, when they are asked for.
+                UnitName::Transactions(_) => Facts::default(),
                 UnitName::Group(group) => {
                     let end = cluster.feed.group_position(group);
                     let obstacle = status.offsets.error.clone();
@@ -310,12 +315,16 @@ impl Runner {
                 let export = Transfer::Export { group: group.as_str().into() };
                 self.ask_group(job, &group, &export, Want::Group(unit.clone()));
             }
+            if let Some((_, UnitName::Transactions(_))) = units::parse(unit) {
+                self.describe_adopted(job, unit);
+            }
         }
         self.finish_job(job);
     }
 
     /// Asks for ends and producers of the logs of the partitions among these units.
     pub(super) fn ask_logs(&mut self, job: u64, units: &[UnitId]) {
+        let moving_ids = self.transactions_among(units).is_some();
         let catalog = self.setup.catalog.load();
         for unit in units {
             let Some((_, UnitName::Partition { topic, partition })) = units::parse(unit) else { continue };
@@ -329,7 +338,10 @@ impl Runner {
                 open.facts.entry(unit.clone()).or_default().incarnation = incarnation(found.id.0);
             }
             self.ask_kernel(job, log.shard(), KernelRequest::Describe { log }, Want::Info(unit.clone()));
-            let producers = Want::Producers(unit.clone());
+            // A transaction that will end within the fence must not keep it from beginning.
+            let lenient = moving_ids
+                && self.known(std::slice::from_ref(unit)).iter().all(|at| at.gate.side() != Side::Held);
+            let producers = Want::Producers(unit.clone(), lenient);
             self.ask_kernel(job, log.shard(), KernelRequest::Producers { log }, producers);
         }
     }
@@ -350,7 +362,7 @@ impl Runner {
         id
     }
 
-    fn fail_job(&mut self, id: u64, reason: String) {
+    pub(super) fn fail_job(&mut self, id: u64, reason: String) {
         if let Some(job) = self.jobs.get_mut(&id) {
             job.failed.get_or_insert(reason);
         }

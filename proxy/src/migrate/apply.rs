@@ -61,7 +61,7 @@ impl Runner {
         let Some(known) = cluster.units.get(unit) else { return };
         let dual = match &known.name {
             _ if self.ledger.book().stopped(unit).is_some() => false,
-            UnitName::Group(_) => false,
+            UnitName::Group(_) | UnitName::Transactions(_) => false,
             UnitName::Partition { topic, .. } => {
                 let configs = cluster.feed.configs().get(topic);
                 phase >= Phase::DualWrite && configs.is_none_or(stores_as_produced)

@@ -111,7 +111,7 @@ impl ClusterRun {
         named
             .filter_map(|known| match &known.name {
                 UnitName::Partition { topic, partition } => Some((topic.clone(), *partition)),
-                UnitName::Group(_) => None,
+                UnitName::Group(_) | UnitName::Transactions(_) => None,
             })
             .collect()
     }
@@ -134,7 +134,7 @@ impl ClusterRun {
         named
             .filter_map(|known| match &known.name {
                 UnitName::Group(group) => Some(group.clone()),
-                UnitName::Partition { .. } => None,
+                UnitName::Partition { .. } | UnitName::Transactions(_) => None,
             })
             .collect()
     }

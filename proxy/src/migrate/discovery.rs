@@ -52,6 +52,8 @@ pub(super) fn open_cluster(
     let bootstrap: Vec<Address> =
         config.legacy.iter().map(|at| Address { host: at.host.clone(), port: at.port }).collect();
     let (topics, mirrored, groups) = (Arc::clone(&scope), Arc::clone(&scope), Arc::clone(&scope));
+    let transactions: Vec<config::Pattern> =
+        migrations.iter().flat_map(|each| each.transactional_ids.iter().cloned()).collect();
     let reverse = ReverseConfig {
         bootstrap: bootstrap.clone(),
         credentials: config.link.as_ref().map(credentials).transpose()?,
@@ -62,6 +64,7 @@ pub(super) fn open_cluster(
         topics: Box::new(move |topic| topics.topic_owner(topic).is_some()),
         mirrored: Box::new(move |topic| mirrored.mirrors_topic(topic)),
         groups: Box::new(move |group| groups.follows_group(group)),
+        transactions: Box::new(move |id| transactions.iter().any(|pattern| pattern.matches(id))),
         credentials: config.link.as_ref().map(credentials).transpose()?,
         shards,
         partition_bytes_max: partition_bytes_max(setup.config.kernel.segment_bytes),
@@ -239,6 +242,9 @@ impl Runner {
         for known in cluster.units.values() {
             match &known.name {
                 UnitName::Group(group) => table.insert_group(group, Arc::clone(&known.unit)),
+                UnitName::Transactions(_) => {
+                    cluster.transaction_route(known).into_iter().for_each(|at| table.insert_transactions(at));
+                }
                 UnitName::Partition { topic, partition } => {
                     let copy = catalog.topic(topic);
                     if let Some(found) = copy.and_then(|copy| copy.partition(*partition)) {
@@ -283,6 +289,8 @@ impl Runner {
             }
             Fact::GroupBypassed { group } => self.group_bypassed(index, &group),
             Fact::Ends { token, partitions, groups } => self.ends_known(index, token, &partitions, &groups),
+            Fact::Transactions { token, found } => self.transactions_known(token, &found),
+            Fact::EndsFailed { token, reason } if self.transactions_unknown(token, &reason) => {}
             Fact::EndsFailed { token, reason } => self.ends_unknown(token, reason),
             Fact::Access(said) => self.see_access(index, said),
             Fact::OffsetsWritten { token } => self.offsets_written(token),
@@ -334,6 +342,16 @@ impl Runner {
             let Some(owner) = cluster.scope.group_owner(&group) else { continue };
             let unit = (units::group_unit(&name, &group), UnitKind::Group);
             found.entry(owner.to_owned()).or_default().push(unit);
+        }
+        // After a restart a group that rests is not read again: it is one all the same.
+        for (unit, known) in
+            cluster.units.iter().filter(|(_, known)| matches!(known.name, UnitName::Group(_)))
+        {
+            found.entry(known.migration.clone()).or_default().push((unit.clone(), UnitKind::Group));
+        }
+        for migration in cluster.migrations.iter().filter(|each| !each.transactional_ids.is_empty()) {
+            let unit = (units::transactions_unit(&name, &migration.name), UnitKind::Transactions);
+            found.entry(migration.name.clone()).or_default().push(unit);
         }
         let mut new = false;
         for (migration, units) in found {

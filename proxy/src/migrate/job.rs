@@ -9,6 +9,7 @@ use translator_kafka::coordinator::group::transfer::TransferReply;
 use translator_kafka::coordinator::message::CatalogReply;
 
 use super::back::{offsets_digest, offsets_of};
+use super::transactions::{adopted, adopted_rows};
 use crate::handover::action::{ActionKind, Completion, Facts, Obstacle, Ticket};
 use crate::ledger::{Digest, HandoverId};
 
@@ -18,7 +19,8 @@ pub(super) enum Want {
     /// Ends and epoch of a unit's log.
     Info(UnitId),
     /// Its producers.
-    Producers(UnitId),
+    /// Open transactions are let pass where `true`.
+    Producers(UnitId, bool),
     /// A group as the kernel has it.
     Group(UnitId),
     /// Who of a group has not joined again, as an obstacle.
@@ -31,6 +33,10 @@ pub(super) enum Want {
     Copy(UnitId),
     /// Its offsets, to be compared.
     Offsets(UnitId),
+    /// What the kernel has of these transactional ids.
+    Transactions(UnitId, Vec<String>),
+    /// A transactional id is taken over.
+    Adopted,
     /// The catalog's word that something is done.
     Catalog,
     /// A group coordinator's word that something is done.
@@ -92,10 +98,10 @@ impl Job {
                 }
                 Ok(())
             }
-            (Want::Producers(unit), Ok(Reply::Producers(producers))) => {
+            (Want::Producers(unit, lenient), Ok(Reply::Producers(producers))) => {
                 let facts = self.facts.entry(unit.clone()).or_default();
                 facts.producers = Some(producers_digest(&producers));
-                if producers.iter().any(|producer| producer.open_from.is_some()) {
+                if !lenient && producers.iter().any(|producer| producer.open_from.is_some()) {
                     let reason = "a transaction is open".to_owned();
                     facts.obstacle = Some(Obstacle { reason, passing: true });
                 }
@@ -111,6 +117,13 @@ impl Job {
                 exported(bytes).map(|snapshot| self.copies.push((unit.clone(), snapshot)))
             }
             (Want::Offsets(unit), Ok(Reply::Coordinated(bytes))) => self.offsets(unit, bytes),
+            (Want::Transactions(unit, ids), Ok(Reply::Coordinated(bytes))) => {
+                adopted_rows(ids, &bytes).map(|rows| {
+                    let chain = &mut self.facts.entry(unit.clone()).or_default().chain;
+                    *chain = Some(Digest(chain.map_or(0, |chain| chain.0).wrapping_add(rows.0)));
+                })
+            }
+            (Want::Adopted, Ok(Reply::Coordinated(bytes))) => adopted(&bytes),
             (Want::Catalog, Ok(Reply::Coordinated(bytes))) => catalog_done(&bytes),
             (Want::Transfer, Ok(Reply::Coordinated(bytes))) => transfer_done(bytes),
             (_, Ok(_)) => Err("the kernel gave another answer than was asked for".to_owned()),

@@ -26,6 +26,7 @@ mod resume;
 mod reverse;
 mod runner;
 mod situation;
+mod transactions;
 mod units;
 mod verifying;
 mod watch;

@@ -125,7 +125,7 @@ impl Runner {
             if book.phase(unit) == Phase::Retired {
                 continue;
             }
-            let closed = cluster.feed.configs().get(topic).and_then(ClosedReason::of_configs);
+            let closed = cluster.closed_beforehand(&known.migration, topic);
             let begun = Begun { epoch: owner.epoch, closed: closed.clone() };
             let (topic, partition, topic_id) = (topic.clone(), *partition, copy.id);
             let mode = if closed.is_some() { Mode::Watch(cut) } else { Mode::Rest };

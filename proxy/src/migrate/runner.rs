@@ -19,6 +19,7 @@ use super::figures::{self, Published};
 use super::job::{Job, Want};
 use super::links::{Lane, LinkReport, Reported};
 use super::resume::Resuming;
+use super::transactions::AskedTransactions;
 use crate::clock::Clock;
 use crate::handover::action::ForwarderId;
 use crate::handover::lease::{Leases, Renewal};
@@ -115,6 +116,10 @@ pub(super) struct Runner {
     pub(super) offsets_asked: BTreeMap<u64, UnitId>,
     /// Units that a handover to legacy has closed.
     pub(super) closed: BTreeSet<UnitId>,
+    /// The same about transactional ids.
+    pub(super) asked_transactions: BTreeMap<u64, AskedTransactions>,
+    /// The ids that legacy has named last, by their unit.
+    pub(super) known_transactions: BTreeMap<UnitId, Vec<String>>,
     /// Where legacy ended when it was last asked.
     pub(super) source_ends: BTreeMap<UnitId, u64>,
     pub(super) next: u64,
@@ -183,6 +188,8 @@ pub async fn start(setup: Setup, missed: Missed) -> Result<Arc<MigrationControl>
         asked_ends: BTreeMap::new(),
         offsets_asked: BTreeMap::new(),
         closed: BTreeSet::new(),
+        asked_transactions: BTreeMap::new(),
+        known_transactions: BTreeMap::new(),
         source_ends: BTreeMap::new(),
         next: 1,
         answers,

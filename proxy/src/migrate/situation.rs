@@ -82,6 +82,10 @@ impl Runner {
             way_back: self.ways_back(cluster, &migration.name),
             ..Situation::default()
         };
+        let ids_left = mine.iter().any(|(unit, known)| {
+            matches!(known.name, UnitName::Transactions(_)) && book.owner(unit).side == Primary::Legacy
+        });
+        situation.move_together = ids_left.then_some(migration.limits.fence_units_max);
         for (unit, known) in &mine {
             if let Some(stop) = book.stop(unit) {
                 let command = resume::command(book, &migration.name, unit, stop);
@@ -99,7 +103,7 @@ impl Runner {
         }
         let topics = mine.iter().filter_map(|(_, known)| match &known.name {
             UnitName::Partition { topic, .. } => Some(topic.clone()),
-            UnitName::Group(_) => None,
+            UnitName::Group(_) | UnitName::Transactions(_) => None,
         });
         let topics: std::collections::BTreeSet<String> = topics.collect();
         let view = cluster.view.as_ref();
@@ -132,6 +136,10 @@ fn groups_not_followed(migration: &Migration, status: &FeedStatus) -> Option<Str
 /// How far the kernel is behind for one unit; `None` without a feed.
 fn lag(name: &UnitName, status: &FeedStatus, trouble: Option<&str>) -> Option<Lag> {
     match name {
+        // Asked for when they move; nothing of them is copied beforehand.
+        UnitName::Transactions(_) => {
+            Some(Lag { unheard: unheard(status.offsets.heard_ago, trouble), ..Lag::default() })
+        }
         UnitName::Group(_) => Some(Lag {
             records: status.offsets.behind,
             seconds: 0,
@@ -176,6 +184,7 @@ fn unsupported(
             all.push(Unsupported { feature, who, from_phase: Phase::Cutover });
         }
     }
+    all.extend(cluster.strays(migration));
     let empty = BTreeMap::new();
     for topic in topics {
         let configs = cluster.feed.configs().get(topic).unwrap_or(&empty);

@@ -16,6 +16,8 @@ pub(super) enum UnitName {
     },
     /// A consumer group.
     Group(String),
+    /// The transactional ids of a migration.
+    Transactions(String),
 }
 
 impl UnitName {
@@ -24,6 +26,7 @@ impl UnitName {
         match self {
             Self::Partition { .. } => UnitKind::Log,
             Self::Group(_) => UnitKind::Group,
+            Self::Transactions(_) => UnitKind::Transactions,
         }
     }
 }
@@ -38,11 +41,19 @@ pub(super) fn group_unit(cluster: &str, group: &str) -> UnitId {
     UnitId::new(&format!("{cluster}/group:{group}"))
 }
 
+/// `cluster/transactions:orders`, by the migration's name.
+pub(super) fn transactions_unit(cluster: &str, migration: &str) -> UnitId {
+    UnitId::new(&format!("{cluster}/transactions:{migration}"))
+}
+
 /// The cluster of a unit, and what it is there.
 pub(super) fn parse(unit: &UnitId) -> Option<(&str, UnitName)> {
     let (cluster, rest) = unit.0.split_once('/')?;
     if let Some(group) = rest.strip_prefix("group:") {
         return Some((cluster, UnitName::Group(group.to_owned())));
+    }
+    if let Some(migration) = rest.strip_prefix("transactions:") {
+        return Some((cluster, UnitName::Transactions(migration.to_owned())));
     }
     let (topic, partition) = rest.rsplit_once('/')?;
     let partition = partition.parse().ok()?;
@@ -60,6 +71,8 @@ mod tests {
         assert_eq!(parse(&unit), Some(("events", name)));
         let unit = group_unit("events", "a/b:3");
         assert_eq!(parse(&unit), Some(("events", UnitName::Group("a/b:3".to_owned()))));
+        let unit = transactions_unit("events", "orders");
+        assert_eq!(parse(&unit), Some(("events", UnitName::Transactions("orders".to_owned()))));
         let topic_called_group = partition_unit("events", "group", 3);
         assert_ne!(parse(&topic_called_group), parse(&group_unit("events", "3")));
     }

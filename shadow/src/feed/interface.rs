@@ -9,6 +9,7 @@ use translator_kafka::codec::Uuid;
 use translator_kafka::epochs::EpochTable;
 
 use super::groups::GroupOffsets;
+use super::transactions::LegacyTransaction;
 use crate::follower::{FollowerStatus, StopReason};
 use crate::link::{Credentials, LinkError};
 use crate::offsets::OffsetsStatus;
@@ -66,6 +67,8 @@ pub struct FeedConfig {
     pub mirrored: Box<dyn Fn(&str) -> bool + Send>,
     /// Whether a group is to be followed.
     pub groups: Box<dyn Fn(&str) -> bool + Send>,
+    /// Whether a transactional id is to move.
+    pub transactions: Box<dyn Fn(&str) -> bool + Send>,
     /// The link's own user, where legacy wants one.
     pub credentials: Option<Credentials>,
     /// Number of shards of the kernel.
@@ -145,6 +148,11 @@ pub enum Order {
         /// Group.
         group: String,
     },
+    /// Ask legacy for the transactional ids that are to move: `Transactions` or `EndsFailed`.
+    ReadTransactions {
+        /// Its name.
+        token: Token,
+    },
     /// Follow no partition of a topic until it is resumed: its copy is about to be discarded.
     Hold {
         /// Topic.
@@ -220,6 +228,13 @@ pub enum Fact {
         partitions: BTreeMap<(String, i32), PartitionEnd>,
         /// Groups.
         groups: BTreeMap<String, GroupEnd>,
+    },
+    /// The transactional ids that are to move, as legacy has them.
+    Transactions {
+        /// The order.
+        token: Token,
+        /// By id.
+        found: BTreeMap<String, LegacyTransaction>,
     },
     /// Legacy could not be asked: why. Asking again may help.
     EndsFailed {

@@ -102,6 +102,11 @@ pub enum ClosedReason {
     /// Legacy may have removed what would be compared, and offsets need not be dense.
     #[error("the topic is compacted (cleanup.policy)")]
     Compacted,
+    /// Transactional ids move with the topic: their producers' epochs and their markers cannot be given to legacy.
+    #[error(
+        "transactional ids move with the topic: legacy can be given neither their epochs nor their markers"
+    )]
+    TransactionalIds,
     /// Transactional records were written after the cut: their markers cannot be written to legacy.
     #[error("a transaction was written at {at}, after the cut: its marker cannot be given to legacy")]
     Transactional {

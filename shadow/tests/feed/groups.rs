@@ -101,14 +101,6 @@ fn commits_and_tombstones_are_followed_and_resumed() {
 #[test]
 fn groups_that_cannot_move_are_named() {
     let mut legacy = legacy();
-    let transactional = BatchSpec {
-        transactional: true,
-        producer_id: 4,
-        producer_epoch: 0,
-        base_sequence: 0,
-        ..BatchSpec::default()
-    };
-    commit(&mut legacy, &transactional, "tx", Some(1));
     // Record type 3 begins the newer group protocol; its key is the group's name too.
     let mut key = BytesMut::new();
     key.put_i16(3);
@@ -119,7 +111,36 @@ fn groups_that_cannot_move_are_named() {
     let mut world = World::new(legacy);
     world.pass(3000);
     let named: Vec<_> = world.feed.status(world.now).offsets.unsupported.into_keys().collect();
-    assert_eq!(named, ["new", "tx"]);
+    assert_eq!(named, ["new"]);
+}
+
+#[test]
+fn offsets_of_a_transaction_count_once_it_is_committed() {
+    let mut legacy = legacy();
+    let within = |producer_id| BatchSpec {
+        transactional: true,
+        producer_id,
+        producer_epoch: 0,
+        base_sequence: 0,
+        ..BatchSpec::default()
+    };
+    let end = |legacy: &mut Legacy, producer_id, commit: bool| {
+        let key = [0, 0, 0, u8::from(commit)];
+        let spec = BatchSpec { control: true, base_sequence: -1, ..within(producer_id) };
+        let marker = NewRecord { timestamp_ms: 1, key: Some(&key), value: Some(&[0; 6]), headers: &[] };
+        legacy.append_records(OFFSETS, 0, &spec, &[marker]);
+    };
+    commit(&mut legacy, &BatchSpec::default(), "g", Some(1));
+    commit(&mut legacy, &within(4), "g", Some(2));
+    let mut world = World::new(legacy);
+    world.pass(3000);
+    assert_eq!(held(&mut world, "g"), Some(1), "it is open");
+    end(&mut world.legacy, 4, true);
+    commit(&mut world.legacy, &within(5), "g", Some(9));
+    end(&mut world.legacy, 5, false);
+    world.pass(3000);
+    assert_eq!(held(&mut world, "g"), Some(2), "what was aborted does not count");
+    assert_eq!(world.offsets().behind, 0);
 }
 
 #[test]

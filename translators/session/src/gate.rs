@@ -109,6 +109,19 @@ impl Gate {
         }
     }
 
+    /// As [`Gate::enter`], for a write that belongs to something begun before the fence: the fence waits for its end,
+    /// so what leads there must pass. Through a fence of what the kernel serves nothing passes.
+    #[must_use]
+    pub fn enter_to_end(&self) -> Entry {
+        self.on_the_way.fetch_add(1, Ordering::SeqCst);
+        let side = self.side.load(Ordering::SeqCst);
+        if side & KERNEL == 0 {
+            return Entry::Legacy;
+        }
+        self.leave();
+        if side == KERNEL { Entry::Kernel } else { Entry::Held }
+    }
+
     /// The answer to a forwarded write came, or its connection is closed.
     pub fn leave(&self) {
         self.on_the_way.fetch_sub(1, Ordering::SeqCst);
@@ -204,6 +217,19 @@ mod tests {
         gate.release(Side::Kernel);
         assert_eq!(gate.enter(), Entry::Kernel);
         assert_eq!(gate.on_the_way(), 0);
+    }
+
+    #[test]
+    fn what_leads_to_the_end_of_something_begun_passes_the_fence_and_is_counted() {
+        let gate = Gate::new(Side::Legacy);
+        gate.fence();
+        assert_eq!((gate.enter(), gate.enter_to_end()), (Entry::Held, Entry::Legacy));
+        assert_eq!(gate.on_the_way(), 1);
+        gate.leave();
+        gate.release(Side::Kernel);
+        assert_eq!(gate.enter_to_end(), Entry::Kernel);
+        gate.fence();
+        assert_eq!((gate.enter_to_end(), gate.on_the_way()), (Entry::Held, 0));
     }
 
     #[test]

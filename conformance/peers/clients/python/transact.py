@@ -10,15 +10,17 @@ from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 import history
+import options as command_line
 
 SECONDS = 90
 
 
 def run(options, connection, library):
     history.emit("start", role="transact", client=options.id, topic=options.topic, library=library)
-    steps = {"fence": fence, "time-out": time_out, "stable": stable, "pipeline": pipeline, "open": left_open}
+    steps = {"fence": fence, "time-out": time_out, "stable": stable, "pipeline": pipeline, "open": left_open,
+             "zombie": left_behind}
     try:
-        seen = steps[options.what](options, connection)
+        seen = steps[options.what](options, {**connection, **command_line.pairs(options)})
     except KafkaException as error:
         history.emit("error", client=options.id, error=str(error), fatal=True)
         return 4
@@ -150,19 +152,71 @@ def left_open(options, connection):
     return dict(ended=ended, settled=settled, committed=values(connection, options.topic))
 
 
+def left_behind(options, connection):
+    """Commits a transaction and says so; when a line comes in, another producer takes the id over."""
+    zombie = producer(connection, options.id)
+    zombie.begin_transaction()
+    write(zombie, options.topic, ["before"])
+    zombie.commit_transaction(SECONDS)
+    history.emit("open", client=options.id)
+    history.flush()
+    input()
+    heir = producer(connection, options.id)
+    heir.begin_transaction()
+    write(heir, options.topic, ["heir-1"])
+
+    def late():
+        zombie.begin_transaction()
+        zombie.produce(options.topic, b"zombie-1", partition=0)
+        zombie.commit_transaction(SECONDS)
+
+    ended = outcome(late)
+    heir.commit_transaction(SECONDS)
+    return dict(zombie=ended, settled=until_stable(connection, options.topic), committed=values(connection, options.topic))
+
+
 def pipeline(options, connection):
-    """Consume, transform, produce, with the offsets in the transaction; every third one is aborted and done again."""
-    group = f"{options.id}-group"
-    reader = Consumer({
-        **connection, "group.id": group, "enable.auto.commit": False, "isolation.level": "read_committed",
-        "auto.offset.reset": "earliest",
-    })
-    reader.subscribe([options.source])
-    writer = producer(connection, options.id)
-    done, batches = 0, 0
+    """Consume, transform, produce, with the offsets in the transaction; every third one is aborted and done again.
+
+    What ends a producer for good is answered as an application does: by a new one, from the offsets committed last.
+    """
+    done = restarts = 0
+    while done < options.count:
+        reader = Consumer({
+            **connection, "group.id": f"{options.id}-group", "enable.auto.commit": False,
+            "isolation.level": "read_committed", "auto.offset.reset": "earliest",
+        })
+        reader.subscribe([options.source])
+        try:
+            done = flow(options, reader, producer(connection, options.id, **TIME_OUT))
+        except KafkaException as error:
+            restarts += 1
+            history.emit("restart", client=options.id, error=str(error))
+            history.flush()
+            done = committed_sum(reader)
+        reader.close()
+    return dict(done=done, committed=done, restarts=restarts)
+
+
+# librdkafka 2.16 may wait in vain for a group's coordinator after a broken connection: until the transaction's time-out.
+TIME_OUT = {"transaction.timeout.ms": 10000}
+
+
+def committed_sum(reader):
+    """Offsets committed, over all partitions; 0 while that cannot be said."""
+    try:
+        return sum(max(place.offset, 0) for place in reader.committed(reader.assignment(), SECONDS))
+    except KafkaException:
+        return 0
+
+
+def flow(options, reader, writer):
+    """Goes on until everything is committed; how much that is."""
+    batches, done = 0, 0
     while done < options.count:
         batch = [message for message in reader.consume(10, 1.0) if not message.error()]
         if not batch:
+            done = committed_sum(reader)
             continue
         batches += 1
         writer.begin_transaction()
@@ -176,7 +230,5 @@ def pipeline(options, connection):
                 reader.seek(place)
             continue
         writer.commit_transaction(SECONDS)
-        done += len(batch)
-    committed = sum(max(place.offset, 0) for place in reader.committed(reader.assignment(), SECONDS))
-    reader.close()
-    return dict(done=done, committed=committed)
+        done = committed_sum(reader)
+    return done

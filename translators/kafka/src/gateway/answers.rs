@@ -80,6 +80,10 @@ impl GatewaySession {
                 whole
             }
             Then::Authenticate(message) => self.authenticated_by(now, version, &message, whole)?,
+            Then::Ended(unit, id) => {
+                super::transactions::ended(&unit, &id, api, version, &whole)?;
+                whole
+            }
             Then::Rewrite(asked) => self.rewritten(api, version, &asked, whole)?,
             Then::Merge(asked, merge) => {
                 merge(self.rewritten(api, version, &asked, whole)?).map_err(internal)?

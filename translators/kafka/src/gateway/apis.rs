@@ -36,11 +36,18 @@ pub(super) fn handling(api: ApiKey) -> Handling {
         | ApiKey::OffsetDelete
         | ApiKey::OffsetFetch
         | ApiKey::DescribeGroups
-        | ApiKey::DeleteGroups => Handling::Owned,
+        | ApiKey::DeleteGroups
+        | ApiKey::InitProducerId
+        | ApiKey::AddPartitionsToTxn
+        | ApiKey::AddOffsetsToTxn
+        | ApiKey::EndTxn
+        | ApiKey::TxnOffsetCommit
+        | ApiKey::DescribeTransactions => Handling::Owned,
         ApiKey::Metadata
         | ApiKey::FindCoordinator
         | ApiKey::ApiVersions
         | ApiKey::ListGroups
+        | ApiKey::ListTransactions
         | ApiKey::DescribeCluster
         | ApiKey::DescribeQuorum
         | ApiKey::DescribeTopicPartitions
@@ -51,12 +58,7 @@ pub(super) fn handling(api: ApiKey) -> Handling {
         | ApiKey::SaslAuthenticate
         | ApiKey::CreateTopics
         | ApiKey::DeleteTopics
-        | ApiKey::InitProducerId
-        | ApiKey::AddPartitionsToTxn
-        | ApiKey::AddOffsetsToTxn
-        | ApiKey::EndTxn
         | ApiKey::WriteTxnMarkers
-        | ApiKey::TxnOffsetCommit
         | ApiKey::DescribeAcls
         | ApiKey::CreateAcls
         | ApiKey::DeleteAcls
@@ -79,8 +81,6 @@ pub(super) fn handling(api: ApiKey) -> Handling {
         | ApiKey::AlterUserScramCredentials
         | ApiKey::UpdateFeatures
         | ApiKey::UnregisterBroker
-        | ApiKey::DescribeTransactions
-        | ApiKey::ListTransactions
         | ApiKey::ConsumerGroupHeartbeat
         | ApiKey::ConsumerGroupDescribe
         | ApiKey::GetTelemetrySubscriptions

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use kernel_model::Now;
-use session::{Entry, Event, Violation};
+use session::{Entry, Violation};
 
 use super::apis::{Handling, handling};
 use super::epochs::{AskedEpochs, NamesEpochs, StoresEpochs};
@@ -21,13 +21,15 @@ use super::relay::{Incoming, encode};
 use super::rewrite::{self, Asked};
 use super::route::{RouteTable, TopicRef, Unit};
 use super::session::{GatewaySession, Role, internal};
+use super::transactions::Admission;
 use super::upstream::{Expected, Merge, Passed, Then};
 use crate::codec::frame;
 use crate::codec::messages::{
-    ApiVersionsRequest, DeleteGroupsRequest, DeleteRecordsRequest, DescribeGroupsRequest,
-    DescribeProducersRequest, FetchRequest, HeartbeatRequest, InitProducerIdRequest, JoinGroupRequest,
+    AddOffsetsToTxnRequest, AddPartitionsToTxnRequest, ApiVersionsRequest, DeleteGroupsRequest,
+    DeleteRecordsRequest, DescribeGroupsRequest, DescribeProducersRequest, DescribeTransactionsRequest,
+    EndTxnRequest, FetchRequest, HeartbeatRequest, InitProducerIdRequest, JoinGroupRequest,
     LeaveGroupRequest, ListOffsetsRequest, OffsetCommitRequest, OffsetDeleteRequest, OffsetFetchRequest,
-    OffsetForLeaderEpochRequest, ProduceRequest, SyncGroupRequest,
+    OffsetForLeaderEpochRequest, ProduceRequest, SyncGroupRequest, TxnOffsetCommitRequest,
 };
 use crate::codec::{ApiKey, Request};
 use crate::errors::ErrorCode;
@@ -99,6 +101,14 @@ impl GatewaySession {
             ApiKey::DeleteGroups => self.owned::<DeleteGroupsRequest>(now, request, Access::Write),
             ApiKey::OffsetFetch => self.owned::<OffsetFetchRequest>(now, request, Access::Read),
             ApiKey::DescribeGroups => self.owned::<DescribeGroupsRequest>(now, request, Access::Read),
+            ApiKey::DescribeTransactions => {
+                self.owned::<DescribeTransactionsRequest>(now, request, Access::Read)
+            }
+            ApiKey::InitProducerId
+            | ApiKey::AddPartitionsToTxn
+            | ApiKey::AddOffsetsToTxn
+            | ApiKey::EndTxn
+            | ApiKey::TxnOffsetCommit => self.coordinate(now, request),
             _ => self.relay(request),
         }
     }
@@ -111,11 +121,20 @@ impl GatewaySession {
             | ApiKey::OffsetForLeaderEpoch
             | ApiKey::DeleteRecords
             | ApiKey::DescribeProducers
+            | ApiKey::ListTransactions
             | ApiKey::ListGroups => self.serve(now, &request),
             ApiKey::InitProducerId => {
                 let asked = request.decode::<InitProducerIdRequest>()?;
-                if asked.transactional_id.is_some() { self.relay(request) } else { self.serve(now, &request) }
+                match asked.transactional_id {
+                    Some(_) => self.serve_groups::<InitProducerIdRequest>(now, request),
+                    None => self.serve(now, &request),
+                }
             }
+            ApiKey::AddPartitionsToTxn => self.serve_groups::<AddPartitionsToTxnRequest>(now, request),
+            ApiKey::AddOffsetsToTxn => self.serve_groups::<AddOffsetsToTxnRequest>(now, request),
+            ApiKey::EndTxn => self.serve_groups::<EndTxnRequest>(now, request),
+            ApiKey::TxnOffsetCommit => self.serve_groups::<TxnOffsetCommitRequest>(now, request),
+            ApiKey::DescribeTransactions => self.serve_groups::<DescribeTransactionsRequest>(now, request),
             ApiKey::JoinGroup => self.serve_groups::<JoinGroupRequest>(now, request),
             ApiKey::SyncGroup => self.serve_groups::<SyncGroupRequest>(now, request),
             ApiKey::Heartbeat => self.serve_groups::<HeartbeatRequest>(now, request),
@@ -136,7 +155,7 @@ impl GatewaySession {
         self.serve_frame(now, slot, request.frame())
     }
 
-    /// Groups that the kernel serves go to it; the others have their coordinator elsewhere.
+    /// Groups and transactional ids that the kernel serves go to it; the others have their coordinator elsewhere.
     fn serve_groups<R: Owned>(&mut self, now: Now, request: Incoming) -> Result<(), Violation> {
         let mut served: R = request.decode()?;
         let routes = self.shared.routes.table();
@@ -162,7 +181,7 @@ impl GatewaySession {
             return self.relay(request);
         }
         let mut rest: R = request.decode()?;
-        let Split { moved, passed } = match self.split(now, &mut rest, access)? {
+        let Split { moved, passed } = match self.split(now, &mut rest, access, false)? {
             Ok(split) => split,
             Err(unit) => {
                 self.hold(unit.id.clone(), request.whole);
@@ -222,12 +241,14 @@ impl GatewaySession {
         Ok(Incoming { whole, ..request })
     }
 
-    /// Takes out what has moved and counts what passes; the inner error names a unit that is held.
+    /// Takes out what has moved and counts what passes; the inner error names a unit that is held. Writes of an open
+    /// transaction pass a fence.
     fn split<R: Owned>(
         &mut self,
         now: Now,
         rest: &mut R,
         access: Access,
+        is_open: bool,
     ) -> Result<Result<Split<R>, Arc<Unit>>, Violation> {
         let routes = self.shared.routes.table();
         let (mut passed, mut held) = (Vec::new(), None);
@@ -236,7 +257,8 @@ impl GatewaySession {
             if access == Access::Read {
                 return unit.is_moved();
             }
-            match Passed::enter(unit) {
+            let entered = if is_open { Passed::enter_to_end(unit) } else { Passed::enter(unit) };
+            match entered {
                 Ok(pass) => passed.push(pass),
                 Err(Entry::Kernel) => return true,
                 Err(_) => held = Some(Arc::clone(unit)),
@@ -274,17 +296,25 @@ impl GatewaySession {
     fn produce(&mut self, now: Now, request: Incoming) -> Result<(), Violation> {
         let mut rest: ProduceRequest = request.decode()?;
         let silent = rest.acks == 0;
-        self.note_transactions(&rest);
         if self.shared.routes.table().is_empty() {
             return self.forward_produce(request, Vec::new(), Then::Rewrite(Asked::Plain), silent);
         }
-        let Split { moved, passed } = match self.split(now, &mut rest, Access::Write)? {
+        let open = match self.admit_produce(now, &rest)? {
+            Admission::Passed(passed) => Some(passed),
+            Admission::Held(unit) => {
+                self.hold(unit, request.whole);
+                return Ok(());
+            }
+            Admission::Moved | Admission::Elsewhere => None,
+        };
+        let Split { moved, mut passed } = match self.split(now, &mut rest, Access::Write, open.is_some())? {
             Ok(split) => split,
             Err(unit) => {
                 self.hold(unit.id.clone(), request.whole);
                 return Ok(());
             }
         };
+        passed.extend(open);
         if silent {
             return self.produce_silently(now, request, &rest, &moved, passed);
         }
@@ -360,24 +390,6 @@ impl GatewaySession {
         Ok(())
     }
 
-    fn note_transactions(&mut self, request: &ProduceRequest) {
-        if request.transactional_id.is_none() {
-            return;
-        }
-        let routes = self.shared.routes.table();
-        let mut units = Vec::new();
-        for topic in &request.topic_data {
-            let topic_ref = TopicRef::of(&topic.name, topic.topic_id);
-            let found =
-                topic.partition_data.iter().filter_map(|each| routes.partition(topic_ref, each.index));
-            units.extend(found.map(|unit| unit.id.clone()));
-        }
-        drop(routes);
-        for unit in units {
-            self.events.push_back(Event::Unsupported { feature: "transactions", unit: Some(unit) });
-        }
-    }
-
     fn fetch(&mut self, request: Incoming) -> Result<(), Violation> {
         let mut rest: FetchRequest = request.decode()?;
         let follows = self.can_follow(request.version(), &rest);
@@ -410,7 +422,7 @@ impl GatewaySession {
         (!moved.is_empty()).then(|| self.refuse(moved, version, refusal_code(R::API)))
     }
 
-    fn refuse<R: Owned>(&self, owners: &R, version: i16, error: ErrorCode) -> R::Response {
+    pub(super) fn refuse<R: Owned>(&self, owners: &R, version: i16, error: ErrorCode) -> R::Response {
         let (routes, nodes) = (self.shared.routes.table(), self.shared.nodes.table());
         owners.refuse(version, error, &|topic, partition| leader(&routes, &nodes, topic, partition))
     }
@@ -457,6 +469,7 @@ fn lookup<'a>(routes: &'a RouteTable, owner: Owner<'_>) -> Option<&'a Arc<Unit>>
     match owner {
         Owner::Partition(topic, partition) => routes.partition(topic, partition),
         Owner::Group(group) => routes.group(group),
+        Owner::Transaction(id) => routes.transaction(id).map(|route| &route.unit),
     }
 }
 

@@ -13,6 +13,8 @@ pub(crate) enum Owner<'a> {
     Partition(TopicRef<'a>, i32),
     /// A consumer group.
     Group(&'a str),
+    /// A transactional id.
+    Transaction(&'a str),
 }
 
 /// Says for each owner whether it is meant.

@@ -15,7 +15,7 @@ use crate::codec::frame;
 use crate::codec::messages::{
     ApiVersionsResponse, DescribeClusterResponse, DescribeQuorumResponse, DescribeShareGroupOffsetsResponse,
     DescribeTopicPartitionsResponse, FetchResponse, FindCoordinatorRequest, FindCoordinatorResponse,
-    ListGroupsResponse, ListOffsetsResponse, MetadataResponse, OffsetFetchResponse,
+    ListGroupsResponse, ListOffsetsResponse, ListTransactionsResponse, MetadataResponse, OffsetFetchResponse,
     OffsetForLeaderEpochResponse, ProduceResponse, ShareAcknowledgeResponse, ShareFetchResponse,
     describe_cluster_response, metadata_response,
 };
@@ -61,12 +61,20 @@ pub(super) enum Asked {
     /// Nothing more.
     #[default]
     Plain,
-    /// The key of an older FindCoordinator; `true` for a group.
-    Coordinator(Str, bool),
+    /// The key of an older FindCoordinator, and what it is the key of.
+    Coordinator(Str, KeyKind),
     /// The virtual epochs of an OffsetForLeaderEpoch.
     Ends(AskedEpochs),
     /// A version of ApiVersions that we do not know: answered in the oldest form with an error.
     UnknownApiVersions,
+}
+
+/// What a coordinator is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum KeyKind {
+    Group,
+    Transaction,
+    Other,
 }
 
 impl Rewriter<'_> {
@@ -92,6 +100,11 @@ impl Rewriter<'_> {
             ApiKey::ListGroups => change(whole, version, |answer: &mut ListGroupsResponse| {
                 answer.groups.retain(|group| !self.group_moved(&group.group_id));
             }),
+            ApiKey::ListTransactions if self.any_moved => {
+                change(whole, version, |answer: &mut ListTransactionsResponse| {
+                    answer.transaction_states.retain(|one| !self.transaction_moved(&one.transactional_id));
+                })
+            }
             ApiKey::ApiVersions => self.api_versions(version, asked, whole),
             ApiKey::Produce if version >= 10 => self.leaders::<ProduceResponse>(whole, version),
             ApiKey::Fetch if self.any_translated => self.batches::<FetchResponse>(whole, version),
@@ -110,6 +123,10 @@ impl Rewriter<'_> {
 
     fn group_moved(&self, group: &str) -> bool {
         self.any_moved && self.routes.group(group).is_some_and(|unit| unit.is_moved())
+    }
+
+    fn transaction_moved(&self, id: &str) -> bool {
+        self.any_moved && self.routes.transaction(id).is_some_and(|route| route.unit.is_moved())
     }
 
     fn partition_moved(&self, topic: TopicRef<'_>, partition: i32) -> Option<&Unit> {
@@ -212,11 +229,10 @@ impl Rewriter<'_> {
     }
 
     fn coordinator(&self, answer: &mut FindCoordinatorResponse, version: i16, asked: &Asked) {
-        // A transactional id may be called as a group is, and only groups move.
-        let Asked::Coordinator(key, is_group) = asked else { return };
-        let is_group = *is_group;
+        let Asked::Coordinator(key, kind) = asked else { return };
+        let kind = *kind;
         if version < FIND_COORDINATOR_KEYS {
-            let (id, endpoint, error) = self.place(is_group, key, answer.node_id, answer.error_code);
+            let (id, endpoint, error) = self.place(kind, key, answer.node_id, answer.error_code);
             answer.node_id = id;
             answer.error_code = error;
             (answer.host, answer.port) = endpoint;
@@ -226,7 +242,7 @@ impl Rewriter<'_> {
         }
         for coordinator in &mut answer.coordinators {
             let (id, endpoint, error) =
-                self.place(is_group, &coordinator.key, coordinator.node_id, coordinator.error_code);
+                self.place(kind, &coordinator.key, coordinator.node_id, coordinator.error_code);
             coordinator.node_id = id;
             coordinator.error_code = error;
             (coordinator.host, coordinator.port) = endpoint;
@@ -237,8 +253,14 @@ impl Rewriter<'_> {
     }
 
     /// Node, address and error of a coordinator.
-    fn place(&self, is_group: bool, key: &str, node_id: i32, error: i16) -> (i32, (Str, i32), i16) {
-        if let (true, Some((id, endpoint))) = (is_group && self.group_moved(key), self.nodes.kernel_node()) {
+    fn place(&self, kind: KeyKind, key: &str, node_id: i32, error: i16) -> (i32, (Str, i32), i16) {
+        // A transactional id may be called as a group is.
+        let moved = match kind {
+            KeyKind::Group => self.group_moved(key),
+            KeyKind::Transaction => self.transaction_moved(key),
+            KeyKind::Other => false,
+        };
+        if let (true, Some((id, endpoint))) = (moved, self.nodes.kernel_node()) {
             return (id, (endpoint.host.clone(), endpoint.port), ErrorCode::None.code());
         }
         if error != 0 {
@@ -367,6 +389,10 @@ fn change<R: Response>(whole: Bytes, version: i16, edit: impl FnOnce(&mut R)) ->
 
 /// What a FindCoordinator asks for, as far as its answer will not repeat it.
 pub(super) fn asked_coordinator(request: &FindCoordinatorRequest) -> Asked {
-    const GROUP: i8 = 0;
-    Asked::Coordinator(request.key.clone(), request.key_type == GROUP)
+    let kind = match request.key_type {
+        0 => KeyKind::Group,
+        1 => KeyKind::Transaction,
+        _ => KeyKind::Other,
+    };
+    Asked::Coordinator(request.key.clone(), kind)
 }

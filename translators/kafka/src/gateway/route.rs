@@ -1,9 +1,9 @@
 //! Which side serves each partition and group of a legacy cluster: shared by all sessions of a process,
 //! published by the handover.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption, Guard};
@@ -11,9 +11,12 @@ use kernel_model::LogId;
 use session::{Gate, Lease, Side, UnitId};
 
 use crate::canary::Share;
+use super::transactions::{OpenTransactions, Stray, TransactionRoute};
 use crate::codec::{Str, Uuid};
 use crate::epochs::EpochTable;
 
+/// Strays that are remembered: enough to show what is wrong.
+const STRAYS_MAX: usize = 256;
 /// No log has this number: its shard does not exist.
 const NO_LOG: u64 = u64::MAX;
 
@@ -24,6 +27,8 @@ pub struct Unit {
     pub id: UnitId,
     /// Which side may serve it.
     pub gate: Gate,
+    /// Of a unit of transactional ids: which of them have a transaction open.
+    pub transactions: OpenTransactions,
     /// [`NO_LOG`] where there is none.
     log: AtomicU64,
     dual_write: AtomicBool,
@@ -42,6 +47,7 @@ impl Unit {
         Self {
             id,
             gate: Gate::new(side),
+            transactions: OpenTransactions::default(),
             log: AtomicU64::new(NO_LOG),
             dual_write: AtomicBool::new(false),
             legacy_epoch: AtomicI32::new(-1),
@@ -147,6 +153,7 @@ pub struct RouteTable {
     topics: BTreeMap<Str, TopicRoute>,
     names: BTreeMap<Uuid, Str>,
     groups: BTreeMap<Str, Arc<Unit>>,
+    transactions: Vec<TransactionRoute>,
 }
 
 impl RouteTable {
@@ -162,6 +169,17 @@ impl RouteTable {
     /// Adds or replaces a group.
     pub fn insert_group(&mut self, name: &str, unit: Arc<Unit>) {
         self.groups.insert(Str::from(name), unit);
+    }
+
+    /// Adds the transactional ids of a migration.
+    pub fn insert_transactions(&mut self, route: TransactionRoute) {
+        self.transactions.push(route);
+    }
+
+    /// The ids among which this one is.
+    #[must_use]
+    pub fn transaction(&self, id: &str) -> Option<&TransactionRoute> {
+        self.transactions.iter().find(|route| (route.scope.ids)(id))
     }
 
     /// The topic's units.
@@ -204,13 +222,14 @@ impl RouteTable {
 
     /// Every unit.
     pub fn units(&self) -> impl Iterator<Item = &Arc<Unit>> {
-        self.topics.values().flat_map(|topic| topic.partitions.values()).chain(self.groups.values())
+        let partitions = self.topics.values().flat_map(|topic| topic.partitions.values());
+        partitions.chain(self.groups.values()).chain(self.transactions.iter().map(|route| &route.unit))
     }
 
     /// Whether there is nothing that could move.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.topics.is_empty() && self.groups.is_empty()
+        self.topics.is_empty() && self.groups.is_empty() && self.transactions.is_empty()
     }
 }
 
@@ -246,6 +265,8 @@ pub struct Routes {
     paced: AtomicUsize,
     retired: AtomicBool,
     lease: Lease,
+    /// Transactional ids that cannot move as they are used; bounded.
+    strays: Mutex<BTreeSet<Stray>>,
 }
 
 impl Routes {
@@ -261,6 +282,7 @@ impl Routes {
             paced: AtomicUsize::new(0),
             retired: AtomicBool::new(false),
             lease: Lease::new(lease_until),
+            strays: Mutex::default(),
         }
     }
 
@@ -301,6 +323,20 @@ impl Routes {
         unit.gate.release(side);
         self.count();
         self.moves.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Notes a transactional id that cannot move as it is used.
+    pub(super) fn note_stray(&self, stray: Stray) {
+        let mut strays = self.strays.lock().unwrap_or_else(PoisonError::into_inner);
+        if strays.len() < STRAYS_MAX {
+            strays.insert(stray);
+        }
+    }
+
+    /// Transactional ids that cannot move as they are used.
+    #[must_use]
+    pub fn strays(&self) -> Vec<Stray> {
+        self.strays.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
     /// Whether any unit is served by the kernel.

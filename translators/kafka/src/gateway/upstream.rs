@@ -11,8 +11,8 @@ use super::produce::AheadBatch;
 use super::rewrite::{Asked, RewriteError};
 use super::route::Unit;
 use super::slots::SlotId;
-use crate::codec::ApiKey;
 use crate::codec::messages::AlterUserScramCredentialsRequest;
+use crate::codec::{ApiKey, Str};
 
 /// A write that passed its unit's gate; dropped when its answer has come or can no longer come.
 #[derive(Debug)]
@@ -22,6 +22,19 @@ impl Passed {
     /// Asks the unit's gate.
     pub(super) fn enter(unit: &Arc<Unit>) -> Result<Self, Entry> {
         match unit.gate.enter() {
+            Entry::Legacy => Ok(Self(Arc::clone(unit))),
+            refused @ (Entry::Held | Entry::Kernel) => Err(refused),
+        }
+    }
+
+    /// What the gate has let pass already.
+    pub(super) fn entered(unit: &Arc<Unit>) -> Self {
+        Self(Arc::clone(unit))
+    }
+
+    /// Asks the unit's gate for a request within an open transaction, which a fence lets come to its end.
+    pub(super) fn enter_to_end(unit: &Arc<Unit>) -> Result<Self, Entry> {
+        match unit.gate.enter_to_end() {
             Entry::Legacy => Ok(Self(Arc::clone(unit))),
             refused @ (Entry::Held | Entry::Kernel) => Err(refused),
         }
@@ -55,6 +68,8 @@ pub(super) enum Then {
     Users(AlterUserScramCredentialsRequest),
     /// Note whether the client is authenticated, who asked to be with this message.
     Authenticate(Bytes),
+    /// Note that an id's transaction has ended, if legacy says so.
+    Ended(Arc<Unit>, Str),
 }
 
 /// An answer that legacy owes.

@@ -17,13 +17,7 @@ const KERNEL_LACKS: &[ApiKey] = &[
     ApiKey::DeleteShareGroupOffsets,
     ApiKey::StreamsGroupHeartbeat,
     ApiKey::StreamsGroupDescribe,
-    ApiKey::AddPartitionsToTxn,
-    ApiKey::AddOffsetsToTxn,
-    ApiKey::EndTxn,
     ApiKey::WriteTxnMarkers,
-    ApiKey::TxnOffsetCommit,
-    ApiKey::DescribeTransactions,
-    ApiKey::ListTransactions,
 ];
 
 /// Narrows what legacy offers to what both sides know.

@@ -65,7 +65,7 @@ pub struct ServerSettings {
     pub topics_elsewhere: bool,
     /// Runs what may take a thread for long.
     pub long_work: LongWork,
-    /// Whether transactions are served. In front of a legacy cluster they are legacy's.
+    /// Whether transactions are served.
     pub transactions: bool,
     /// Bounds.
     pub limits: Limits,

@@ -86,6 +86,18 @@ pub enum TransactionMessage {
         /// A producer id that nobody has, if the asker has got one.
         spare: Option<i64>,
     },
+    /// Takes an id over from legacy, where no transaction of it is open. Takes the place of what was taken over before,
+    /// if no transaction has begun here. Answer: `Producer`.
+    Adopt {
+        /// Transactional id.
+        id: String,
+        /// Its producer.
+        producer: Producer,
+        /// Transaction time-out.
+        timeout_ms: i32,
+        /// How its last transaction ended: `Some(true)`, committed; `None`: there was none.
+        committed: Option<bool>,
+    },
     /// Asks what is known of ids. Answer: `Described`.
     Describe {
         /// Transactional ids.

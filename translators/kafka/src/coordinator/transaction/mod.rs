@@ -197,7 +197,8 @@ impl TransactionCoordinator {
         let id = match &asked {
             TransactionMessage::Init { id, .. }
             | TransactionMessage::Join { id, .. }
-            | TransactionMessage::End { id, .. } => id.clone(),
+            | TransactionMessage::End { id, .. }
+            | TransactionMessage::Adopt { id, .. } => id.clone(),
             TransactionMessage::Describe { ids } => {
                 let described =
                     ids.iter().take(self.limits.listed_max).map(|id| self.described(id)).collect();

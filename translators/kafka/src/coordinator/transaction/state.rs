@@ -148,6 +148,17 @@ impl Transaction {
         }
     }
 
+    /// As legacy has it. A producer that knows the epoch before must not be given this one: legacy does not say whether
+    /// that was replaced for a repeat.
+    pub(super) fn adopted(producer: Producer, timeout_ms: i32, committed: Option<bool>, now_ms: i64) -> Self {
+        let state = match committed {
+            None => State::Empty,
+            Some(true) => State::CompleteCommit,
+            Some(false) => State::CompleteAbort,
+        };
+        Self { state, producer, ..Self::new(producer.id, timeout_ms, now_ms) }
+    }
+
     /// A producer begins to use the id, or goes on after an error with what it has (`current`).
     pub(super) fn init(
         held: Option<&Self>,

@@ -98,6 +98,9 @@ pub(super) fn work(
         Task::Asked(message, TransactionMessage::End { producer, commit, bumps, spare, .. }) => {
             at.end(entry.stored.as_ref(), message, producer, commit, bumps, spare)
         }
+        Task::Asked(message, TransactionMessage::Adopt { producer, timeout_ms, committed, .. }) => {
+            at.adopt(entry.stored.as_ref(), message, producer, timeout_ms, committed)
+        }
         // Neither is about one id: answered before it comes here.
         Task::Asked(message, TransactionMessage::Describe { .. } | TransactionMessage::List { .. }) => {
             Change::answer(message, ErrorCode::InvalidRequest)
@@ -149,6 +152,21 @@ impl Place<'_> {
             }
             Err(refusal) => Change::answer(message, refusal),
         }
+    }
+
+    fn adopt(
+        &self,
+        held: Option<&Transaction>,
+        message: MessageId,
+        producer: Producer,
+        timeout_ms: i32,
+        committed: Option<bool>,
+    ) -> Change {
+        if held.is_some_and(|held| held.is_prepared() || held.state == State::Ongoing) {
+            return Change::answer(message, ErrorCode::ConcurrentTransactions);
+        }
+        let next = Transaction::adopted(producer, timeout_ms, committed, self.now_ms);
+        Change::store(self.id, next, Vec::new()).answered(message, TransactionReply::Producer(producer))
     }
 
     /// The commit that ends a prepared transaction.

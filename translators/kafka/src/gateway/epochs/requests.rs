@@ -69,7 +69,7 @@ fn key_of(owner: Owner<'_>) -> Partition {
     match owner {
         Owner::Partition(TopicRef::Name(name), partition) => (Str::from(name), Uuid::ZERO, partition),
         Owner::Partition(TopicRef::Id(id), partition) => (Str::default(), id, partition),
-        Owner::Group(_) => (Str::default(), Uuid::ZERO, -1),
+        Owner::Group(_) | Owner::Transaction(_) => (Str::default(), Uuid::ZERO, -1),
     }
 }
 

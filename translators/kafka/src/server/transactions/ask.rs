@@ -74,6 +74,7 @@ impl Ask {
                 Ok(())
             }
             TransactionMessage::Join { .. }
+            | TransactionMessage::Adopt { .. }
             | TransactionMessage::Describe { .. }
             | TransactionMessage::List { .. } => Err(ErrorCode::UnknownServerError),
         }

@@ -77,7 +77,8 @@ fn what_only_legacy_can_decide_is_relayed_and_producer_ids_are_given_here() {
     let answer = world.without_legacy(&mut client, 4, &plain);
     assert_eq!(answer.error_code, 0);
     let transactional = InitProducerIdRequest { transactional_id: Some("tx".into()), ..Default::default() };
-    world.through(&mut client, 4, &transactional, &InitProducerIdResponse::default());
+    let elsewhere = world.without_legacy(&mut client, 4, &transactional);
+    assert_eq!(elsewhere.error_code, not_coordinator(), "a transactional id has its coordinator on legacy");
 }
 
 #[test]
@@ -92,7 +93,7 @@ fn it_offers_nothing_that_it_would_have_to_own_and_lacks() {
         answer.api_keys.iter().map(|each| each.api_key).collect::<Vec<_>>()
     };
     let (legacy, kernel) = (offers(ANYWHERE), offers(Role::Kernel));
-    for api in [ApiKey::EndTxn, ApiKey::ShareFetch, ApiKey::ConsumerGroupHeartbeat, ApiKey::WriteTxnMarkers] {
+    for api in [ApiKey::ShareFetch, ApiKey::ConsumerGroupHeartbeat, ApiKey::WriteTxnMarkers] {
         assert!(legacy.contains(&api.code()) || api == ApiKey::WriteTxnMarkers, "{api:?}");
         assert!(!kernel.contains(&api.code()), "{api:?}");
     }

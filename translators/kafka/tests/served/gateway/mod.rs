@@ -14,3 +14,4 @@ mod kernel_node;
 mod moved;
 mod pace;
 mod retired;
+mod transactions;

@@ -1,0 +1,238 @@
+"""Transactions across the move: pipelines and transactional writers run on while topics, groups and ids change sides."""
+
+import json
+import subprocess
+import time
+
+from harness.clients import PEERS, Client, admin, first_commit, once
+from harness.legacy import Legacy
+from harness.processes import Failure, stop, wait_for
+from harness.report import Workspace, now_ms
+from harness.sluice import Sluice
+
+NAME, OTHER = "eos", "stray"
+WRITERS = ("python", "java4", "java3", "go", "node")
+TOPICS = {"eos-in": 2, "eos-out": 2, "eos-txn": 3, "eos-zombie": 1, "eos-open": 1, "stray-in": 1}
+PHASES = ("mirror", "dual-write", "cutover")
+# Records a second of each writer.
+RATE = 40
+
+
+def options(parser):
+    """Command line."""
+    parser.add_argument("--version", choices=["4", "3"], default="4")
+    parser.add_argument("--nodes", type=int, choices=[1, 3], default=1)
+    parser.add_argument("--clients", default="python,java4,java3,go")
+    parser.add_argument("--dwell", type=float, default=4, help="seconds in each phase, at least")
+    parser.add_argument("--count", type=int, default=5000, help="records that the pipeline reads")
+    parser.add_argument("--kills", type=int, default=2, help="how often sluice is killed after the cutover")
+
+
+def run(report, chosen):
+    """The scenario."""
+    with Workspace(report) as folder:
+        legacy = Legacy(folder / "kafka", chosen.version, chosen.nodes)
+        sluice, clients = None, []
+        try:
+            here = folder / "h"
+            here.mkdir()
+            for topic, partitions in TOPICS.items():
+                admin(here, legacy.bootstrap, "python", "create-topic", "--topic", topic, "--partitions", partitions,
+                      "--replication", chosen.nodes)
+            first_commit(here, legacy.bootstrap, "eos-in")
+            sluice = Sluice(folder / "sluice", legacy, [
+                {"name": NAME, "topics": ["eos-*"], "groups": ["eos-*"], "transactional_ids": ["eos-*"]},
+                {"name": OTHER, "topics": ["stray-*"], "groups": [], "transactional_ids": []},
+            ])
+            sluice.start()
+            sluice.supervise()
+            unnamed(report, sluice, here)
+            clients += begin(sluice, here, chosen)
+            walk(report, sluice, here, clients, chosen)
+            for number in range(chosen.kills):
+                time.sleep(chosen.dwell)
+                report.say(f"kill {number + 1}, on the kernel")
+                sluice.kill()
+                moving(clients)
+            judge(report, sluice, legacy, here, clients, chosen)
+        finally:
+            for client in clients:
+                stop(client.process, 5)
+            if sluice:
+                report.check("sluice stops in order", sluice.end())
+            legacy.end()
+
+
+def unnamed(report, sluice, folder):
+    """An id that no migration names, on a migration's topic: the gate says so, and what to do."""
+    once(folder, "unnamed", "python", "produce", "--bootstrap", sluice.bootstrap, "--topic", "stray-in", "--id", "stray",
+         "--count", 20, "--transactional-id", "nobody-1")
+    sluice.advance(OTHER, "dual-write")
+    code, answer = sluice.ask("advance", OTHER, "cutover")
+    text = json.dumps(answer)
+    report.check("the gate names an id that no migration names", code == 1 and "nobody-1" in text and "transactional_ids" in text,
+                 "" if "nobody-1" in text else text)
+
+
+def begin(sluice, folder, chosen):
+    """A writer, a pipeline, transactional writers of several kinds, and readers of what is committed."""
+    to = ["--bootstrap", sluice.bootstrap]
+    clients = [
+        Client(folder, "w-in", "python", "produce", *to, "--topic", "eos-in", "--id", "in", "--rate", RATE, "--count",
+               chosen.count),
+        Client(folder, "pipeline", "python", "transact", "pipeline", *to, "--topic", "eos-out", "--source", "eos-in", "--id",
+               "eos-pipeline", "--count", chosen.count),
+    ]
+    for name in chosen.clients.split(","):
+        clients.append(Client(folder, f"t-{name}", name, "produce", *to, "--topic", "eos-txn", "--id", f"t-{name}", "--rate",
+                              RATE, "--transactional-id", f"eos-{name}", "--txn-size", 10, "--abort-every", 3))
+        clients.append(Client(folder, f"r-{name}", name, "consume", *to, "--topic", "eos-txn", "--group", f"eos-g-{name}",
+                              "--member", f"r-{name}", "--isolation", "read_committed"))
+    return clients
+
+
+def moving(clients, seconds=90):
+    """Waits until every client has done something more."""
+    running = [client for client in clients if client.process.poll() is None and client.name != "pipeline"]
+    before = {client: len(client.look().acks) + len(client.reads) for client in running}
+
+    def idle():
+        return [c.name for c in running
+                if c.process.poll() is None and len(c.look().acks) + len(c.reads) <= before[c] + 5]
+
+    try:
+        wait_for("everybody goes on", lambda: not idle(), seconds)
+    except Failure as late:
+        raise Failure(f"{late}; still waiting for {', '.join(idle())}") from None
+
+
+def walk(report, sluice, folder, clients, chosen):
+    """Through the phases, with a zombie and an open transaction on the way."""
+    moving(clients)
+    to = ["--bootstrap", sluice.bootstrap]
+    zombie = waiting(folder, "zombie", *to, "--topic", "eos-zombie", "--id", "eos-zombie")
+    opened = waiting(folder, "open", *to, "--topic", "eos-open", "--id", "eos-open")
+    try:
+        for phase in PHASES:
+            time.sleep(chosen.dwell)
+            moving(clients)
+            if phase == "cutover":
+                refused(report, sluice, opened)
+            asked = now_ms()
+            refusals = sluice.advance(NAME, phase)
+            report.say(f"{phase} after {now_ms() - asked} ms {refusals or ''}")
+            if phase == "dual-write":
+                report.say("kill, on legacy")
+                sluice.kill()
+                moving(clients)
+        moving(clients)
+        found = told(*zombie)
+        report.check("a producer of before the move is fenced by its heir after it",
+                     found.get("zombie") == "_FENCED fatal" and found.get("committed") == ["before", "heir-1"], json.dumps(found))
+    finally:
+        stop(zombie[0], 5)
+        stop(opened[0], 5)
+
+
+def refused(report, sluice, opened):
+    """A transaction that stays open keeps the cutover waiting, and nobody is held for it; its end lets it go."""
+    asked = []
+
+    def begun():
+        asked.append(sluice.ask("advance", NAME, "cutover", "--wait=6", timeout=60))
+        return "is red" not in json.dumps(asked[-1])
+
+    wait_for("the gate to cutover is green", begun, 60)
+    code, answer = asked[-1]
+    shown = sluice.migration(NAME)
+    entries = [each for each in sluice.ledger(NAME) if each["kind"] in ("aborted", "released")]
+    said = json.dumps([answer, shown.get("handover"), shown.get("last"), entries[-1:]])
+    report.check("an open transaction keeps the cutover waiting, by its name", code != 0 and "eos-open" in said,
+                 "" if "eos-open" in said else said[-600:])
+    found = told(*opened)
+    report.check("it is committed meanwhile", found.get("ended") == "done" and found.get("committed") == ["before", "after"],
+                 json.dumps(found))
+
+
+def waiting(folder, what, *arguments):
+    """A program that goes on when a line comes in: (process, its history)."""
+    history = folder / f"{what}.jsonl"
+    with open(history, "wb") as out, open(folder / f"{what}.log", "wb") as err:
+        process = subprocess.Popen([PEERS / "client", "python", "transact", what, *map(str, arguments)],
+                                   stdin=subprocess.PIPE, stdout=out, stderr=err, start_new_session=True)
+    wait_for(f"{what} waits", lambda: '"op":"open"' in history.read_text(), 60)
+    return process, history
+
+
+def told(process, history):
+    """Lets it go on: its result."""
+    process.stdin.write(b"\n")
+    process.stdin.close()
+    process.wait(180)
+    lines = [json.loads(line) for line in history.read_text().splitlines()]
+    return next((line for line in lines if line["op"] == "result"), {"errors": [line for line in lines if line["op"] == "error"]})
+
+
+def judge(report, sluice, legacy, folder, clients, chosen):
+    """What was read is what was committed, and the pipeline's output holds every input once."""
+    by_name = {client.name: client for client in clients}
+    writer, pipeline = by_name["w-in"], by_name["pipeline"]
+    for client in (writer, pipeline):
+        try:
+            client.process.wait(240)
+        except subprocess.TimeoutExpired:
+            stop(client.process, 2)
+    results = [line for line in lines_of(pipeline) if line["op"] in ("result", "error")]
+    report.check("the pipeline comes to its end", pipeline.process.returncode == 0, results[-2:])
+    wanted = {line["value"] for line in lines_of(writer) if line["op"] == "ack"}
+    for isolation in ("read_committed", "read_uncommitted"):
+        _, lines = once(folder, f"out-{isolation}", "python", "consume", "--bootstrap", sluice.bootstrap, "--topic", "eos-out",
+                        "--assign", "--until-idle", 5000, "--isolation", isolation)
+        read = [line["value"] for line in lines if line["op"] == "read"]
+        if isolation == "read_committed":
+            held = sorted(read) == sorted(wanted) and len(wanted) == chosen.count
+            report.check("the pipeline's output holds every input once", held,
+                         f"{len(read)} read, {len(set(read))} different, {len(wanted)} written")
+        else:
+            report.check("what was aborted is there for those who read everything", len(read) > chosen.count, len(read))
+    committed = set()
+    for name in chosen.clients.split(","):
+        client = by_name[f"t-{name}"]
+        report.check(f"{name} writes transactions to the end", client.end() and client.process.returncode == 0, client.errors[:3])
+        lines = lines_of(client)
+        ends = {line["txn"] for line in lines if line["op"] == "txn" and line["outcome"] == "commit"}
+        committed |= {line["value"] for line in lines if line["op"] == "ack" and line.get("txn") in ends}
+    for name in chosen.clients.split(","):
+        client = by_name[f"r-{name}"]
+        until = time.monotonic() + 60
+        while not committed <= client.look().values and time.monotonic() < until:
+            time.sleep(0.2)
+        client.end()
+        read = [line["value"] for line in lines_of(client) if line["op"] == "read"]
+        missing, foreign = committed - set(read), set(read) - committed
+        report.check(f"{name} reads what was committed, and only that", not missing and not foreign,
+                     f"{len(read)} read, {len(set(read))} different, {len(missing)} missing, {len(foreign)} foreign "
+                     f"{sorted(foreign)[:2]}")
+    shown = sluice.migration(NAME)
+    units = shown.get("units", [])
+    ids = [unit for unit in units if "transactions:" in unit["unit"]]
+    report.check("the transactional ids are a unit of the kernel's", [unit["primary"] for unit in ids] == ["kernel"], ids)
+    report.check("every unit is the kernel's", units and all(unit["primary"] == "kernel" for unit in units), len(units))
+    report.check("no unexplained divergence", not any(unit["unexplained"] for unit in units),
+                 [unit for unit in units if unit["unexplained"]])
+    entries = sluice.ledger(NAME)
+    moves = [entry for entry in entries if entry["kind"] == "committed"]
+    report.check("everything moved in one handover", len(moves) == 1 and len(moves[0]["units"]) == len(units),
+                 [len(move["units"]) for move in moves])
+    report.facts["fence_ms"] = [entry["fence_ms"] for entry in entries if entry["kind"] == "released"]
+    report.facts["aborted"] = [entry["reason"] for entry in entries if entry["kind"] == "aborted"]
+    report.say(f"fences {report.facts['fence_ms']} ms, ended on the old side: {report.facts['aborted']}")
+    listed = subprocess.run([PEERS / "ktool", "transactions", "--bootstrap-server", sluice.bootstrap, "list"],
+                            capture_output=True, text=True, check=False, timeout=60)
+    rows = [line for line in listed.stdout.splitlines() if "eos-pipeline" in line]
+    report.check("a moved id is listed once, by the kernel", len(rows) == 1, listed.stdout[-300:] if len(rows) != 1 else "")
+
+
+def lines_of(client):
+    """A client's whole history."""
+    return [json.loads(line) for line in client.path.read_text().splitlines() if line.endswith("}")]
