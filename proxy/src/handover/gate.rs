@@ -139,6 +139,8 @@ pub struct GateReport {
     pub to: Phase,
     /// All requirements of that phase.
     pub requirements: Vec<Requirement>,
+    /// What whoever takes the step gives up with it, in sentences. None of it keeps the gate from being green.
+    pub gives_up: Vec<String>,
 }
 
 impl GateReport {
@@ -155,6 +157,9 @@ impl GateReport {
         red.map(|red| format!("{}: {}; {}", red.name, red.missing, red.remedy)).collect()
     }
 }
+
+/// Most units that a sentence about a way back names.
+const CLOSING_NAMED_MAX: usize = 3;
 
 /// Asks the gate before `to` for these units.
 #[must_use]
@@ -182,7 +187,26 @@ pub fn check(to: Phase, units: &[UnitId], situation: &Situation, limits: GateLim
         requirements.push(users_stored(situation));
         requirements.push(legacy_unused(situation));
     }
-    GateReport { to, requirements }
+    let gives_up = if to >= Phase::Cutover { given_up(situation) } else { Vec::new() };
+    GateReport { to, requirements, gives_up }
+}
+
+/// What a cutover gives up: the ways back that it closes, a sentence for each reason.
+#[must_use]
+pub fn given_up(situation: &Situation) -> Vec<String> {
+    let mut closing: BTreeMap<&str, Vec<&UnitId>> = BTreeMap::new();
+    for (unit, way) in &situation.way_back {
+        if let WayBack::Closed(reason) = way {
+            closing.entry(reason).or_default().push(unit);
+        }
+    }
+    let sentence = |(reason, units): (&str, Vec<&UnitId>)| {
+        let named: Vec<String> = units.iter().take(CLOSING_NAMED_MAX).map(ToString::to_string).collect();
+        let more = units.len().saturating_sub(named.len());
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        format!("nothing leads back from cutover for {}{more}: {reason}", named.join(", "))
+    };
+    closing.into_iter().map(sentence).collect()
 }
 
 fn requirement(name: &'static str, missing: Option<String>, remedy: &'static str) -> Requirement {
@@ -355,6 +379,21 @@ mod tests {
         change(&mut situation);
         let report = check(to, &[unit()], &situation, GateLimits::default());
         report.requirements.iter().filter(|requirement| !requirement.green).map(|red| red.name).collect()
+    }
+
+    #[test]
+    fn what_a_cutover_gives_up_is_said_before_it_and_keeps_nobody_from_it() {
+        let mut situation = good();
+        for n in 0..5 {
+            let unit = UnitId::new(&format!("events/paid/{n}"));
+            situation.way_back.insert(unit, WayBack::Closed("markers".to_owned()));
+        }
+        situation.way_back.insert(unit(), WayBack::Lagging(3));
+        let report = |to| check(to, &[unit()], &situation, GateLimits::default());
+        let said = "nothing leads back from cutover for events/paid/0, events/paid/1, events/paid/2 and 2 more: markers";
+        assert!(report(Phase::Cutover).green());
+        assert_eq!(report(Phase::Cutover).gives_up, [said]);
+        assert!(report(Phase::DualWrite).gives_up.is_empty());
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::gate::{GateReport, Lag};
 use super::migration::Migrations;
 use super::phase::Phase;
 use super::resume;
-use super::work::{Doing, Work, phase_of};
+use super::work::{Doing, Work, furthest_phase, phase_of};
 use crate::ledger::{Book, HandoverId, Primary, Step};
 
 /// One migration.
@@ -36,6 +36,8 @@ pub struct MigrationStatus {
     pub handover: Option<HandoverStatus>,
     /// Whether a rollback would lose nothing.
     pub way_back: WayBack,
+    /// What its cutover will give up, while that has not begun.
+    pub cutover_gives_up: Vec<String>,
     /// Its units.
     pub units: Vec<UnitStatus>,
 }
@@ -111,6 +113,11 @@ impl Migrations {
             gate: self.next_gate(book, work),
             handover: self.handover_status(now, name),
             way_back: work.ways_back(book),
+            cutover_gives_up: if furthest_phase(book, name) < Phase::Cutover {
+                work.ways_that_close()
+            } else {
+                Vec::new()
+            },
             units,
         }
     }

@@ -209,12 +209,7 @@ impl Work {
 
     /// What will be lost with a cutover: the ways back that it closes.
     pub(super) fn ways_that_close(&self) -> Vec<String> {
-        let known = self.situation.iter().flat_map(|situation| &situation.way_back);
-        let closing = known.filter_map(|(unit, way)| match way {
-            WayBack::Closed(reason) => Some(format!("nothing leads back from cutover for {unit}: {reason}")),
-            WayBack::Open | WayBack::Lagging(_) => None,
-        });
-        closing.collect()
+        self.situation.as_ref().map(gate::given_up).unwrap_or_default()
     }
 }
 

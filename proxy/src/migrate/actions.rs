@@ -56,8 +56,8 @@ impl Runner {
                 None
             }
             Action::Close { to: Primary::Kernel, units } => self.close_transactions(errand, &units),
-            // A group is followed all the time; nothing has to be closed or taken beforehand.
-            Action::Close { .. } | Action::Reopen { .. } => done,
+            // A group is followed all the time; what is taken over of an id counts for nothing before the commit.
+            Action::Reopen { to: Primary::Kernel, .. } => done,
             Action::Switch(owners) => self.switch(errand, &owners),
             Action::Publish(owners) if is_back(&owners) => {
                 self.publish_back(&owners);

@@ -245,8 +245,13 @@ impl Runner {
         let now = self.setup.clock.now();
         let mine = cluster.units.iter().filter(|(_, known)| known.migration == migration);
         mine.filter_map(|(unit, known)| {
-            let UnitName::Partition { topic, partition } = &known.name else {
-                return Some((unit.clone(), GateWayBack::Open));
+            let (topic, partition) = match &known.name {
+                UnitName::Partition { topic, partition } => (topic, partition),
+                UnitName::Group(_) => return Some((unit.clone(), GateWayBack::Open)),
+                UnitName::Transactions(_) => {
+                    let closed = GateWayBack::Closed(ClosedReason::TransactionalIds.to_string());
+                    return Some((unit.clone(), closed));
+                }
             };
             let way = if self.is_led(unit) {
                 let status = cluster.reverse.feed.status_of(now, topic, *partition)?;
@@ -256,7 +261,7 @@ impl Runner {
                     WayBack::Closed(reason) => GateWayBack::Closed(reason.to_string()),
                 }
             } else {
-                let closed = cluster.feed.configs().get(topic).and_then(ClosedReason::of_configs);
+                let closed = cluster.closed_beforehand(migration, topic);
                 closed.map_or(GateWayBack::Open, |reason| GateWayBack::Closed(reason.to_string()))
             };
             Some((unit.clone(), way))

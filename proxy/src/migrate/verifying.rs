@@ -63,7 +63,8 @@ impl Runner {
                 Some((_, UnitName::Group(group))) if options.topics.is_empty() => {
                     groups.push(GroupPlan { unit, group, primary: owner.side });
                 }
-                Some((_, UnitName::Group(_))) | None => {}
+                // Their producers are compared when they move; afterwards legacy has no say in them.
+                Some((_, UnitName::Group(_) | UnitName::Transactions(_))) | None => {}
             }
         }
         Ok(Plan {

@@ -104,7 +104,8 @@ pub enum ClosedReason {
     Compacted,
     /// Transactional ids move with the topic: their producers' epochs and their markers cannot be given to legacy.
     #[error(
-        "transactional ids move with the topic: legacy can be given neither their epochs nor their markers"
+        "transactional ids move with the topic, and legacy can be given neither their producers' epochs nor the markers of \
+         what they write after the cutover"
     )]
     TransactionalIds,
     /// Transactional records were written after the cut: their markers cannot be written to legacy.

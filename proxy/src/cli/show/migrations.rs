@@ -40,6 +40,9 @@ pub(in crate::cli) fn head(migration: &Value) -> String {
     field(&mut out, 1, "primary", &primary(rows(migration, "units")));
     field(&mut out, 1, "lag", &lag(rows(migration, "units")).words());
     field(&mut out, 1, "way back", &way_back(migration));
+    for gives_up in migration.get("cutover_gives_up").and_then(Value::as_array).into_iter().flatten() {
+        field(&mut out, 1, "at cutover", &plain(gives_up));
+    }
     if let Some(differences) = divergences(rows(migration, "units")) {
         field(&mut out, 1, "diverged", &differences);
     }
@@ -81,6 +84,9 @@ pub(in crate::cli) fn gate(report: &Value) -> String {
     if !green.is_empty() {
         let names: Vec<String> = green.iter().map(|each| text_of(each, "name")).collect();
         line(&mut out, 2, &format!("ok   {}", names.join(", ")));
+    }
+    for gives_up in report.get("gives_up").and_then(Value::as_array).into_iter().flatten() {
+        line(&mut out, 2, &format!("NOTE {}", plain(gives_up)));
     }
     out
 }

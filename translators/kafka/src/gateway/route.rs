@@ -10,8 +10,8 @@ use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use kernel_model::LogId;
 use session::{Gate, Lease, Side, UnitId};
 
-use crate::canary::Share;
 use super::transactions::{OpenTransactions, Stray, TransactionRoute};
+use crate::canary::Share;
 use crate::codec::{Str, Uuid};
 use crate::epochs::EpochTable;
 

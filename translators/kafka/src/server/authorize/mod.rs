@@ -209,7 +209,7 @@ impl Judge<'_> {
     fn by_topic<R: Owned>(&self, operation: Operation) -> Judged {
         self.split::<R>(ErrorCode::TopicAuthorizationFailed, |owner| match owner {
             Owner::Partition(topic, _) => self.denies_topic(operation, topic),
-            Owner::Group(_) => false,
+            Owner::Group(_) | Owner::Transaction(_) => false,
         })
     }
 
@@ -217,7 +217,7 @@ impl Judge<'_> {
     fn by_group<R: Owned>(&self, operation: Operation) -> Judged {
         self.split::<R>(ErrorCode::GroupAuthorizationFailed, |owner| match owner {
             Owner::Group(group) => !self.guard.may_group(operation, group),
-            Owner::Partition(..) => false,
+            Owner::Partition(..) | Owner::Transaction(_) => false,
         })
     }
 

@@ -42,7 +42,7 @@ impl Judge<'_> {
         let id_denied = id.is_some_and(|id| !self.guard.may(Write, ResourceKind::TransactionalId, id));
         let denied = rest.take(&mut |owner| match owner {
             Owner::Partition(topic, _) => id_denied || self.denies_topic(Write, topic),
-            Owner::Group(_) => false,
+            Owner::Group(_) | Owner::Transaction(_) => false,
         });
         if denied.is_empty() {
             return Ok(Verdict::Pass);

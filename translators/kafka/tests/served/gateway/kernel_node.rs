@@ -5,8 +5,8 @@ use translator_kafka::codec::ApiKey;
 use translator_kafka::codec::messages::offset_fetch_request::OffsetFetchRequestGroup;
 use translator_kafka::codec::messages::{
     ApiVersionsRequest, ApiVersionsResponse, CreateTopicsRequest, DescribeClusterRequest,
-    DescribeGroupsRequest, FindCoordinatorRequest, HeartbeatRequest, InitProducerIdRequest,
-    InitProducerIdResponse, MetadataRequest, OffsetCommitRequest, OffsetFetchRequest, api_versions_response,
+    DescribeGroupsRequest, FindCoordinatorRequest, HeartbeatRequest, InitProducerIdRequest, MetadataRequest,
+    OffsetCommitRequest, OffsetFetchRequest, api_versions_response,
 };
 use translator_kafka::errors::ErrorCode;
 use translator_kafka::gateway::Role;
