@@ -12,7 +12,9 @@ from harness.sluice import Sluice
 
 NAME, OTHER = "eos", "stray"
 WRITERS = ("python", "java4", "java3", "go", "node")
-TOPICS = {"eos-in": 2, "eos-out": 2, "eos-txn": 3, "eos-zombie": 1, "eos-open": 1, "stray-in": 1}
+TOPICS = {"eos-in": 2, "eos-out": 2, "eos-streams-out": 2, "eos-txn": 3, "eos-zombie": 1, "eos-open": 1, "stray-in": 1}
+# What the gate and the status say before the cutover.
+CLOSED = "nothing leads back from cutover"
 PHASES = ("mirror", "dual-write", "cutover")
 # Records a second of each writer.
 RATE = 40
@@ -25,6 +27,7 @@ def options(parser):
     parser.add_argument("--clients", default="python,java4,java3,go")
     parser.add_argument("--dwell", type=float, default=4, help="seconds in each phase, at least")
     parser.add_argument("--count", type=int, default=5000, help="records that the pipeline reads")
+    parser.add_argument("--no-streams", action="store_true", help="without the pipeline on Kafka Streams")
     parser.add_argument("--kills", type=int, default=2, help="how often sluice is killed after the cutover")
 
 
@@ -83,6 +86,9 @@ def begin(sluice, folder, chosen):
         Client(folder, "pipeline", "python", "transact", "pipeline", *to, "--topic", "eos-out", "--source", "eos-in", "--id",
                "eos-pipeline", "--count", chosen.count),
     ]
+    if not chosen.no_streams:
+        clients.append(Client(folder, "streams", "streams", "run", *to, "--topic", "eos-streams-out", "--source", "eos-in",
+                              "--id", "eos-streams"))
     for name in chosen.clients.split(","):
         clients.append(Client(folder, f"t-{name}", name, "produce", *to, "--topic", "eos-txn", "--id", f"t-{name}", "--rate",
                               RATE, "--transactional-id", f"eos-{name}", "--txn-size", 10, "--abort-every", 3))
@@ -93,7 +99,7 @@ def begin(sluice, folder, chosen):
 
 def moving(clients, seconds=90):
     """Waits until every client has done something more."""
-    running = [client for client in clients if client.process.poll() is None and client.name != "pipeline"]
+    running = [client for client in clients if client.process.poll() is None and client.name not in ("pipeline", "streams")]
     before = {client: len(client.look().acks) + len(client.reads) for client in running}
 
     def idle():
@@ -142,8 +148,15 @@ def refused(report, sluice, opened):
         asked.append(sluice.ask("advance", NAME, "cutover", "--wait=6", timeout=60))
         return "is red" not in json.dumps(asked[-1])
 
+    shown = sluice.migration(NAME)
+    gate, given_up = shown.get("gate") or {}, shown.get("cutover_gives_up") or []
+    report.check("the gate to cutover says that nothing leads back, and why",
+                 gate.get("to") == "cutover" and CLOSED in json.dumps(gate.get("gives_up")), gate.get("gives_up"))
+    report.check("so does the status, of every partition and the ids",
+                 any(CLOSED in each and "transactional ids" in each for each in given_up), given_up)
     wait_for("the gate to cutover is green", begun, 60)
     code, answer = asked[-1]
+    report.check("so does the answer to the command", CLOSED in json.dumps(answer) or code != 0, answer.get("notes"))
     shown = sluice.migration(NAME)
     entries = [each for each in sluice.ledger(NAME) if each["kind"] in ("aborted", "released")]
     said = json.dumps([answer, shown.get("handover"), shown.get("last"), entries[-1:]])
@@ -195,6 +208,8 @@ def judge(report, sluice, legacy, folder, clients, chosen):
                          f"{len(read)} read, {len(set(read))} different, {len(wanted)} written")
         else:
             report.check("what was aborted is there for those who read everything", len(read) > chosen.count, len(read))
+    if not chosen.no_streams:
+        streamed(report, sluice, folder, by_name["streams"], sorted(wanted))
     committed = set()
     for name in chosen.clients.split(","):
         client = by_name[f"t-{name}"]
@@ -220,6 +235,8 @@ def judge(report, sluice, legacy, folder, clients, chosen):
     report.check("every unit is the kernel's", units and all(unit["primary"] == "kernel" for unit in units), len(units))
     report.check("no unexplained divergence", not any(unit["unexplained"] for unit in units),
                  [unit for unit in units if unit["unexplained"]])
+    code, answer = sluice.ask("rollback", NAME, "observe")
+    report.check("a rollback is refused with the reason", code != 0 and "transactional ids move" in json.dumps(answer), answer)
     entries = sluice.ledger(NAME)
     moves = [entry for entry in entries if entry["kind"] == "committed"]
     report.check("everything moved in one handover", len(moves) == 1 and len(moves[0]["units"]) == len(units),
@@ -231,6 +248,27 @@ def judge(report, sluice, legacy, folder, clients, chosen):
                             capture_output=True, text=True, check=False, timeout=60)
     rows = [line for line in listed.stdout.splitlines() if "eos-pipeline" in line]
     report.check("a moved id is listed once, by the kernel", len(rows) == 1, listed.stdout[-300:] if len(rows) != 1 else "")
+
+
+def streamed(report, sluice, folder, streams, wanted):
+    """The output of Kafka Streams, once it is there and once it has ended."""
+
+    def output(idle=3000):
+        _, lines = once(folder, "out-streams", "python", "consume", "--bootstrap", sluice.bootstrap, "--topic",
+                        "eos-streams-out", "--assign", "--until-idle", idle, "--isolation", "read_committed")
+        return [line["value"] for line in lines if line["op"] == "read"]
+
+    try:
+        wait_for("Kafka Streams has passed on everything", lambda: set(output()) >= set(wanted), 120)
+    except Failure:
+        pass  # The check below says what is missing.
+    report.check("Kafka Streams ends in order", streams.end(60) and streams.process.returncode == 0, lines_of(streams)[-3:])
+    read = output(5000)
+    report.check("the output of Kafka Streams holds every input once", sorted(read) == wanted,
+                 f"{len(read)} read, {len(set(read))} different, {len(wanted)} written")
+    restarts = [line["error"][:200] for line in lines_of(streams) if line["op"] == "restart"]
+    report.facts["streams_restarts"] = restarts
+    report.say(f"threads of Kafka Streams that were replaced: {restarts}")
 
 
 def lines_of(client):

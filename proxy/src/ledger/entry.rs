@@ -156,9 +156,9 @@ pub struct Evidence {
     pub source_end: u64,
     /// End of the target.
     pub target_end: u64,
-    /// Records (or committed offsets) compared.
+    /// Records (or committed offsets, or transactional ids) compared.
     pub records: u64,
-    /// Chained hash over the batches' checksums, equal on both sides.
+    /// Chained hash over the batches' checksums (of transactional ids: over their producers), equal on both sides.
     pub chain: Digest,
     /// Hash over the state of idempotent producers (or over a group's members and assignment).
     pub producers: Digest,

@@ -157,8 +157,12 @@ impl Runner {
         } else {
             let fenced = known.unit.gate.side() == Side::Held;
             let obstacle = self.open_obstacle(&known, &mine, fenced);
-            let facts =
-                Facts { chain: Some(digest(mine.iter().map(legacy_row))), obstacle, ..Facts::default() };
+            let facts = Facts {
+                records: u64::try_from(mine.len()).ok(),
+                chain: Some(digest(mine.iter().map(legacy_row))),
+                obstacle,
+                ..Facts::default()
+            };
             if let Some(job) = self.jobs.get_mut(&asked.job) {
                 job.facts.insert(asked.unit.clone(), facts);
             }

@@ -137,8 +137,8 @@ fn compared(evidence: Vec<&Value>) -> Table {
     for each in evidence {
         let unit = text_of(each, "unit");
         // A group ends in legacy's log of offsets, which the kernel does not have: the two cannot be compared.
-        let is_group = unit.contains("/group:");
-        let end = |key: &str| if is_group { NONE.to_owned() } else { number(each, key).to_string() };
+        let has_no_log = unit.contains("/group:") || unit.contains("/transactions:");
+        let end = |key: &str| if has_no_log { NONE.to_owned() } else { number(each, key).to_string() };
         table.add(vec![
             unit.clone(),
             end("source_end"),
