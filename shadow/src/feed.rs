@@ -38,8 +38,8 @@ pub use self::interface::{
     PartitionEnd, Token,
 };
 use self::topics::TopicSetup;
-use self::transactions::AskingTransactions;
 pub use self::transactions::LegacyTransaction;
+use self::transactions::{AskingTransactions, ShuttingOut};
 use crate::follower::Follower;
 use crate::link::{Answer, Link, LinkError};
 use crate::offsets::{OFFSETS_TOPIC, OffsetsFollower, partition_of};
@@ -73,7 +73,8 @@ pub(crate) enum Tag {
     WriteOffsets(Token),
     ReadOffsets(Token),
     ListTransactions(Token, i32),
-    DescribeTransactions(Token),
+    DescribeTransactions(Token, i32),
+    ShutOut(Token, String),
     Acls,
     Quotas,
     Fetch(Vec<Fetched>),
@@ -140,6 +141,7 @@ pub struct Feed {
     asking_offsets: BTreeSet<Token>,
     rewriting: BTreeMap<Token, groups::Rewrite>,
     asking_transactions: BTreeMap<Token, AskingTransactions>,
+    shutting_out: BTreeMap<Token, ShuttingOut>,
     requests: VecDeque<(RequestId, Request)>,
     pending: BTreeMap<RequestId, Pending>,
     next_request: u64,
@@ -181,6 +183,7 @@ impl Feed {
             asking_offsets: BTreeSet::new(),
             rewriting: BTreeMap::new(),
             asking_transactions: BTreeMap::new(),
+            shutting_out: BTreeMap::new(),
             requests: VecDeque::new(),
             pending: BTreeMap::new(),
             next_request: 0,
@@ -218,6 +221,7 @@ impl Feed {
             Order::WriteOffsets { token, group, offsets } => self.write_offsets(now, token, &group, offsets),
             Order::ReadOffsets { token, group } => self.read_offsets(now, token, &group),
             Order::ReadTransactions { token } => self.read_transactions(now, token),
+            Order::ShutOut { token, ids } => self.shut_out(now, token, ids),
             Order::Hold { topic } => {
                 self.followers.retain(|(of, _), _| *of != topic);
                 self.setups.remove(&topic);
@@ -290,7 +294,8 @@ impl Feed {
             Tag::ReadOffsets(token) => self.see_read(*token, answer.version, &answer.decode()?),
             Tag::Groups(token) => self.see_groups(*token, &answer.decode()?),
             Tag::ListTransactions(token, node) => self.see_listed(now, *token, *node, &answer.decode()?),
-            Tag::DescribeTransactions(token) => self.see_described(*token, &answer.decode()?),
+            Tag::DescribeTransactions(token, node) => self.see_described(*token, *node, &answer.decode()?),
+            Tag::ShutOut(token, id) => self.see_shut(now, *token, id, &answer.decode()?),
             Tag::Acls => self.facts.push_back(Fact::Access(access::of_acls(&answer.decode()?))),
             Tag::Quotas => self.facts.push_back(Fact::Access(access::of_quotas(&answer.decode()?))),
             Tag::Fetch(fetched) => {

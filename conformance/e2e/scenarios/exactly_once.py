@@ -12,7 +12,7 @@ from harness.sluice import Sluice
 
 NAME, OTHER = "eos", "stray"
 WRITERS = ("python", "java4", "java3", "go", "node")
-TOPICS = {"eos-in": 2, "eos-out": 2, "eos-streams-out": 2, "eos-txn": 3, "eos-zombie": 1, "eos-open": 1, "stray-in": 1}
+TOPICS = {"eos-in": 2, "eos-out": 2, "eos-streams-out": 2, "eos-txn": 3, "eos-zombie": 1, "eos-late": 1, "eos-open": 1, "stray-in": 1}
 # What the gate and the status say before the cutover.
 CLOSED = "nothing leads back from cutover"
 PHASES = ("mirror", "dual-write", "cutover")
@@ -51,7 +51,7 @@ def run(report, chosen):
             sluice.supervise()
             unnamed(report, sluice, here)
             clients += begin(sluice, here, chosen)
-            walk(report, sluice, here, clients, chosen)
+            walk(report, sluice, legacy, here, clients, chosen)
             for number in range(chosen.kills):
                 time.sleep(chosen.dwell)
                 report.say(f"kill {number + 1}, on the kernel")
@@ -112,11 +112,12 @@ def moving(clients, seconds=90):
         raise Failure(f"{late}; still waiting for {', '.join(idle())}") from None
 
 
-def walk(report, sluice, folder, clients, chosen):
+def walk(report, sluice, legacy, folder, clients, chosen):
     """Through the phases, with a zombie and an open transaction on the way."""
     moving(clients)
     to = ["--bootstrap", sluice.bootstrap]
     zombie = waiting(folder, "zombie", *to, "--topic", "eos-zombie", "--id", "eos-zombie")
+    past = waiting(folder, "late", "--bootstrap", legacy.bootstrap, "--topic", "eos-late", "--id", "eos-late")
     opened = waiting(folder, "open", *to, "--topic", "eos-open", "--id", "eos-open")
     try:
         for phase in PHASES:
@@ -135,8 +136,13 @@ def walk(report, sluice, folder, clients, chosen):
         found = told(*zombie)
         report.check("a producer of before the move is fenced by its heir after it",
                      found.get("zombie") == "_FENCED fatal" and found.get("committed") == ["before", "heir-1"], json.dumps(found))
+        wait_for("legacy fences the producers of moved ids", lambda: sluice.log_lines("legacy fences the producers"), 60)
+        found = told(*past)
+        report.check("a producer that goes on at legacy's own address is fenced there",
+                     "fatal" in str(found.get("late")) and found.get("committed") == ["before"], json.dumps(found))
     finally:
         stop(zombie[0], 5)
+        stop(past[0], 5)
         stop(opened[0], 5)
 
 

@@ -11,6 +11,7 @@ use translator_kafka::placement::{CATALOG, CATALOG_SHARD, GROUPS, group_shard};
 
 use super::job::{Errand, Job, Want, members_digest};
 use super::runner::Runner;
+use super::transactions::Purpose;
 use super::units::{self, UnitName};
 use crate::handover::action::{Action, ActionKind, Completion, Facts, NewOwner, Obstacle, Ticket, Whose};
 use crate::ledger::{Acknowledged, Decider, Digest, HandoverId, Mark, Primary};
@@ -199,7 +200,7 @@ impl Runner {
         if let Some(job) = self.jobs.get_mut(&job) {
             job.outstanding += 1;
         }
-        self.ask_transactions(job, units, false);
+        self.ask_transactions(job, units, Purpose::Look);
         let now = self.setup.clock.now();
         if let Some(cluster) = self.clusters.get_mut(index) {
             let (partitions, groups) = (cluster.partitions(units), cluster.groups(units));

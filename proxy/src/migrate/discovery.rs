@@ -290,6 +290,7 @@ impl Runner {
             Fact::GroupBypassed { group } => self.group_bypassed(index, &group),
             Fact::Ends { token, partitions, groups } => self.ends_known(index, token, &partitions, &groups),
             Fact::Transactions { token, found } => self.transactions_known(token, &found),
+            Fact::Shut { token, refused } => self.shut(token, &refused),
             Fact::EndsFailed { token, reason } if self.transactions_unknown(token, &reason) => {}
             Fact::EndsFailed { token, reason } => self.ends_unknown(token, reason),
             Fact::Access(said) => self.see_access(index, said),

@@ -19,7 +19,7 @@ use super::figures::{self, Published};
 use super::job::{Job, Want};
 use super::links::{Lane, LinkReport, Reported};
 use super::resume::Resuming;
-use super::transactions::AskedTransactions;
+use super::transactions::{AskedTransactions, ShutOut};
 use crate::clock::Clock;
 use crate::handover::action::ForwarderId;
 use crate::handover::lease::{Leases, Renewal};
@@ -120,6 +120,8 @@ pub(super) struct Runner {
     pub(super) asked_transactions: BTreeMap<u64, AskedTransactions>,
     /// The ids that legacy has named last, by their unit.
     pub(super) known_transactions: BTreeMap<UnitId, Vec<String>>,
+    /// How far legacy has fenced the producers of ids that have moved.
+    pub(super) shut_out: BTreeMap<UnitId, ShutOut>,
     /// Where legacy ended when it was last asked.
     pub(super) source_ends: BTreeMap<UnitId, u64>,
     pub(super) next: u64,
@@ -190,6 +192,7 @@ pub async fn start(setup: Setup, missed: Missed) -> Result<Arc<MigrationControl>
         closed: BTreeSet::new(),
         asked_transactions: BTreeMap::new(),
         known_transactions: BTreeMap::new(),
+        shut_out: BTreeMap::new(),
         source_ends: BTreeMap::new(),
         next: 1,
         answers,
@@ -324,6 +327,7 @@ impl Runner {
             self.look_at_retired();
             self.steer_reverse(now);
             self.set_paces(now);
+            self.shut_out_zombies(now);
             self.listen_to_brokers().await;
             self.report_readiness();
             self.publish_figures(now);

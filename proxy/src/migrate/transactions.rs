@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use config::Migration;
-use kernel_model::Request as KernelRequest;
+use kernel_model::{Now, Request as KernelRequest};
 use session::{Side, UnitId};
 use shadow::{ClosedReason, LegacyTransaction, Order as FeedOrder, Token};
 use translator_kafka::coordinator::transaction::{
@@ -21,10 +21,16 @@ use super::units::{self, UnitName};
 use crate::handover::action::{Completion, Facts, Obstacle};
 use crate::handover::gate::Unsupported;
 use crate::handover::phase::Phase;
-use crate::ledger::Digest;
+use crate::ledger::{Digest, Primary};
 
 /// Longest list of ids or names in a message for the operator.
 const NAMED_MAX: usize = 5;
+/// How long legacy's word about fenced producers is waited for.
+const SHUT_OUT_WAIT: Duration = Duration::from_secs(30);
+/// After which time it is asked again.
+const SHUT_OUT_AGAIN: Duration = Duration::from_secs(5);
+/// Jobs count from 1.
+const NO_JOB: u64 = 0;
 
 /// What legacy is asked for its transactional ids for.
 #[derive(Debug)]
@@ -33,8 +39,29 @@ pub(super) struct AskedTransactions {
     unit: UnitId,
     /// When, on the monotonic clock, if nothing was on its way to legacy then.
     settles: Option<Duration>,
-    /// They are to be taken over; otherwise they are only looked at.
-    adopts: bool,
+    purpose: Purpose,
+}
+
+/// What is done with the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// They are looked at.
+    Look,
+    /// The kernel takes them over.
+    Adopt,
+    /// They have moved: legacy is to fence the producers that it knows.
+    ShutOut,
+}
+
+/// How far legacy has fenced the producers of a unit's ids.
+#[derive(Debug, Default)]
+pub(super) struct ShutOut {
+    done: bool,
+    /// Not to be tried before.
+    next: Duration,
+    ids: BTreeSet<String>,
+    asked: BTreeSet<String>,
+    trouble: String,
 }
 
 /// The scope of a migration, as sessions ask for it.
@@ -110,12 +137,12 @@ impl Runner {
     }
 
     /// Lets a job wait for legacy's word on the transactional ids, if the units have some.
-    pub(super) fn ask_transactions(&mut self, job: u64, units: &[UnitId], adopts: bool) {
+    pub(super) fn ask_transactions(&mut self, job: u64, units: &[UnitId], purpose: Purpose) {
         let Some((index, unit, known)) = self.transactions_among(units) else { return };
         let now = self.setup.clock.now();
         let quiet = known.unit.gate.on_the_way() == 0;
         let token = self.next_number();
-        let asked = AskedTransactions { job, unit, settles: quiet.then_some(now.elapsed), adopts };
+        let asked = AskedTransactions { job, unit, settles: quiet.then_some(now.elapsed), purpose };
         self.asked_transactions.insert(token, asked);
         if let Some(job) = self.jobs.get_mut(&job) {
             job.outstanding += 1;
@@ -128,6 +155,10 @@ impl Runner {
     /// Legacy could not be asked. Says whether that was about transactional ids.
     pub(super) fn transactions_unknown(&mut self, token: Token, reason: &str) -> bool {
         let Some(asked) = self.asked_transactions.remove(&token.0) else { return false };
+        if asked.purpose == Purpose::ShutOut {
+            self.shut_out_later(&asked.unit, reason);
+            return true;
+        }
         if let Some(job) = self.jobs.get_mut(&asked.job) {
             job.outstanding = job.outstanding.saturating_sub(1);
             job.failed.get_or_insert(reason.to_owned());
@@ -145,6 +176,9 @@ impl Runner {
         let Some(scope) = scope else { return };
         let mine: BTreeMap<&String, &LegacyTransaction> =
             found.iter().filter(|(id, _)| (scope.ids)(id)).collect();
+        if asked.purpose == Purpose::ShutOut {
+            return self.order_shut_out(asked, &mine);
+        }
         if let Some(at) = asked.settles {
             let is_open = |id: &str| mine.iter().any(|(each, one)| *each == id && is_open(&one.state));
             known.unit.transactions.settle(at, is_open);
@@ -152,7 +186,7 @@ impl Runner {
         if let Some(job) = self.jobs.get_mut(&asked.job) {
             job.outstanding = job.outstanding.saturating_sub(1);
         }
-        if asked.adopts {
+        if asked.purpose == Purpose::Adopt {
             self.adopt(asked.job, &mine);
         } else {
             let fenced = known.unit.gate.side() == Side::Held;
@@ -232,8 +266,72 @@ impl Runner {
             return Some(Completion::Done);
         }
         let job = self.open_job(errand, false);
-        self.ask_transactions(job, units, true);
+        self.ask_transactions(job, units, Purpose::Adopt);
         None
+    }
+
+    /// Lets legacy fence the producers of ids that have moved: a program that still uses one past the proxy must not
+    /// go on writing there. Done once for each unit in the life of the process; doing it again harms nobody.
+    pub(super) fn shut_out_zombies(&mut self, now: Now) {
+        let book = self.ledger.book();
+        let mut due = Vec::new();
+        for cluster in self.clusters.iter().filter(|cluster| !cluster.shared.routes.is_retired()) {
+            let ids = cluster.units.iter().filter(|(unit, known)| {
+                matches!(known.name, UnitName::Transactions(_))
+                    && book.owner(unit).side == Primary::Kernel
+                    && book.phase(unit) == Phase::Cutover
+            });
+            due.extend(ids.map(|(unit, _)| unit.clone()));
+        }
+        for unit in due {
+            let at = self.shut_out.entry(unit.clone()).or_default();
+            if at.done || at.next > now.elapsed {
+                continue;
+            }
+            at.next = now.deadline(SHUT_OUT_WAIT);
+            self.ask_transactions(NO_JOB, &[unit], Purpose::ShutOut);
+        }
+    }
+
+    fn shut_out_later(&mut self, unit: &UnitId, reason: &str) {
+        let at = self.shut_out.entry(unit.clone()).or_default();
+        at.next = self.setup.clock.now().deadline(SHUT_OUT_AGAIN);
+        if at.trouble != reason {
+            tracing::warn!(%unit, reason, "legacy does not fence the producers of ids that have moved yet");
+            reason.clone_into(&mut at.trouble);
+        }
+    }
+
+    fn order_shut_out(&mut self, asked: AskedTransactions, mine: &BTreeMap<&String, &LegacyTransaction>) {
+        let Some((index, ..)) = self.transactions_among(std::slice::from_ref(&asked.unit)) else { return };
+        let left: BTreeMap<String, (i32, i32)> = mine
+            .iter()
+            .filter(|(id, _)| !self.shut_out.get(&asked.unit).is_some_and(|at| at.ids.contains(**id)))
+            .map(|(id, one)| ((*id).clone(), (one.coordinator, one.timeout_ms)))
+            .collect();
+        let now = self.setup.clock.now();
+        let token = self.next_number();
+        let at = self.shut_out.entry(asked.unit.clone()).or_default();
+        at.asked = left.keys().cloned().collect();
+        self.asked_transactions.insert(token, asked);
+        if let Some(cluster) = self.clusters.get_mut(index) {
+            cluster.feed.order(now, FeedOrder::ShutOut { token: Token(token), ids: left });
+        }
+    }
+
+    /// Legacy has fenced producers, all but these.
+    pub(super) fn shut(&mut self, token: Token, refused: &BTreeMap<String, i16>) {
+        let Some(asked) = self.asked_transactions.remove(&token.0) else { return };
+        let at = self.shut_out.entry(asked.unit.clone()).or_default();
+        let fenced = std::mem::take(&mut at.asked).into_iter().filter(|id| !refused.contains_key(id));
+        at.ids.extend(fenced);
+        if let Some((id, code)) = refused.first_key_value() {
+            let reason = format!("{} ids are refused, {id:?} among them (code {code})", refused.len());
+            return self.shut_out_later(&asked.unit, &reason);
+        }
+        at.done = true;
+        let ids = std::mem::take(&mut at.ids).len();
+        tracing::info!(unit = %asked.unit, ids, "legacy fences the producers of ids that have moved");
     }
 
     /// Asks the kernel's coordinators for the ids that legacy has named last.

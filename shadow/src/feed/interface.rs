@@ -153,6 +153,14 @@ pub enum Order {
         /// Its name.
         token: Token,
     },
+    /// Let legacy fence the producers that these ids have there: `Shut` or `EndsFailed`. They have moved, and whoever
+    /// still uses one past the proxy is to hear of it.
+    ShutOut {
+        /// Its name.
+        token: Token,
+        /// By id, its coordinator and its time-out in milliseconds.
+        ids: BTreeMap<String, (i32, i32)>,
+    },
     /// Follow no partition of a topic until it is resumed: its copy is about to be discarded.
     Hold {
         /// Topic.
@@ -235,6 +243,13 @@ pub enum Fact {
         token: Token,
         /// By id.
         found: BTreeMap<String, LegacyTransaction>,
+    },
+    /// Legacy has fenced the producers of ids.
+    Shut {
+        /// The order.
+        token: Token,
+        /// Ids whose producers it has not fenced, each with its error code.
+        refused: BTreeMap<String, i16>,
     },
     /// Legacy could not be asked: why. Asking again may help.
     EndsFailed {

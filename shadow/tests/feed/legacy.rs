@@ -16,6 +16,7 @@ use translator_kafka::codec::{ApiKey, Request, Str, Uuid, frame};
 use translator_kafka::errors::ErrorCode;
 
 use crate::committed::Committed;
+use crate::transactions::Transactions;
 
 /// One partition.
 #[derive(Debug, Default)]
@@ -62,6 +63,8 @@ pub(crate) struct Legacy {
     pub(crate) logins: u32,
     /// What groups have committed.
     pub(crate) committed: Committed,
+    /// Its transactional ids.
+    pub(crate) transactions: Transactions,
 }
 
 impl Legacy {
@@ -79,6 +82,7 @@ impl Legacy {
             asks: None,
             logins: 0,
             committed: Committed::default(),
+            transactions: Transactions::default(),
         }
     }
 
@@ -151,6 +155,9 @@ impl Legacy {
             ApiKey::OffsetFetch => framed!(self.committed.fetch(version, &decode(reader, version))),
             ApiKey::OffsetDelete => framed!(self.committed.delete(&decode(reader, version))),
             ApiKey::OffsetCommit => framed!(self.committed.commit(&decode(reader, version))),
+            ApiKey::ListTransactions => framed!(self.transactions.list()),
+            ApiKey::DescribeTransactions => framed!(self.transactions.describe(&decode(reader, version))),
+            ApiKey::InitProducerId => framed!(self.transactions.init(&decode(reader, version))),
             other => panic!("the feed asked for {other:?}"),
         }
     }
@@ -182,7 +189,8 @@ impl Legacy {
             max_version,
             ..Default::default()
         };
-        ApiVersionsResponse { api_keys: offered.map(api).into(), ..Default::default() }
+        let offered = offered.into_iter().chain(Transactions::OFFERED);
+        ApiVersionsResponse { api_keys: offered.map(api).collect(), ..Default::default() }
     }
 
     fn metadata(&self) -> MetadataResponse {

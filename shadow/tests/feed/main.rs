@@ -16,4 +16,5 @@ mod legacy;
 mod mirror;
 mod resume;
 mod stops;
+mod transactions;
 mod world;

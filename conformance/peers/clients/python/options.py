@@ -87,7 +87,7 @@ def _admin(parser):
 
 def _transact(parser):
     commands = parser.add_subparsers(dest="what", required=True)
-    for name in ("fence", "time-out", "stable", "open", "zombie", "pipeline"):
+    for name in ("fence", "time-out", "stable", "open", "zombie", "late", "pipeline"):
         sub = _common(commands.add_parser(name))
         sub.add_argument("--topic", required=True)
         sub.add_argument("--id", required=True)

@@ -18,7 +18,7 @@ SECONDS = 90
 def run(options, connection, library):
     history.emit("start", role="transact", client=options.id, topic=options.topic, library=library)
     steps = {"fence": fence, "time-out": time_out, "stable": stable, "pipeline": pipeline, "open": left_open,
-             "zombie": left_behind}
+             "zombie": left_behind, "late": late}
     try:
         seen = steps[options.what](options, {**connection, **command_line.pairs(options)})
     except KafkaException as error:
@@ -173,6 +173,24 @@ def left_behind(options, connection):
     ended = outcome(late)
     heir.commit_transaction(SECONDS)
     return dict(zombie=ended, settled=until_stable(connection, options.topic), committed=values(connection, options.topic))
+
+
+def late(options, connection):
+    """Commits a transaction and says so; when a line comes in, it goes on as if nothing had happened meanwhile."""
+    left = producer(connection, options.id)
+    left.begin_transaction()
+    write(left, options.topic, ["before"])
+    left.commit_transaction(SECONDS)
+    history.emit("open", client=options.id)
+    history.flush()
+    input()
+
+    def again():
+        left.begin_transaction()
+        left.produce(options.topic, b"late-1", partition=0)
+        left.commit_transaction(SECONDS)
+
+    return dict(late=outcome(again), committed=values(connection, options.topic))
 
 
 def pipeline(options, connection):
