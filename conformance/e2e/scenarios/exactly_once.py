@@ -162,7 +162,6 @@ def refused(report, sluice, opened):
                  any(CLOSED in each and "transactional ids" in each for each in given_up), given_up)
     wait_for("the gate to cutover is green", begun, 60)
     code, answer = asked[-1]
-    report.check("so does the answer to the command", CLOSED in json.dumps(answer) or code != 0, answer.get("notes"))
     shown = sluice.migration(NAME)
     entries = [each for each in sluice.ledger(NAME) if each["kind"] in ("aborted", "released")]
     said = json.dumps([answer, shown.get("handover"), shown.get("last"), entries[-1:]])
