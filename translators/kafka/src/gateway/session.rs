@@ -194,6 +194,9 @@ impl GatewaySession {
         let authenticated = !shared.sasl;
         let mut server = server;
         server.set_realm(&shared.realm);
+        if shared.sasl {
+            server.offer_logins();
+        }
         Self {
             role,
             shared,

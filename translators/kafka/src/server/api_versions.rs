@@ -84,6 +84,14 @@ const TRANSACTION_VERSION_MAX: i16 = 2;
 /// Clients take an older set of features for stale; ours never changes.
 const FEATURES_EPOCH: i64 = 0;
 
+/// What clients need to log in: they do not try where it is not offered. The first version of the handshake is followed
+/// by tokens without Kafka's framing.
+const LOGINS: [ApiVersion; 2] = [login(ApiKey::SaslHandshake, 1, 1), login(ApiKey::SaslAuthenticate, 0, 2)];
+
+const fn login(api: ApiKey, min_version: i16, max_version: i16) -> ApiVersion {
+    ApiVersion { api_key: api.code(), min_version, max_version, unknown_tagged: Vec::new() }
+}
+
 /// The same for a server with or without transactions.
 pub(super) fn offered(api: ApiKey, transactions: bool) -> Option<RangeInclusive<i16>> {
     served(api).filter(|_| transactions || !TRANSACTIONAL.contains(&api))
@@ -127,6 +135,10 @@ fn response(transactions: bool) -> ApiVersionsResponse {
 /// Answers ApiVersions.
 pub(super) fn start(cx: &Cx<'_>, head: &Head, request: &ApiVersionsRequest) -> Begin {
     let mut answer = response(cx.settings.transactions);
+    if cx.logins {
+        answer.api_keys.extend(LOGINS);
+        answer.api_keys.sort_by_key(|offered| offered.api_key);
+    }
     if head.version >= 3
         && !(is_software(&request.client_software_name) && is_software(&request.client_software_version))
     {

@@ -92,6 +92,7 @@ pub struct Server {
     /// What answers are amended with before they leave.
     amends: BTreeMap<Ticket, Amend>,
     copies: Option<Box<dyn CopyReaders>>,
+    logins: bool,
 }
 
 impl Server {
@@ -119,6 +120,7 @@ impl Server {
             who: Arc::new(Who::anonymous(client_host)),
             amends: BTreeMap::new(),
             copies: None,
+            logins: false,
         }
     }
 
@@ -131,6 +133,11 @@ impl Server {
     /// Names the realm whose rules hold for this client.
     pub fn set_realm(&mut self, realm: &str) {
         self.realm = Arc::from(realm);
+    }
+
+    /// Tells clients that they log in here. Whoever uses this server takes the logins.
+    pub fn offer_logins(&mut self) {
+        self.logins = true;
     }
 
     /// The client has shown who it is; `None`: it has, but its name is not known here.
@@ -240,6 +247,7 @@ impl Server {
             guard: Guard { realm: self.settings.access.realm(&self.realm), who: Arc::clone(&self.who) },
             realm: &self.realm,
             copies: self.copies.as_deref(),
+            logins: self.logins,
         }
     }
 

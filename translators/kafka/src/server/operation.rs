@@ -167,6 +167,8 @@ pub(super) struct Cx<'a> {
     pub(super) realm: &'a str,
     /// Who may read copies; without it everybody may.
     pub(super) copies: Option<&'a dyn CopyReaders>,
+    /// Clients are told how to log in: this is answered in place of a cluster where they do.
+    pub(super) logins: bool,
 }
 
 impl Cx<'_> {

@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use session::{LegacyNode, Violation};
+use translator_kafka::access::{Credential, Mechanism};
 use translator_kafka::codec::messages::{
-    ListOffsetsRequest, SaslAuthenticateRequest, SaslAuthenticateResponse, SaslHandshakeRequest,
-    SaslHandshakeResponse,
+    ApiVersionsRequest, ListOffsetsRequest, SaslAuthenticateRequest, SaslAuthenticateResponse,
+    SaslHandshakeRequest, SaslHandshakeResponse,
 };
+use translator_kafka::coordinator::access::{AccessMessage, Change};
 use translator_kafka::errors::ErrorCode;
 use translator_kafka::gateway::{GatewayLimits, Role};
+use translator_kafka::placement::{ACCESS, CATALOG_SHARD};
 
 use super::bench::{ANYWHERE, AT_LEGACY, World};
 use crate::node::Client;
@@ -174,5 +177,40 @@ fn a_login_that_has_ended_is_held_to_no_deadline() {
         world.sent(&mut client);
         world.node.pass(SECOND * 20, &mut [&mut client]);
         assert_eq!(client.ended, None, "{mechanism}");
+    }
+}
+
+#[test]
+fn once_legacy_is_retired_clients_are_told_that_they_log_in_here_and_do() {
+    let mut world = world();
+    let password = Credential::of_password(Mechanism::Sha256, "pencil", b"0123456789abcdef");
+    let put = vec![("ada".to_owned(), Mechanism::Sha256, password)];
+    let change = Change::Users { put, remove: Vec::new() };
+    let message = AccessMessage { realm: "events".to_owned(), change }.to_bytes();
+    let request = kernel_model::Request::Coordinate { kind: ACCESS, message };
+    world.node.kernel(CATALOG_SHARD, request).unwrap();
+    world.shared.routes.retire();
+    let logins: [(&'static [u8], bool); 2] = [(b"\0ada\0pencil", true), (b"\0ada\0pencils", false)];
+    for (message, let_in) in logins {
+        let mut client = world.open(ANYWHERE);
+        let hello = ApiVersionsRequest {
+            client_software_name: "test".into(),
+            client_software_version: "1".into(),
+            ..Default::default()
+        };
+        let offered = world.without_legacy(&mut client, 3, &hello).api_keys;
+        let versions = |api: i16| {
+            let found = offered.iter().find(|offered| offered.api_key == api);
+            found.map(|offered| (offered.min_version, offered.max_version))
+        };
+        assert_eq!((versions(17), versions(36)), (Some((1, 1)), Some((0, 2))));
+        assert!(offered.is_sorted_by_key(|offered| offered.api_key));
+        let chosen =
+            world.without_legacy(&mut client, 1, &SaslHandshakeRequest { mechanism: "PLAIN".into() });
+        assert_eq!(chosen.error_code, 0);
+        let login = SaslAuthenticateRequest { auth_bytes: Bytes::from_static(message), ..Default::default() };
+        let answer = world.without_legacy(&mut client, 2, &login);
+        assert_eq!(answer.error_code == 0, let_in);
+        assert_eq!(client.ended.is_none(), let_in);
     }
 }
