@@ -81,9 +81,10 @@ impl Runner {
     }
 
     fn fence(&mut self, units: &[UnitId]) -> Completion {
-        for known in self.known(units) {
-            self.setup.around.holds.hold(&known.id);
-            known.gate.fence();
+        for cluster in &self.clusters {
+            let known = || units.iter().filter_map(|unit| cluster.units.get(unit)).map(|known| &known.unit);
+            known().for_each(|unit| self.setup.around.holds.hold(&unit.id));
+            cluster.shared.routes.fence(known());
         }
         Completion::OnTheWay(self.on_the_way(units))
     }

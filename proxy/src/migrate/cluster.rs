@@ -116,6 +116,16 @@ impl ClusterRun {
             .collect()
     }
 
+    /// Tells every session who leads on legacy, for clients that have to go back there.
+    pub(super) fn note_leaders(&self, view: &ClusterView) {
+        for known in self.units.values() {
+            let UnitName::Partition { topic, partition } = &known.name else { continue };
+            let found = view.topics.get(topic).and_then(|topic| topic.partitions.get(partition));
+            let (node, epoch) = found.copied().unwrap_or((-1, -1));
+            known.unit.see_legacy_leader(node, epoch);
+        }
+    }
+
     /// A broker's connection brings something. The first one, of the cluster, counts once the feed says so.
     pub(super) fn link_works(&mut self, link: LinkId) {
         if link != LinkId::Bootstrap {

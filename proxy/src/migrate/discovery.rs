@@ -318,6 +318,7 @@ impl Runner {
             let nodes =
                 view.nodes.iter().map(|(id, at)| (*id, HostPort { host: at.host.clone(), port: at.port }));
             cluster.legacy.set_nodes(nodes.collect());
+            cluster.note_leaders(&view);
             cluster.view = Some(view);
         }
         self.listen_to_brokers().await;

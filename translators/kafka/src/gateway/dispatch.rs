@@ -14,12 +14,12 @@ use session::{Entry, Violation};
 use super::apis::{Handling, handling};
 use super::epochs::{AskedEpochs, NamesEpochs, StoresEpochs};
 use super::fetch::{FetchPlan, is_incremental, session_not_found};
-use super::nodes::NodeTable;
-use super::owner::{Leader, Owned, Owner};
+use super::owner::{Owned, Owner};
 use super::produce::batches_ahead;
 use super::relay::{Incoming, encode};
+use super::returned::leader;
 use super::rewrite::{self, Asked};
-use super::route::{RouteTable, TopicRef, Unit};
+use super::route::{RouteTable, Unit};
 use super::session::{GatewaySession, Role, internal};
 use super::transactions::Admission;
 use super::upstream::{Expected, Merge, Passed, Then};
@@ -465,17 +465,12 @@ fn rewrite(asked: Asked, merge: Option<Merge>) -> Then {
     }
 }
 
-fn lookup<'a>(routes: &'a RouteTable, owner: Owner<'_>) -> Option<&'a Arc<Unit>> {
+pub(super) fn lookup<'a>(routes: &'a RouteTable, owner: Owner<'_>) -> Option<&'a Arc<Unit>> {
     match owner {
         Owner::Partition(topic, partition) => routes.partition(topic, partition),
         Owner::Group(group) => routes.group(group),
         Owner::Transaction(id) => routes.transaction(id).map(|route| &route.unit),
     }
-}
-
-fn leader(routes: &RouteTable, nodes: &NodeTable, topic: TopicRef<'_>, partition: i32) -> Leader {
-    let epoch = routes.partition(topic, partition).map_or(-1, |unit| unit.kernel_epoch());
-    Leader { node: nodes.kernel_node().map(|(id, endpoint)| (id, endpoint.clone())), epoch }
 }
 
 /// What a legacy node says of an owner that it no longer serves.
@@ -492,7 +487,7 @@ fn refusal_code(api: ApiKey) -> ErrorCode {
 }
 
 /// Adds `ours` to an answer to come.
-fn merge<R: Owned>(version: i16, ours: R::Response) -> Merge {
+pub(super) fn merge<R: Owned>(version: i16, ours: R::Response) -> Merge {
     Box::new(move |whole| {
         let (correlation, mut answer) = rewrite::decode::<R::Response>(&whole, version)?;
         R::merge(&mut answer, ours);

@@ -28,6 +28,7 @@ pub(crate) mod owner;
 mod pace;
 mod produce;
 mod relay;
+mod returned;
 mod rewrite;
 pub mod route;
 mod session;

@@ -25,7 +25,7 @@ impl GatewaySession {
     pub(super) fn serve_at_pace(&mut self, now: Now, request: Incoming) -> Result<(), Violation> {
         let pace = self.pace_of(&request)?;
         if pace.is_zero() {
-            return self.serve(now, &request);
+            return self.produce_to_kernel(now, request);
         }
         self.paced = Some(Paced { until: now.deadline(pace), request });
         Ok(())
@@ -34,7 +34,7 @@ impl GatewaySession {
     /// Serves the write whose time has come.
     pub(super) fn serve_paced(&mut self, now: Now) -> Result<(), Violation> {
         match self.paced.take_if(|paced| paced.until <= now.elapsed) {
-            Some(paced) => self.serve(now, &paced.request),
+            Some(paced) => self.produce_to_kernel(now, paced.request),
             None => Ok(()),
         }
     }

@@ -2,7 +2,7 @@
 //! published by the handover.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -34,6 +34,8 @@ pub struct Unit {
     dual_write: AtomicBool,
     legacy_epoch: AtomicI32,
     kernel_epoch: AtomicI32,
+    /// Node in the upper half, its epoch in the lower; negative where there is none.
+    legacy_leader: AtomicI64,
     /// `None` while virtual epochs are legacy's own.
     epochs: ArcSwapOption<EpochTable>,
     canary: Share,
@@ -52,6 +54,7 @@ impl Unit {
             dual_write: AtomicBool::new(false),
             legacy_epoch: AtomicI32::new(-1),
             kernel_epoch: AtomicI32::new(-1),
+            legacy_leader: AtomicI64::new(-1),
             epochs: ArcSwapOption::empty(),
             canary: Share::default(),
             pace_ms: AtomicU32::new(0),
@@ -117,6 +120,25 @@ impl Unit {
     /// Sets the epoch under which the kernel leads; before the gate is released to it.
     pub fn set_kernel_epoch(&self, epoch: i32) {
         self.kernel_epoch.store(epoch, Ordering::Release);
+    }
+
+    /// Legacy's leader and its own epoch, as its metadata was last read; `None` where it has none.
+    #[must_use]
+    pub fn legacy_leader(&self) -> Option<(i32, i32)> {
+        let both = self.legacy_leader.load(Ordering::Acquire);
+        let epoch = i32::try_from(both & i64::from(u32::MAX)).ok()?;
+        i32::try_from(both >> 32).ok().filter(|node| *node >= 0).map(|node| (node, epoch))
+    }
+
+    /// Notes legacy's leader and its epoch; a negative one: there is none.
+    pub fn see_legacy_leader(&self, node: i32, epoch: i32) {
+        let both = if node < 0 || epoch < 0 { -1 } else { i64::from(node) << 32 | i64::from(epoch) };
+        self.legacy_leader.store(both, Ordering::Release);
+    }
+
+    /// Whether the kernel led it once, and does not do so freely now: it has gone back to legacy, or is held.
+    fn is_away(&self) -> bool {
+        self.epochs.load().is_some() && self.gate.side() != Side::Kernel
     }
 
     /// How clients see a partition's leader epochs; `None` while those are legacy's own.
@@ -263,6 +285,8 @@ pub struct Routes {
     canaries: AtomicUsize,
     /// Units whose writes are slowed down: the same.
     paced: AtomicUsize,
+    /// Units that the kernel led once and does not lead freely: the same.
+    away: AtomicUsize,
     retired: AtomicBool,
     lease: Lease,
     /// Transactional ids that cannot move as they are used; bounded.
@@ -280,6 +304,7 @@ impl Routes {
             translated: AtomicUsize::new(0),
             canaries: AtomicUsize::new(0),
             paced: AtomicUsize::new(0),
+            away: AtomicUsize::new(0),
             retired: AtomicBool::new(false),
             lease: Lease::new(lease_until),
             strays: Mutex::default(),
@@ -305,6 +330,8 @@ impl Routes {
         let canaries = table.units().filter(|unit| unit.canary.percent().is_some()).count();
         let paced = table.units().filter(|unit| !unit.pace().is_zero()).count();
         self.canaries.store(canaries, Ordering::Release);
+        let away = table.units().filter(|unit| unit.is_away()).count();
+        self.away.store(away, Ordering::Release);
         self.paced.store(paced, Ordering::Release);
         self.moved.store(moved, Ordering::Release);
         self.translated.store(translated, Ordering::Release);
@@ -314,6 +341,20 @@ impl Routes {
     #[must_use]
     pub fn moves(&self) -> u64 {
         self.moves.load(Ordering::Acquire)
+    }
+
+    /// Lets no further write to these units pass.
+    pub fn fence<'a>(&self, units: impl Iterator<Item = &'a Arc<Unit>>) {
+        for unit in units {
+            unit.gate.fence();
+        }
+        self.count();
+    }
+
+    /// Whether any unit was led by the kernel once, and is not led by it freely now.
+    #[must_use]
+    pub fn any_away(&self) -> bool {
+        self.away.load(Ordering::Acquire) > 0
     }
 
     /// Opens a unit's gate to `side` and makes every session look again.

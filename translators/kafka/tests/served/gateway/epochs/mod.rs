@@ -11,6 +11,7 @@ mod commits;
 mod leaders;
 mod reads;
 mod shares;
+mod writes;
 
 use session::Side;
 use translator_kafka::codec::{Request as KafkaRequest, Str, Uuid};
