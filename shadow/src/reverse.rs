@@ -37,7 +37,7 @@ pub use self::interface::{
     ClosedReason, ReverseConfig, ReverseFact, ReverseLimits, ReverseOrder, ReverseStatus, WayBack,
 };
 use self::kernel::Pending;
-use self::partition::{LATE_WRITE, Partition, Stage};
+use self::partition::{LATE_WRITE, Partition, Stage, TAIL_RECORDS};
 use crate::feed::{LinkAction, LinkEvent, LinkId, Token};
 use crate::link::{Answer, Link, LinkError};
 use crate::view::ClusterView;
@@ -138,8 +138,9 @@ impl ReverseFeed {
     /// Takes an order.
     pub fn order(&mut self, now: Now, order: ReverseOrder) {
         match order {
-            ReverseOrder::Begin { topic, partition, topic_id, log, cut, closed } => {
-                self.begin(now, (topic, partition), Partition::new(now, topic_id, log, cut, closed));
+            ReverseOrder::Begin { topic, partition, topic_id, log, cut, compacted, closed } => {
+                let tail = if compacted { 1 } else { TAIL_RECORDS };
+                self.begin(now, (topic, partition), Partition::new(now, topic_id, log, cut, tail, closed));
             }
             ReverseOrder::Stop { topic, partition } => {
                 let ended = self.partitions.remove(&(topic, partition));

@@ -57,8 +57,10 @@ def run(report, chosen):
                           "--group", GROUP)
             for phase in PHASES:
                 through(report, sluice, legacy, state, phase)
-            after(report, sluice, state)
+            back(report, sluice, legacy, state)
+            through(report, sluice, legacy, state, "cutover")
             accounted(report, sluice, legacy, folder)
+            after(report, sluice, state)
             follows(report, state, live)
         except BaseException:
             if sluice:
@@ -152,29 +154,42 @@ def differs(state, newest):
 
 def through(report, sluice, legacy, state, phase):
     """Into a phase under load; then legacy is let clean, both sides are read from the beginning, and compared."""
-    wrong = state.write(lambda: advanced(report, sluice, phase))
+    wrong = state.write(lambda: phase == "observe" or sluice.advance(NAME, phase))
+    settled(report, sluice, legacy, state, phase, wrong)
+
+
+def back(report, sluice, legacy, state):
+    """The kernel leads, with a way back: what it was given is brought to legacy, and what it holds is left as it is."""
+    wait_for("the way back is open", lambda: sluice.migration(NAME).get("way_back") == "open", 60)
+    removed = figure(sluice, "sluice_compaction_removed_records_total")
+    report.check("nothing is compacted by the kernel while a way leads back", removed == 0, removed)
+    refused = []
+
+    def roll_back():
+        code, answer = sluice.ask("rollback", NAME, "dual-write", "--wait=120", timeout=180)
+        refused.extend([answer] if code else [])
+
+    wrong = state.write(roll_back)
+    report.check("rollback to dual-write", not refused, refused)
+    count, newest, ascend = state.read("python", legacy.bootstrap)
+    missing = differs(state, newest)
+    report.check("legacy has the latest value of each key at its offset", not missing and ascend,
+                 missing or f"{count} records, {len(newest)} keys, {state.written} written")
+    settled(report, sluice, legacy, state, "dual-write again", wrong)
+
+
+def settled(report, sluice, legacy, state, phase, wrong):
+    """What was written in this phase is cleaned by legacy, and read from the beginning."""
     report.check(f"{phase}: writers go on without an error", not wrong, wrong[:4])
-    if phase != "cutover":
-        cleaned = wait_for("legacy's cleaner has run", lambda: is_cleaned(state, legacy), 90)
-        report.check(f"{phase}: legacy has removed what was superseded", cleaned,
-                     f"{cleaned} of {state.written} records are left")
+    cleaned = wait_for("legacy's cleaner has run", lambda: is_cleaned(state, legacy), 90)
+    report.check(f"{phase}: legacy has removed what was superseded", cleaned,
+                 f"{cleaned} of {state.written} records are left")
     for program in state.chosen.readers.split(","):
         count, newest, ascend = state.read(program, sluice.bootstrap)
         wrong = differs(state, newest)
         report.check(f"{phase}: {program} reads the latest value of each key at its offset", not wrong and ascend,
                      wrong or f"{count} records, {len(newest)} keys, {state.written} written")
     verified(report, sluice, phase)
-
-
-def advanced(report, sluice, phase):
-    """Into a phase; before cutover it is told that nothing leads back."""
-    if phase == "cutover":
-        _, answer = sluice.ask("advance", NAME, phase)
-        notes = [note for note in answer.get("notes", []) if "compacted" in note]
-        report.check("whoever asks for cutover is told that nothing leads back, for each partition, and why",
-                     len(notes) == PARTITIONS, notes or answer)
-    if phase != "observe":
-        sluice.advance(NAME, phase)
 
 
 def is_cleaned(state, legacy):
@@ -195,11 +210,9 @@ def verified(report, sluice, when):
 
 
 def after(report, sluice, state):
-    """The kernel leads: the way back is closed, and the kernel compacts."""
-    code, answer = sluice.ask("rollback", NAME, "mirror", "--wait=20", timeout=60)
-    report.check("a rollback is refused, with the reason", code != 0 and "compacted" in str(answer), answer)
-    wrong = state.write()
-    report.check("after the cutover: writers go on without an error", not wrong, wrong[:4])
+    """Nothing leads back any more: the kernel compacts."""
+    wrong = state.write(lambda: sluice.advance(NAME, "retired"))
+    report.check("retired: writers go on without an error", not wrong, wrong[:4])
     wait_for("the kernel has compacted", lambda: figure(sluice, "sluice_compaction_removed_records_total") > 0, 120)
     report.facts["removed_by_the_kernel"] = figure(sluice, "sluice_compaction_removed_records_total")
     wait_for("the kernel's compaction has come to rest", Rest(sluice), 120)
@@ -211,7 +224,6 @@ def after(report, sluice, state):
                      wrong or f"{count} records, {len(newest)} keys, {state.written} written")
     failures = figure(sluice, "sluice_compaction_failures_total")
     report.check("no pass of compaction failed", failures == 0, failures)
-    verified(report, sluice, "compacted by the kernel")
 
 
 def accounted(report, sluice, legacy, folder):

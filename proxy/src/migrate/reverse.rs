@@ -129,7 +129,8 @@ impl Runner {
             let begun = Begun { epoch: owner.epoch, closed: closed.clone() };
             let (topic, partition, topic_id) = (topic.clone(), *partition, copy.id);
             let mode = if closed.is_some() { Mode::Watch(cut) } else { Mode::Rest };
-            let order = ReverseOrder::Begin { topic: topic.clone(), partition, topic_id, log, cut, closed };
+            let (name, compacted) = (topic.clone(), copy.settings.is_compacted());
+            let order = ReverseOrder::Begin { topic: name, partition, topic_id, log, cut, compacted, closed };
             if cluster.reverse.begin(now, unit, begun, order) {
                 cluster.feed.order(now, FeedOrder::SetMode { topic, partition, mode });
             }

@@ -65,6 +65,8 @@ pub enum ReverseOrder {
         log: LogId,
         /// First offset that the kernel wrote.
         cut: u64,
+        /// Legacy's cleaner may change everything but the last batch of this log, so only that can be compared.
+        compacted: bool,
         /// A reason known beforehand, see [`ClosedReason::of_configs`]: nothing is brought, and the status says why.
         closed: Option<ClosedReason>,
     },
@@ -99,9 +101,6 @@ pub enum ClosedReason {
     /// Legacy stamps records with its own clock: they would not be the same.
     #[error("legacy stamps the topic's records with its own clock (message.timestamp.type=LogAppendTime)")]
     LogAppendTime,
-    /// Legacy may have removed what would be compared, and offsets need not be dense.
-    #[error("the topic is compacted (cleanup.policy)")]
-    Compacted,
     /// Transactional ids move with the topic: their producers' epochs and their markers cannot be given to legacy.
     #[error(
         "transactional ids move with the topic, and legacy can be given neither their producers' epochs nor the markers of \
@@ -174,11 +173,8 @@ impl ClosedReason {
     /// Whether a topic's configuration on legacy, as far as it was set, closes the way back before anything is moved.
     #[must_use]
     pub fn of_configs(configs: &BTreeMap<String, String>) -> Option<Self> {
-        let value = |key: &str| configs.get(key).map(String::as_str).unwrap_or_default();
-        if value("message.timestamp.type") == "LogAppendTime" {
-            return Some(Self::LogAppendTime);
-        }
-        value("cleanup.policy").split(',').any(|policy| policy.trim() == "compact").then_some(Self::Compacted)
+        let stamped = configs.get("message.timestamp.type").is_some_and(|value| value == "LogAppendTime");
+        stamped.then_some(Self::LogAppendTime)
     }
 }
 

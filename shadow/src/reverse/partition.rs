@@ -19,7 +19,7 @@ use super::interface::{ClosedReason, ReverseLimits, ReverseStatus, WayBack};
 
 /// Records before legacy's end that are compared when nothing is known of before: whoever wrote past the proxy did so
 /// after the last batch that was brought, or there would have been no such batch.
-const TAIL_RECORDS: u64 = 1_000;
+pub(super) const TAIL_RECORDS: u64 = 1_000;
 /// How long a write whose answer was lost may still arrive at legacy: its end is asked for after that.
 pub(super) const LATE_WRITE: Duration = Duration::from_millis(500);
 /// How long a partition rests that legacy or the kernel could not serve.
@@ -108,6 +108,8 @@ pub(super) struct Partition {
     pub(super) topic_id: Uuid,
     pub(super) log: LogId,
     pub(super) cut: u64,
+    /// Records before legacy's end that are compared when nothing is known of before.
+    tail: u64,
     /// Leader and its epoch, by metadata.
     pub(super) leader: i32,
     pub(super) leader_epoch: i32,
@@ -150,11 +152,19 @@ pub(super) struct Partition {
 }
 
 impl Partition {
-    pub(super) fn new(now: Now, topic_id: Uuid, log: LogId, cut: u64, closed: Option<ClosedReason>) -> Self {
+    pub(super) fn new(
+        now: Now,
+        topic_id: Uuid,
+        log: LogId,
+        cut: u64,
+        tail: u64,
+        closed: Option<ClosedReason>,
+    ) -> Self {
         Self {
             topic_id,
             log,
             cut,
+            tail,
             leader: -1,
             leader_epoch: -1,
             stage: closed.map_or(Stage::Settling(Settling::default()), Stage::Closed),
@@ -241,7 +251,7 @@ impl Partition {
             return self.close(ClosedReason::Truncated { end, from });
         }
         // What was compared or answered before need not be looked at again, unless legacy lost some of it.
-        let tail = end.saturating_sub(TAIL_RECORDS).max(self.cut);
+        let tail = end.saturating_sub(self.tail).max(self.cut);
         let from = self.position.filter(|position| *position <= end).unwrap_or(tail);
         settling.end = Some(end);
         settling.legacy.next = from;

@@ -202,8 +202,7 @@ fn whoever_waits_is_told_that_it_never_comes() {
 fn reasons_known_beforehand_need_no_legacy() {
     let configs = |key: &str, value: &str| BTreeMap::from([(key.to_owned(), value.to_owned())]);
     let closed = ClosedReason::of_configs;
-    assert_eq!(closed(&configs("cleanup.policy", "compact,delete")), Some(ClosedReason::Compacted));
-    assert_eq!(closed(&configs("cleanup.policy", "delete")), None);
+    assert_eq!(closed(&configs("cleanup.policy", "compact,delete")), None);
     let stamped = configs("message.timestamp.type", "LogAppendTime");
     assert_eq!(closed(&stamped), Some(ClosedReason::LogAppendTime));
     let mut world = World::new(1);
@@ -213,6 +212,7 @@ fn reasons_known_beforehand_need_no_legacy() {
         topic_id: Uuid::default(),
         log: log(0),
         cut: 0,
+        compacted: false,
         closed: closed(&stamped),
     });
     world.pass(1_000);

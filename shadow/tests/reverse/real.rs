@@ -112,7 +112,15 @@ impl Real {
     fn begin(&mut self, cut: u64) {
         let now = self.now();
         let (topic, topic_id) = (self.topic.clone(), Uuid::default());
-        let order = ReverseOrder::Begin { topic, partition: 0, topic_id, log: LOG, cut, closed: None };
+        let order = ReverseOrder::Begin {
+            topic,
+            partition: 0,
+            topic_id,
+            log: LOG,
+            cut,
+            compacted: false,
+            closed: None,
+        };
         self.feed.order(now, order);
     }
 

@@ -1,7 +1,7 @@
 //! Lost answers, other leaders, restarts: what legacy holds is looked at, and nothing is written twice.
 
 use kernel_model::batch::BatchSpec;
-use shadow::WayBack;
+use shadow::{ClosedReason, WayBack};
 use translator_kafka::errors::ErrorCode;
 
 use crate::world::{World, batch, batch_as};
@@ -124,6 +124,44 @@ fn after_a_restart_only_the_tail_is_compared() {
     world.pass(1_000);
     assert_eq!(world.position(0), Some(3_001));
     assert_eq!(world.legacy.fetched, [2_001]);
+}
+
+#[test]
+fn what_legacy_has_compacted_closes_nothing() {
+    let mut world = running();
+    for value in ["a", "b", "c", "d"] {
+        world.append(0, batch(&[value]));
+    }
+    world.turn();
+    // Superseded records are gone from all but the last batch, which a cleaner leaves alone.
+    world.legacy.parts[0].batches.retain(|(base, ..)| *base != 2 && *base != 3);
+    world.append(0, batch(&["e"]));
+    world.compacted = true;
+    world.restart(0, 1);
+    world.pass(2_000);
+    assert_eq!((world.way_back(0), world.position(0)), (WayBack::Open, Some(6)));
+    assert_eq!(world.legacy.fetched, [5]);
+}
+
+#[test]
+fn what_was_written_past_the_proxy_is_found_in_a_compacted_topic_too() {
+    let mut world = running();
+    world.append(0, batch(&["a"]));
+    world.turn();
+    for value in ["x", "y", "z"] {
+        world.legacy.parts[0].append(batch(&[value]).bytes());
+    }
+    for value in ["b", "c", "d"] {
+        world.append(0, batch(&[value]));
+    }
+    world.compacted = true;
+    world.restart(0, 1);
+    world.pass(2_000);
+    assert!(
+        matches!(world.way_back(0), WayBack::Closed(ClosedReason::Bypassed { .. })),
+        "{:?}",
+        world.way_back(0)
+    );
 }
 
 #[test]

@@ -27,6 +27,8 @@ pub(crate) struct World {
     pub(crate) feed: ReverseFeed,
     pub(crate) facts: Vec<ReverseFact>,
     pub(crate) now: Now,
+    /// Whether legacy's cleaner works on the topic.
+    pub(crate) compacted: bool,
     shard: Shard,
     /// Requests that wait, oldest first, for each connection that stands.
     links: BTreeMap<LinkId, VecDeque<Bytes>>,
@@ -76,6 +78,7 @@ impl World {
             feed: ReverseFeed::new(config(limits)),
             facts: Vec::new(),
             now,
+            compacted: false,
             shard,
             links: BTreeMap::new(),
             direct: None,
@@ -112,6 +115,7 @@ impl World {
             topic_id: self.legacy.id,
             log: log(part),
             cut,
+            compacted: self.compacted,
             closed: None,
         });
     }
