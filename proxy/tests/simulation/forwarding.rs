@@ -330,7 +330,7 @@ impl World {
                 let delay = slow + self.rng.between(500, 6_000);
                 let partition = *partition;
                 if let Some((base, _)) = written {
-                    self.note_late(partition, base);
+                    self.judge.written_to_legacy(partition, base);
                 }
                 self.after(delay, Ev::Replicated(partition));
                 let answer = match written {
@@ -348,15 +348,6 @@ impl World {
                     Ev::Answer { forwarder, generation, connection, request, answer: Ans::Written(0) },
                 );
             }
-        }
-    }
-
-    /// A client's write whose connection was given up may still reach legacy behind the cut: nobody was told that it
-    /// was written, and it closes the way back.
-    fn note_late(&mut self, partition: usize, base: u64) {
-        let owner = self.durable_owner(&partition_unit(partition));
-        if owner.side == Primary::Kernel && owner.cut.is_some_and(|cut| base >= cut) {
-            self.judge.wrote_late(partition);
         }
     }
 

@@ -32,11 +32,10 @@ pub struct Judge {
     reads: BTreeMap<(usize, u64), u64>,
     positions: BTreeMap<(usize, usize), u64>,
     bypassed: BTreeMap<(usize, u64), u64>,
-    /// Partitions where a client's write reached legacy behind the cut.
-    late: BTreeSet<usize>,
+    /// Where the last write of a client lies in legacy's log.
+    written: BTreeMap<usize, u64>,
     damaged: BTreeMap<usize, (T, Primary)>,
     asked: BTreeMap<usize, T>,
-    committed_at: BTreeMap<usize, T>,
     held_max: usize,
     pub acknowledged_by: BTreeMap<&'static str, u64>,
 }
@@ -146,15 +145,16 @@ impl Judge {
         self.damaged.entry(partition).or_insert((now, owner.side));
     }
 
-    /// Legacy has lost or taken something that the kernel knows nothing of.
-    pub fn may_be_closed(&self, partition: usize) -> bool {
+    /// Legacy has lost something, or taken something behind the cut, that the kernel knows nothing of. A client's write
+    /// whose connection was given up may still reach legacy there: nobody was told that it was written.
+    pub fn may_be_closed(&self, partition: usize, cut: u64) -> bool {
         self.damaged.contains_key(&partition)
-            || self.late.contains(&partition)
+            || self.written.get(&partition).is_some_and(|base| *base >= cut)
             || self.bypassed.keys().any(|(of, _)| *of == partition)
     }
 
-    pub fn wrote_late(&mut self, partition: usize) {
-        self.late.insert(partition);
+    pub fn written_to_legacy(&mut self, partition: usize, base: u64) {
+        self.written.insert(partition, base);
     }
 
     pub fn asked_source(&mut self, partition: usize, now: T) {
@@ -167,7 +167,6 @@ impl World {
     pub fn check_commit(&mut self, to: Primary, units: &[CommittedUnit]) {
         for committed in units {
             let Some(partition) = partition_of(&committed.evidence.unit) else { continue };
-            self.judge.committed_at.insert(partition, self.now);
             let asked = self.judge.asked.get(&partition).copied().unwrap_or(0);
             if self.judge.damaged.get(&partition).is_some_and(|(at, _)| *at > asked) {
                 // Damaged after the last look: the kernel has what legacy lost.
@@ -240,10 +239,8 @@ impl World {
 
     fn judge_partition(&mut self, partition: usize) {
         let owner = self.durable_owner(&partition_unit(partition));
-        let damaged = self.judge.damaged.get(&partition).map(|(at, _)| *at);
-        let committed = self.judge.committed_at.get(&partition).copied();
-        if damaged.is_some_and(|damaged| committed.is_none_or(|committed| damaged < committed)) {
-            // Legacy itself has lost records before the cut. What was copied is compared at the commit.
+        if self.judge.damaged.get(&partition).is_some_and(|(_, primary)| *primary == Primary::Legacy) {
+            // Legacy itself has lost records while it led. What was copied is compared at the commit.
             return;
         }
         let content = self.content(partition, owner.side);

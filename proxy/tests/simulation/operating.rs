@@ -89,9 +89,11 @@ impl World {
 
     /// A way back may only be closed for a reason.
     fn check_closed(&mut self, reason: &str) {
-        let cause =
-            (0..PARTITIONS).any(|partition| self.judge.may_be_closed(partition)) || self.poison.is_some();
-        if !cause {
+        let cause = (0..PARTITIONS).any(|partition| {
+            let cut = self.durable_owner(&partition_unit(partition)).cut;
+            self.judge.may_be_closed(partition, cut.unwrap_or(u64::MAX))
+        });
+        if !cause && self.poison.is_none() {
             self.judge.fail("G10", format!("the way back is closed without a cause: {reason}"));
         }
     }
