@@ -17,6 +17,7 @@ class Client:
     def __init__(self, folder, name, program, *arguments):
         self.name = name
         self.program = program
+        self.arguments = arguments
         self.path = folder / f"{name}.jsonl"
         self.log = folder / f"{name}.log"
         self.acks = []
@@ -97,6 +98,28 @@ class Traffic:
             )
             self.readers.append(client)
             self._groups.setdefault((group, topic), []).append(client)
+
+    def halt(self):
+        """Ends all clients in order, whatever they have not read yet. Returns what went wrong, in words."""
+        return [f"{client.name} had to be killed" for client in self.all() if not client.end()]
+
+    def restart(self, bootstrap):
+        """After `halt`: starts the same programs anew there, in the same groups, under names of their own."""
+        begun = {client: self._again(client, bootstrap) for client in self.all()}
+        self.bootstrap = bootstrap
+        self.writers = [begun[client] for client in self.writers]
+        self.readers = [begun[client] for client in self.readers]
+        for clients in (*self._topics.values(), *self._groups.values()):
+            clients.extend([begun[client] for client in clients if client in begun])
+
+    def _again(self, client, bootstrap):
+        name = f"{client.name}-again"
+        changed = {"--bootstrap": bootstrap, "--id": name, "--member": name}
+        words = list(client.arguments)
+        for place, option in enumerate(words[:-1]):
+            if option in changed:
+                words[place + 1] = changed[option]
+        return Client(self.folder, name, client.program, *words)
 
     def all(self):
         """Every client."""

@@ -1,4 +1,5 @@
-"""Cutover, back, and cutover again, as often as asked, under clients that know nothing of it."""
+"""Cutover, back, and cutover again, as often as asked, under clients that know nothing of it; back for good at the end:
+sluice is taken away, and the same clients go on where they were, at legacy's own address."""
 
 import time
 
@@ -45,7 +46,15 @@ def run(report, chosen):
                 there(report, sluice, traffic, chosen.dwell)
                 back(report, sluice, traffic, chosen.dwell, GOALS[number % len(GOALS)])
             there(report, sluice, traffic, chosen.dwell)
-            judge(report, sluice, traffic)
+            back(report, sluice, traffic, chosen.dwell, "observe")
+            accounted(report, sluice)
+            complaints = traffic.halt()
+            report.check("clients end in order", not complaints, complaints)
+            report.check("sluice stops in order", sluice.end())
+            sluice = None
+            traffic.restart(legacy.bootstrap)
+            traffic.running(seconds=90)
+            judge(report, traffic)
         except BaseException:
             if sluice:
                 report.say("\n".join(sluice.log_lines("WARN")[-20:]))
@@ -54,7 +63,7 @@ def run(report, chosen):
             if traffic:
                 traffic.abandon()
             if sluice:
-                report.check("sluice stops in order", sluice.end())
+                sluice.end()
             legacy.end()
 
 
@@ -98,8 +107,8 @@ def back(report, sluice, traffic, dwell, goal):
     report.say(f"longest pause {pause} ms, rebalances {rebalances}")
 
 
-def judge(report, sluice, traffic):
-    """Everything that is known at the end."""
+def accounted(report, sluice):
+    """What sluice itself says of it."""
     shown = sluice.migration(NAME)
     units = shown.get("units", [])
     report.check("no unexplained divergence", not any(unit["unexplained"] for unit in units),
@@ -108,6 +117,10 @@ def judge(report, sluice, traffic):
     report.facts["fence_ms"] = [entry["fence_ms"] for entry in entries if entry["kind"] == "released"]
     report.facts["aborted"] = [entry["reason"] for entry in entries if entry["kind"] == "aborted"]
     report.say(f"fences {report.facts['fence_ms']} ms, ended on the old side: {report.facts['aborted']}")
+
+
+def judge(report, traffic):
+    """What the clients have seen, from the beginning to the end without sluice."""
     complaints = traffic.end()
     report.check("clients end in order, and every group has read everything", not complaints, complaints)
     found = report.judge("all clients", traffic.histories(), 100, allowed_errors=False)
