@@ -299,6 +299,11 @@ impl Observer for Inventory {
                     state.users.insert((cut(name), mechanism));
                 }
             }
+            Event::Throttled { quota, wait } => {
+                metrics::counter!("sluice_throttled_total", "quota" => quota).increment(1);
+                let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+                metrics::counter!("sluice_throttled_ms_total", "quota" => quota).increment(wait_ms);
+            }
             Event::DualWriteMissed { .. } => {
                 state.dual_write_missed += 1;
                 self.missed.increment(1);

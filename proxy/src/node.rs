@@ -98,6 +98,7 @@ impl Node {
         let settings = Arc::new(ServerSettings {
             catalog,
             access,
+            meters: Arc::default(),
             shards: kernel.shards,
             // In front of a legacy cluster topics are created there.
             auto_create_topics: config.clusters.is_empty(),

@@ -184,6 +184,13 @@ pub enum Event {
         /// How many.
         records: u32,
     },
+    /// The client is above its quota and has to wait.
+    Throttled {
+        /// Which quota.
+        quota: &'static str,
+        /// How long.
+        wait: Duration,
+    },
     /// The kernel did not hold a dual-written batch in time.
     DualWriteMissed {
         /// Unit.

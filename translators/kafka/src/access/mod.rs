@@ -5,6 +5,7 @@
 //! stores them; every session reads it. What a request needs is decided in [`crate::server`], at one point.
 
 mod login;
+mod meters;
 mod quotas;
 mod rules;
 mod scram;
@@ -18,6 +19,7 @@ use arc_swap::ArcSwap;
 use serde::{Deserialize, Serialize};
 
 pub use self::login::{Login, LoginSecrets, Round};
+pub use self::meters::{Meters, window_bytes};
 pub use self::quotas::{Entity, QuotaKind, Quotas, is_quota_key};
 pub use self::rules::{
     CLUSTER, FilterPattern, Operation, PatternKind, Permission, ResourceKind, Rule, RuleFilter, Rules,

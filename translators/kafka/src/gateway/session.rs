@@ -360,6 +360,9 @@ impl GatewaySession {
         if let Some(violation) = self.server.poll_violation() {
             self.failed.get_or_insert(violation);
         }
+        while let Some((kind, wait)) = self.server.poll_throttled() {
+            self.events.push_back(Event::Throttled { quota: kind.key(), wait });
+        }
         while let Some((ticket, response)) = self.server.poll_done() {
             let slot = SlotId(ticket.0);
             let answer = match (self.finish.remove(&slot), response) {
@@ -448,7 +451,12 @@ impl Session for GatewaySession {
             return Err(violation);
         }
         self.serve_paced(now)?;
+        let was_muted = self.server.is_muted();
         self.server.handle_timeout(now);
+        if was_muted {
+            // Its silence was ordered.
+            self.quiet_since = now.elapsed;
+        }
         self.release_late(now);
         self.give_up_legacy(now)?;
         self.settle()?;
@@ -491,7 +499,7 @@ impl Session for GatewaySession {
         let last_answers = self.last_answers_by.filter(|_| self.upstream.owes());
         let own = self.server.poll_timeout();
         let paced = self.paced.as_ref().map(|paced| paced.until);
-        let quiet = Some(self.quiet_since + silence);
+        let quiet = (!self.server.is_muted()).then(|| self.quiet_since + silence);
         [quiet, self.login_deadline(), ahead, last_answers, own, paced].into_iter().flatten().min()
     }
 
@@ -499,6 +507,7 @@ impl Session for GatewaySession {
         self.held.is_none()
             && self.paced.is_none()
             && self.failed.is_none()
+            && !self.server.is_muted()
             && !self.close_after_answers
             && self.slots.len() < self.shared.limits.in_flight_max
             && self.slots.bytes() < self.shared.limits.in_flight_bytes_max

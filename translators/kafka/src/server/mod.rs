@@ -21,6 +21,7 @@ mod metadata;
 mod offsets;
 mod operation;
 mod produce;
+mod throttle;
 mod transactions;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -39,7 +40,8 @@ pub use self::copies::{Admission, CopyReaders};
 use self::fetch::FetchSessions;
 pub(crate) use self::metadata::NO_TRANSACTIONS;
 use self::operation::{Asks, Begin, Cx, Finished, Head, Operation, Step};
-use crate::access::{AccessHandle, Who};
+use self::throttle::Throttle;
+use crate::access::{AccessHandle, Meters, QuotaKind, Who};
 use crate::catalog::CatalogHandle;
 use crate::codec::messages::{ApiVersionsRequest, InitProducerIdRequest};
 use crate::codec::{ApiKey, DecodeError, Message, Reader, frame};
@@ -56,6 +58,8 @@ pub struct ServerSettings {
     pub catalog: CatalogHandle,
     /// Where it is found who may do what.
     pub access: AccessHandle,
+    /// How fast clients with a quota write and read.
+    pub meters: Arc<Meters>,
     /// How many shards there are.
     pub shards: u16,
     /// Whether a Metadata request that allows it creates the topics it names.
@@ -93,6 +97,7 @@ pub struct Server {
     amends: BTreeMap<Ticket, Amend>,
     copies: Option<Box<dyn CopyReaders>>,
     logins: bool,
+    throttle: Throttle,
 }
 
 impl Server {
@@ -121,6 +126,7 @@ impl Server {
             amends: BTreeMap::new(),
             copies: None,
             logins: false,
+            throttle: Throttle::default(),
         }
     }
 
@@ -248,6 +254,7 @@ impl Server {
             realm: &self.realm,
             copies: self.copies.as_deref(),
             logins: self.logins,
+            throttle: &mut self.throttle,
         }
     }
 
@@ -263,6 +270,7 @@ impl Server {
 
     /// Does what was due by `now`.
     pub fn handle_timeout(&mut self, now: Now) {
+        self.throttle.ends(now.elapsed);
         while let Some(ticket) = self.asks.take_due(now.elapsed) {
             self.step(now, ticket, |operation, cx| operation.due(cx));
         }
@@ -320,7 +328,19 @@ impl Server {
     /// When [`Self::handle_timeout`] is next due, on the monotonic clock.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Duration> {
-        self.asks.next_due()
+        [self.asks.next_due(), self.throttle.until()].into_iter().flatten().min()
+    }
+
+    /// Whether the client is above its quota: nothing is to be read from it until [`Self::handle_timeout`] has ended
+    /// that (KIP-219). What it has asked already is answered.
+    #[must_use]
+    pub fn is_muted(&self) -> bool {
+        self.throttle.until().is_some()
+    }
+
+    /// Next wait that the client was given, and for what; each is told once.
+    pub fn poll_throttled(&mut self) -> Option<(QuotaKind, Duration)> {
+        self.throttle.poll()
     }
 
     /// How many requests wait for answers.
@@ -364,7 +384,10 @@ fn start(
             let request = ApiVersionsRequest::decode_request(reader, v)?;
             Ok(api_versions::start(cx, &head, &request))
         }
-        ApiKey::Produce => decoded!(produce::start),
+        ApiKey::Produce => {
+            let bytes = request.len();
+            Ok(produce::start(cx, head, Message::decode_request(reader, v)?, bytes))
+        }
         ApiKey::Fetch => decoded!(fetch::start),
         ApiKey::ListOffsets => decoded!(offsets::list),
         ApiKey::OffsetForLeaderEpoch => decoded!(offsets::leader_epochs),

@@ -10,6 +10,7 @@ use session::RequestId;
 
 use super::authorize::Guard;
 use super::fetch::FetchSessions;
+use super::throttle::Throttle;
 use super::{ClusterView, CopyReaders, ServerSettings, Ticket};
 use crate::catalog::Catalog;
 use crate::codec::messages::RequestHeader;
@@ -169,6 +170,8 @@ pub(super) struct Cx<'a> {
     pub(super) copies: Option<&'a dyn CopyReaders>,
     /// Clients are told how to log in: this is answered in place of a cluster where they do.
     pub(super) logins: bool,
+    /// What the client was told to wait.
+    pub(super) throttle: &'a mut Throttle,
 }
 
 impl Cx<'_> {

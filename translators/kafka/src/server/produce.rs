@@ -12,6 +12,7 @@ use kernel_model::{KernelError, LogEpoch, LogId, Offset, Reply, Request, ShardId
 use super::LongWork;
 use super::operation::{Begin, Cx, Finished, Gather, Head};
 use super::transactions;
+use crate::access::QuotaKind;
 use crate::catalog::{Partition, Topic};
 use crate::codec::Str;
 use crate::codec::messages::produce_request::{PartitionProduceData, TopicProduceData};
@@ -75,11 +76,13 @@ fn invalid(message: &str) -> Refusal {
     Refusal { code: ErrorCode::InvalidRecord, message: Some(message.to_owned()), record: None }
 }
 
-/// Begins a Produce.
-pub(super) fn start(cx: &mut Cx<'_>, head: Head, request: ProduceRequest) -> Begin {
+/// Begins a Produce that takes `bytes` on the wire.
+pub(super) fn start(cx: &mut Cx<'_>, head: Head, request: ProduceRequest, bytes: usize) -> Begin {
     let catalog = cx.catalog();
     let version = head.version;
-    let mut response = ProduceResponse::default();
+    let throttle_time_ms =
+        cx.meter(QuotaKind::Produce, head.client_id.as_deref().unwrap_or_default(), bytes);
+    let mut response = ProduceResponse { throttle_time_ms, ..Default::default() };
     let finish = if request.acks == 0 { finish_silent } else { finish_frame };
     let mut gather = Gather::new(head, place).finish_with(finish);
     let refused = refusal_of_all(&request, cx.settings.transactions);

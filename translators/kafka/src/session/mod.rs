@@ -106,6 +106,9 @@ impl KafkaSession {
                 self.transmit.push_back(part);
             }
         }
+        while let Some((kind, wait)) = self.server.poll_throttled() {
+            self.events.push_back(Event::Throttled { quota: kind.key(), wait });
+        }
         if let Some(violation) = self.server.poll_violation() {
             // What came before the refused request is still answered.
             self.closing.get_or_insert(violation);
@@ -152,7 +155,7 @@ impl KafkaSession {
         if !self.greeted {
             return Some((self.last_input.saturating_add(limits.handshake), "no request came"));
         }
-        let idle = self.in_flight.is_empty() && self.transmit.is_empty();
+        let idle = self.in_flight.is_empty() && self.transmit.is_empty() && !self.server.is_muted();
         idle.then(|| (self.last_input.saturating_add(limits.idle), "the connection was idle"))
     }
 
@@ -195,6 +198,10 @@ impl Session for KafkaSession {
     }
 
     fn handle_timeout(&mut self, now: Now) -> Result<(), Violation> {
+        if self.server.is_muted() {
+            // Its silence was ordered.
+            self.last_input = now.elapsed;
+        }
         self.server.handle_timeout(now);
         self.collect();
         self.ended()?;
@@ -234,6 +241,7 @@ impl Session for KafkaSession {
     fn wants_input(&self) -> bool {
         let limits = &self.settings.limits;
         self.closing.is_none()
+            && !self.server.is_muted()
             && self.in_flight.len() < limits.in_flight_max
             && self.in_flight_bytes < limits.in_flight_bytes_max
             && self.fetches_in_flight < limits.fetches_in_flight_max

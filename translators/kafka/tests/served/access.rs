@@ -1,6 +1,9 @@
 //! Rules, users and quotas: what administrators change, and what it does to everybody's requests.
 
+use std::time::Duration;
+
 use kernel_model::{Reply, Request};
+use session::Event;
 use translator_kafka::access::{Authorizer, Operation, PatternKind, Permission, ResourceKind, Rule};
 use translator_kafka::codec::messages::alter_client_quotas_request::{EntityData, EntryData, OpData};
 use translator_kafka::codec::messages::alter_user_scram_credentials_request::{
@@ -8,16 +11,17 @@ use translator_kafka::codec::messages::alter_user_scram_credentials_request::{
 };
 use translator_kafka::codec::messages::create_acls_request::AclCreation;
 use translator_kafka::codec::messages::delete_acls_request::DeleteAclsFilter;
+use translator_kafka::codec::messages::fetch_request::{FetchPartition, FetchTopic};
 use translator_kafka::codec::messages::{
     AlterClientQuotasRequest, AlterUserScramCredentialsRequest, CreateAclsRequest, DeleteAclsRequest,
-    DescribeAclsRequest, DescribeClientQuotasRequest, DescribeUserScramCredentialsRequest, ListGroupsRequest,
-    MetadataRequest,
+    DescribeAclsRequest, DescribeClientQuotasRequest, DescribeUserScramCredentialsRequest, FetchRequest,
+    ListGroupsRequest, MetadataRequest, ProduceRequest,
 };
 use translator_kafka::coordinator::access::{AccessMessage, AccessReply, Change};
 use translator_kafka::errors::ErrorCode;
 use translator_kafka::placement::{ACCESS, CATALOG_SHARD};
 
-use crate::node::{Client, Node, batch};
+use crate::node::{Client, Node, batch, produce_request};
 
 fn change(node: &mut Node, change: Change) {
     let message = AccessMessage { realm: String::new(), change }.to_bytes();
@@ -99,8 +103,6 @@ fn a_client_may_what_its_rules_say_and_nothing_else() {
 
 #[test]
 fn what_is_taken_back_holds_from_the_next_request_on_also_in_a_fetch_session() {
-    use translator_kafka::codec::messages::FetchRequest;
-    use translator_kafka::codec::messages::fetch_request::{FetchPartition, FetchTopic};
     let mut node = Node::new(1);
     let mut client = node.client();
     client.create(&mut node, "t", 1, &[]);
@@ -246,4 +248,108 @@ fn quotas_are_set_described_and_removed() {
     let entries = vec![entry("user", "producer_byte_rate", true)];
     client.ask(&mut node, 1, &AlterClientQuotasRequest { entries, ..Default::default() });
     assert!(client.ask(&mut node, 1, &all).entries.unwrap().is_empty());
+}
+
+/// A quota of everybody of this client id.
+fn quota(key: &str, rate: f64) -> Change {
+    let entity = [("client-id".to_owned(), Some("test".to_owned()))].into();
+    Change::Quotas(vec![(entity, key.to_owned(), Some(rate))])
+}
+
+#[test]
+fn a_producer_above_its_quota_is_answered_at_once_told_to_wait_and_not_read_meanwhile() {
+    let mut node = Node::new(1);
+    let mut client = node.client();
+    client.create(&mut node, "t", 1, &[]);
+    let write = |node: &mut Node, client: &mut Client| {
+        let batch = batch(&["x"; 50]);
+        let request = produce_request(node, 9, -1, "t", 0, batch.bytes().clone());
+        client.write(9, &request);
+        node.turn(&mut [client]);
+        client.read::<ProduceRequest>(9).map(|(_, answer)| answer)
+    };
+    let free = write(&mut node, &mut client).unwrap();
+    assert_eq!(free.throttle_time_ms, 0, "nobody has a quota");
+    change(&mut node, quota("producer_byte_rate", 10.0));
+    let held = write(&mut node, &mut client).unwrap();
+    assert_eq!(held.responses[0].partition_responses[0].error_code, 0);
+    let wait = u64::try_from(held.throttle_time_ms).unwrap();
+    assert!(wait > 10_000, "{wait}");
+    assert!(write(&mut node, &mut client).is_none(), "what it sends before is left where it is");
+    node.pass(Duration::from_millis(wait - 1), &mut [&mut client]);
+    assert!(client.read::<ProduceRequest>(9).is_none());
+    node.pass(Duration::from_millis(2), &mut [&mut client]);
+    let (_, next) = client.read::<ProduceRequest>(9).expect("read again");
+    assert_eq!(next.responses[0].partition_responses[0].base_offset, 100);
+    let told = |event: &Event| matches!(event, Event::Throttled { quota: "producer_byte_rate", .. });
+    assert_eq!(client.events.iter().filter(|event| told(event)).count(), 2);
+    assert_eq!(client.ended, None, "a silence that was ordered is not an idle one");
+}
+
+#[test]
+fn a_consumer_above_its_quota_gets_nothing_now_and_everything_later() {
+    let mut node = Node::new(1);
+    let mut client = node.client();
+    client.create(&mut node, "t", 1, &[]);
+    for _ in 0..4 {
+        client.produce(&mut node, "t", batch(&["x"; 50]).bytes().clone());
+    }
+    // A batch is some 400 bytes: the window holds one, and no second one at once.
+    change(&mut node, quota("consumer_byte_rate", 60.0));
+    let mut fetch = fetch_request("t", 0);
+    let (mut offset, mut waits) = (0, 0);
+    for _ in 0..20 {
+        fetch.topics[0].partitions[0].fetch_offset = offset;
+        let answer = client.ask(&mut node, 11, &fetch);
+        if answer.throttle_time_ms > 0 {
+            assert!(answer.responses.is_empty(), "nothing is sent to whom is over its quota");
+            waits += 1;
+            let wait = u64::try_from(answer.throttle_time_ms).unwrap();
+            node.pass(Duration::from_millis(wait + 1), &mut [&mut client]);
+            continue;
+        }
+        if let Some(records) = answer.responses[0].partitions[0].records.as_ref().filter(|all| !all.is_empty()) {
+            offset += 50 * i64::try_from(records.len() / batch(&["x"; 50]).bytes().len()).unwrap();
+        }
+        if offset == 200 {
+            break;
+        }
+    }
+    assert_eq!(offset, 200, "everything came in the end");
+    assert!(waits >= 2, "{waits}");
+}
+
+#[test]
+fn everybody_who_shares_a_quota_waits_and_nobody_else() {
+    let mut node = Node::new(1);
+    let (mut first, mut second) = (node.client(), node.client());
+    first.create(&mut node, "t", 1, &[]);
+    change(&mut node, quota("producer_byte_rate", 1000.0));
+    let big = batch(&["0123456789"; 1500]);
+    let request = produce_request(&node, 9, -1, "t", 0, big.bytes().clone());
+    assert!(first.ask(&mut node, 9, &request).throttle_time_ms > 0);
+    assert!(second.ask(&mut node, 9, &request).throttle_time_ms > 0, "the same client id, another connection");
+    // A quota of the user comes before that of the client id (Kafka's order): it is large.
+    let entity = [("user".to_owned(), Some("ANONYMOUS".to_owned()))].into();
+    let larger = vec![(entity, "producer_byte_rate".to_owned(), Some(1e9))];
+    change(&mut node, Change::Quotas(larger));
+    let mut third = node.client();
+    assert_eq!(third.ask(&mut node, 9, &request).throttle_time_ms, 0);
+}
+
+fn fetch_request(topic: &str, offset: i64) -> FetchRequest {
+    let partition = FetchPartition {
+        fetch_offset: offset,
+        partition_max_bytes: 1 << 20,
+        current_leader_epoch: -1,
+        ..Default::default()
+    };
+    let topic = FetchTopic { topic: topic.into(), partitions: vec![partition], ..Default::default() };
+    FetchRequest {
+        topics: vec![topic],
+        max_bytes: 1 << 20,
+        replica_id: -1,
+        session_epoch: -1,
+        ..Default::default()
+    }
 }

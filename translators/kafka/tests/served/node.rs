@@ -59,6 +59,7 @@ impl Node {
         let catalog = CatalogHandle::default();
         let now = Now::new(Duration::from_secs(1), START_MS);
         let mut settings = ServerSettings {
+            meters: Arc::default(),
             access: AccessHandle::default(),
             catalog: catalog.clone(),
             shards,

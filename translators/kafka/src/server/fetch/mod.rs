@@ -27,7 +27,7 @@ use self::partition::{Part, PartKey, TopicKey, Wanted};
 pub(super) use self::sessions::FetchSessions;
 use self::sessions::SessionUse;
 use super::operation::{Begin, Cx, Finished, Head, Operation, Step};
-use crate::access;
+use crate::access::{self, QuotaKind};
 use crate::codec::messages::fetch_request::FetchPartition;
 use crate::codec::messages::{FetchRequest, FetchResponse};
 use crate::errors::ErrorCode;
@@ -73,7 +73,11 @@ pub(super) fn start(cx: &mut Cx<'_>, head: Head, request: FetchRequest) -> Begin
             return Begin::Done(head.respond(&refused));
         }
     };
-    let bytes_max = usize::try_from(request.max_bytes).unwrap_or(0).min(cx.settings.limits.fetch_bytes_max);
+    let client_id = head.client_id.as_deref().unwrap_or_default();
+    let bytes_max = usize::try_from(request.max_bytes)
+        .unwrap_or(0)
+        .min(cx.settings.limits.fetch_bytes_max)
+        .min(cx.readable_bytes(client_id));
     let parts = parts_of(cx, &head, wanted);
     let any_copy = parts.iter().any(Part::is_copy);
     let wait = wait_of(cx, &request);
@@ -261,11 +265,23 @@ impl Fetch {
         let own = cx.cluster.own;
         let limit = self.limit;
         self.settle_copies(cx);
+        let bytes = self.parts.iter().map(Part::bytes).sum();
+        let client_id = self.head.client_id.as_deref().unwrap_or_default();
+        let throttle_time_ms = cx.meter(QuotaKind::Consume, client_id, bytes);
+        if throttle_time_ms > 0 {
+            return self.hold_back(cx, throttle_time_ms);
+        }
         let parts = std::mem::take(&mut self.parts);
         let answers: Vec<(PartKey, Answer)> =
             parts.into_iter().map(|part| part.into_answer(own, limit)).collect();
         let (session_id, answers) = cx.sessions.close(&self.session, answers);
         encode::respond(&self.head, ErrorCode::None, session_id, answers)
+    }
+
+    /// Brings nothing, and says when to ask again. A session that is there goes on; none begins.
+    fn hold_back(&self, cx: &mut Cx<'_>, throttle_time_ms: i32) -> Finished {
+        let session_id = cx.sessions.hold_back(&self.session);
+        self.head.respond(&FetchResponse { throttle_time_ms, session_id, ..Default::default() })
     }
 
     /// Several reads of one wave may each have brought a batch larger than allowed; only the first of the

@@ -154,6 +154,18 @@ impl FetchSessions {
         Ok((SessionUse::Incremental(id), all))
     }
 
+    /// The session id of an answer that tells of no partition.
+    pub(super) fn hold_back(&mut self, used: &SessionUse) -> i32 {
+        match used {
+            SessionUse::None => 0,
+            SessionUse::New(id) => {
+                self.sessions.remove(id);
+                0
+            }
+            SessionUse::Incremental(id) => *id,
+        }
+    }
+
     fn create(&mut self, by_id: bool, wanted: &[Wanted]) -> SessionUse {
         let fits = self.sessions.len() < self.sessions_max && wanted.len() <= self.partitions_max;
         if !fits || wanted.is_empty() {
