@@ -112,6 +112,18 @@ pub struct ClientTls {
     pub key: PathBuf,
     /// `ca`: clients must show a certificate that this PEM file's authorities have signed.
     pub ca: Option<PathBuf>,
+    /// `principal`: whom rules take the holder of a certificate for.
+    pub principal: CertificatePrincipal,
+}
+
+/// Whom rules take the holder of a certificate for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CertificatePrincipal {
+    /// Nobody knows: where rules are applied, it may do nothing.
+    #[default]
+    Unknown,
+    /// `User:` and the certificate's subject, as Kafka does where no mapping is set.
+    Subject,
 }
 
 /// TLS towards legacy.
@@ -300,8 +312,14 @@ fn protocol(section: &mut Section<'_, '_>) -> Option<Protocol> {
 pub(crate) fn read_client_tls(mut section: Section<'_, '_>) -> Option<ClientTls> {
     let (cert, key) = (section.required("cert"), section.required("key"));
     let ca = section.string("ca");
+    let principals = [("unknown", CertificatePrincipal::Unknown), ("subject", CertificatePrincipal::Subject)];
+    let principal = section.choice("principal", &principals);
+    if principal.is_some() && ca.is_none() {
+        section.error("principal", "needs `ca`: without it clients show no certificate".to_owned());
+    }
     section.finish();
-    Some(ClientTls { cert: cert?.into(), key: key?.into(), ca: ca.map(PathBuf::from) })
+    let principal = principal.unwrap_or_default();
+    Some(ClientTls { cert: cert?.into(), key: key?.into(), ca: ca.map(PathBuf::from), principal })
 }
 
 fn read_legacy_tls(mut section: Section<'_, '_>) -> Option<LegacyTls> {

@@ -26,7 +26,8 @@ use std::path::Path;
 
 pub use admin::{Admin, Log, LogFormat, LogLevel};
 pub use cluster::{
-    ClientTls, Cluster, HostPort, LegacyTls, Link, LinkPassword, Mechanism, PortRange, Protocol, Sasl,
+    CertificatePrincipal, ClientTls, Cluster, HostPort, LegacyTls, Link, LinkPassword, Mechanism, PortRange,
+    Protocol, Sasl,
 };
 pub use kernel::{Kernel, KernelKafka, Store, Sync};
 pub use limits::Limits;

@@ -272,3 +272,14 @@ fn hostile_text_is_refused_without_harm() {
     assert!(parse("\u{0}").is_err());
     assert!(parse("é = 1\nü").is_err());
 }
+
+#[test]
+fn a_certificate_can_say_who_somebody_is_only_where_one_is_shown() {
+    let tls = "[cluster.tls]\ncert = \"Cargo.toml\"\nkey = \"Cargo.toml\"\nprincipal = \"subject\"\n";
+    let problems = parse(&format!("{CLUSTER}{tls}")).unwrap_err();
+    let found = problems.iter().find(|problem| problem.key == "cluster[0].tls.principal").unwrap();
+    assert!(found.message.contains("needs `ca`"), "{found:?}");
+    let config = parse(&format!("{CLUSTER}{tls}ca = \"Cargo.toml\"\n")).unwrap();
+    let principal = config.clusters[0].tls.as_ref().map(|tls| tls.principal);
+    assert_eq!(principal, Some(CertificatePrincipal::Subject));
+}

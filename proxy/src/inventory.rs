@@ -299,6 +299,8 @@ impl Observer for Inventory {
                     state.users.insert((cut(name), mechanism));
                 }
             }
+            // The audit log has them.
+            Event::Administered(_) => {}
             Event::Throttled { quota, wait } => {
                 metrics::counter!("sluice_throttled_total", "quota" => quota).increment(1);
                 let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);

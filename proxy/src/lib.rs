@@ -7,6 +7,7 @@ pub mod admin;
 pub mod announce;
 #[cfg(test)]
 mod architecture;
+pub mod audit;
 pub mod cli;
 pub mod clock;
 pub mod control;

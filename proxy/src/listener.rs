@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use config::{Limits, PortRange};
+use config::{CertificatePrincipal, Limits, PortRange};
 use kernel_model::Now;
 use parking_lot::Mutex;
 use rustls::ServerConfig;
@@ -17,13 +17,38 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 use tokio_rustls::{TlsAcceptor, TlsStream};
+use translator_kafka::access;
 
 use crate::clock::Clock;
 use crate::driver::{self, Connection, ConnectionId, Socket, Surroundings};
 use crate::legacy::LegacyCluster;
 
 /// Makes the session of a new connection.
-pub type OpenSession = Arc<dyn Fn(Now, SocketAddr) -> Box<dyn Session> + Send + Sync>;
+pub type OpenSession = Arc<dyn Fn(Now, &Peer) -> Box<dyn Session> + Send + Sync>;
+
+/// Who has connected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peer {
+    /// From where.
+    pub address: SocketAddr,
+    /// The certificate (DER) that it has shown, and proved to be its own.
+    pub certificate: Option<Vec<u8>>,
+}
+
+impl Peer {
+    /// Whom rules are to take the client for, where it has shown a certificate. The inner `None`: somebody whose
+    /// name cannot be told, who must never pass for somebody without a name.
+    #[must_use]
+    pub fn principal(&self, named_by: CertificatePrincipal) -> Option<Option<String>> {
+        let certificate = self.certificate.as_ref()?;
+        Some(match named_by {
+            CertificatePrincipal::Unknown => None,
+            CertificatePrincipal::Subject => {
+                access::subject(certificate).map(|subject| format!("User:{subject}"))
+            }
+        })
+    }
+}
 
 /// Connections that the operating system holds for us before we accept them.
 const BACKLOG: u32 = 1024;
@@ -265,7 +290,8 @@ async fn serve(
         Ok(Err(error)) => return tracing::debug!(%peer, %error, "TLS handshake failed"),
         Err(_) => return tracing::debug!(%peer, "TLS handshake took too long"),
     };
-    let session = (listening.open)(around.clock.now(), peer);
+    let certificate = socket.certificate();
+    let session = (listening.open)(around.clock.now(), &Peer { address: peer, certificate });
     let connection = Connection { id, peer, socket, legacy: listening.legacy.clone() };
     let ending = driver::drive(session, connection, around).await;
     tracing::debug!(%peer, connection = id.0, %ending, "connection over");

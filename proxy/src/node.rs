@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use config::{Config, HostPort, Kernel, Store};
+use config::{Config, Kernel, KernelKafka, Store};
 use kernel_engine::Shard;
 use kernel_engine::store::local::{LocalOptions, LocalStore};
 use kernel_engine::store::memory::MemoryStore;
@@ -31,7 +31,7 @@ use translator_kafka::session::KafkaSession;
 use crate::clock::Clock;
 use crate::data_folder::{DataFolder, FolderError};
 use crate::health::Health;
-use crate::listener::OpenSession;
+use crate::listener::{OpenSession, Peer};
 use crate::shards::{HostError, OpenShard, ShardHosts, Shards, Waker};
 
 /// Partitions of a topic whose creator does not say.
@@ -185,17 +185,22 @@ impl Node {
 
     /// Makes sessions of clients that are connected to this node alone, reached at `bound` or as advertised.
     #[must_use]
-    pub fn stand_alone_sessions(&self, bound: SocketAddr, advertise: Option<&HostPort>) -> OpenSession {
+    pub fn stand_alone_sessions(&self, bound: SocketAddr, kafka: &KernelKafka) -> OpenSession {
         let id = self.kernel.client_node_id();
-        let view = match advertise {
+        let named_by = kafka.tls.as_ref().map(|tls| tls.principal).unwrap_or_default();
+        let view = match &kafka.advertise {
             Some(at) => ClusterView::single(id, &at.host, at.port),
             None => ClusterView::single(id, &reachable(bound.ip()).to_string(), bound.port()),
         };
         let (settings, view, seed) = (self.kafka(), Arc::new(view), Arc::clone(&self.seed));
-        Arc::new(move |now: Now, peer: SocketAddr| {
+        Arc::new(move |now: Now, peer: &Peer| {
             let seed = seed.fetch_add(1, Ordering::Relaxed);
-            let host = peer.ip().to_string();
-            Box::new(KafkaSession::new(now, Arc::clone(&settings), Arc::clone(&view), &host, seed))
+            let host = peer.address.ip().to_string();
+            let mut session = KafkaSession::new(now, Arc::clone(&settings), Arc::clone(&view), &host, seed);
+            if let Some(principal) = peer.principal(named_by) {
+                session.set_principal(principal);
+            }
+            Box::new(session)
         })
     }
 

@@ -15,11 +15,12 @@ use tokio::net::TcpListener;
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-use crate::admin::{self, Admin};
+use crate::admin::{self, Admin, Tokens};
 use crate::announce::{self, Bound};
+use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::control::{Control, NoMigrations};
-use crate::driver::{DriverLimits, Surroundings};
+use crate::driver::{DriverLimits, Observer, Surroundings};
 use crate::health::Health;
 use crate::holds::HoldRegistry;
 use crate::inventory::Inventory;
@@ -97,12 +98,17 @@ impl Process {
         let inventory = Arc::new(Inventory::new(clock, config.limits.clients_max));
         let (stop, stopped) = watch::channel(None);
         let holds = Arc::new(HoldRegistry::default());
+        let folder = node.folder().map(|folder| folder.path().to_owned());
+        let audit = Arc::new(Audit::new(folder, clock));
         let (watcher, missed) = Watcher::new(Arc::clone(&inventory));
         let around = Arc::new(Surroundings {
             clock,
             shards: node.shards(),
             holds: Arc::clone(&holds),
-            observer: Arc::new(watcher),
+            observer: Arc::new(vec![
+                Arc::new(watcher) as Arc<dyn Observer>,
+                Arc::clone(&audit) as Arc<dyn Observer>,
+            ]),
             limits: DriverLimits::of(&config.limits),
             traffic: telemetry::traffic(),
             stop: stopped.clone(),
@@ -122,7 +128,8 @@ impl Process {
             inventory,
             health: Arc::clone(&health),
             metrics,
-            token: token(config)?,
+            tokens: tokens(config)?,
+            audit,
             clock,
             serves: serves.clone(),
         };
@@ -215,17 +222,15 @@ fn serve_stand_alone(config: &Config, node: &Node, listeners: &mut Listeners) ->
     let tls = kafka.tls.as_ref().map(tls::server).transpose()?;
     // Sessions tell clients the port, so it must be known before the first one is made.
     let bound = listener::bind(kafka.listen).with_context(|| format!("Kafka at {}", kafka.listen))?;
-    let open = node.stand_alone_sessions(bound.address()?, kafka.advertise.as_ref());
+    let open = node.stand_alone_sessions(bound.address()?, kafka);
     let listening = Listening { listen: kafka.listen, tls, legacy: None, open };
     Ok(Some(listeners.add_bound("kernel", bound, listening)?))
 }
 
-fn token(config: &Config) -> Result<Option<config::Secret>> {
-    let Some(file) = &config.admin.token_file else { return Ok(config.admin.token.clone()) };
+fn tokens(config: &Config) -> Result<Tokens> {
+    let Some(file) = &config.admin.token_file else { return Ok(Tokens::one(config.admin.token.clone())) };
     let text = std::fs::read_to_string(file).with_context(|| format!("{}", file.display()))?;
-    let token = text.trim();
-    anyhow::ensure!(token.len() >= 16, "{}: a token has at least 16 characters", file.display());
-    Ok(Some(config::Secret::new(token.to_owned())))
+    Tokens::parse(&text).map_err(|why| anyhow::anyhow!("{}: {why}", file.display()))
 }
 
 /// Completes with the name of the first signal that asks to stop. A second one ends the process at once.

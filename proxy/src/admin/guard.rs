@@ -1,4 +1,4 @@
-//! Who may call: token, host and origin.
+//! Who may call: token, host and origin; and every order's way into the audit log.
 //!
 //! A browser on the operator's machine can be made to call loopback addresses. So on loopback only loopback
 //! host names are answered (which ends name rebinding), a request from another origin is refused, and orders
@@ -7,27 +7,41 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
-use config::Secret;
 use serde_json::Value;
 
-use super::refused;
+use super::tokens::Shown;
+use super::{Admin, BODY_BYTES_MAX, refused};
+use crate::audit::{Act, Audit};
 
 /// What is checked before any route.
 pub(super) struct Guard {
     loopback: bool,
-    token: Option<Secret>,
+    admin: Arc<Admin>,
 }
 
+/// Who gives an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Caller {
+    /// The operator.
+    pub(super) name: String,
+    /// The name is that of a token; otherwise it is only what the caller says.
+    proved: bool,
+}
+
+/// Longest name of an operator that is kept, in characters.
+const OPERATOR_CHARS_MAX: usize = 128;
+
 impl Guard {
-    pub(super) fn new(address: SocketAddr, token: Option<Secret>) -> Self {
-        Self { loopback: address.ip().is_loopback(), token }
+    pub(super) fn new(address: SocketAddr, admin: Arc<Admin>) -> Self {
+        Self { loopback: address.ip().is_loopback(), admin }
     }
 
-    fn judge(&self, method: &Method, headers: &HeaderMap) -> Result<(), (StatusCode, &'static str)> {
+    fn judge(&self, method: &Method, headers: &HeaderMap) -> Result<Caller, (StatusCode, &'static str)> {
         let host = text(headers, &header::HOST);
         if self.loopback && !host.is_some_and(is_loopback) {
             return Err((StatusCode::FORBIDDEN, "this address answers to loopback names only"));
@@ -41,18 +55,110 @@ impl Guard {
         if method == Method::POST && !json {
             return Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, "send application/json"));
         }
-        match &self.token {
-            Some(token) if !shows(headers, token) => Err((StatusCode::UNAUTHORIZED, "show the token")),
-            Some(_) | None => Ok(()),
+        let shown = text(headers, &header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
+        match self.admin.tokens.judge(shown.unwrap_or_default()) {
+            Some(Shown::Operator(name)) => Ok(Caller { name, proved: true }),
+            Some(Shown::Anybody) => Ok(Caller { name: self.said(headers), proved: false }),
+            None => Err((StatusCode::UNAUTHORIZED, "show the token")),
+        }
+    }
+
+    /// Who asks, as far as the request says: it is kept, nothing is decided by it.
+    fn said(&self, headers: &HeaderMap) -> String {
+        let said = headers.get("x-sluice-operator").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let name: String = said.chars().filter(char::is_ascii_graphic).take(OPERATOR_CHARS_MAX).collect();
+        match name.as_str() {
+            "" => "operator".to_owned(),
+            taken if self.admin.tokens.names(taken) => format!("{taken} (not proved)"),
+            _ => name,
         }
     }
 }
 
 pub(super) async fn check(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
-    match guard.judge(request.method(), request.headers()) {
-        Ok(()) => next.run(request).await,
-        Err((status, error)) => refused(status, error, Value::Null),
+    let judged = guard.judge(request.method(), request.headers());
+    if request.method() != Method::POST {
+        return match judged {
+            Ok(_) => next.run(request).await,
+            Err((status, error)) => refused(status, error, Value::Null),
+        };
     }
+    let from = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
+    let (mut parts, body) = request.into_parts();
+    let caller = match &judged {
+        Ok(caller) => caller.clone(),
+        Err(_) => Caller { name: guard.said(&parts.headers), proved: false },
+    };
+    let from = from.map(|ip| ip.to_string()).unwrap_or_default();
+    let path = parts.uri.path().to_owned();
+    let mut order = Order { audit: &guard.admin.audit, caller, from, what: path, outcome: None };
+    if let Err((status, error)) = judged {
+        return order.end(refused(status, error, Value::Null));
+    }
+    let Ok(body) = to_bytes(body, BODY_BYTES_MAX).await else {
+        return order.end(refused(StatusCode::PAYLOAD_TOO_LARGE, "the order is too long", Value::Null));
+    };
+    order.what.push_str(&particulars(&body));
+    parts.extensions.insert(order.caller.clone());
+    let answer = next.run(Request::from_parts(parts, Body::from(body))).await;
+    order.end(answer)
+}
+
+/// An order that is written down when it is over, also where its caller did not wait for that.
+struct Order<'a> {
+    audit: &'a Audit,
+    caller: Caller,
+    from: String,
+    what: String,
+    outcome: Option<StatusCode>,
+}
+
+impl Order<'_> {
+    fn end(mut self, answer: Response) -> Response {
+        self.outcome = Some(answer.status());
+        answer
+    }
+}
+
+impl Drop for Order<'_> {
+    fn drop(&mut self) {
+        let outcome = match self.outcome {
+            Some(StatusCode::OK) => "ok".to_owned(),
+            Some(status) => status.to_string(),
+            None => "the caller went before the answer".to_owned(),
+        };
+        // An order that failed, or was not waited for, may have done something.
+        let done = self.outcome.is_none_or(|status| status.is_success() || status.is_server_error());
+        let Caller { name, proved } = &self.caller;
+        let (from, what) = (&self.from, &self.what);
+        self.audit.note(Act {
+            via: "admin-api",
+            who: name,
+            proved: *proved,
+            from,
+            what,
+            outcome: &outcome,
+            done,
+        });
+    }
+}
+
+/// What an order says, as far as its fields are known: nothing else is kept.
+fn particulars(body: &Bytes) -> String {
+    const KNOWN: [&str; 9] = [
+        "phase",
+        "percent",
+        "force",
+        "wait_ms",
+        "unit",
+        "discard_copy",
+        "topics",
+        "from",
+        "bytes_per_second",
+    ];
+    let said: Value = serde_json::from_slice(body).unwrap_or_default();
+    let known = KNOWN.iter().filter_map(|key| Some((key, said.get(key)?)));
+    known.map(|(key, value)| format!(" {key}={value}")).collect()
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
@@ -69,12 +175,4 @@ fn is_loopback(host: &str) -> bool {
 
 fn same_origin(origin: Option<&str>, host: Option<&str>) -> bool {
     origin.and_then(|origin| origin.strip_prefix("http://")).is_some_and(|origin| Some(origin) == host)
-}
-
-/// Compares without telling by its duration where the difference is.
-fn shows(headers: &HeaderMap, token: &Secret) -> bool {
-    let shown = text(headers, &header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
-    let (shown, token) = (shown.unwrap_or_default().as_bytes(), token.reveal().as_bytes());
-    let different = shown.iter().zip(token).fold(0, |sum, (left, right)| sum | (left ^ right));
-    shown.len() == token.len() && different == 0
 }

@@ -6,6 +6,7 @@
 //! | `GET /readyz` | 200 or 503, for whoever sends clients here: which cluster waits for what; no token |
 //! | `GET /metrics` | Prometheus text |
 //! | `GET /v1/status`, `/v1/migrations`, `/v1/clients` | JSON |
+//! | `GET /v1/audit` | `{"acts": [..]}`, the last hundred, or with `?last=` as many as that |
 //! | `GET /v1/migrations/{name}/ledger` | JSON |
 //! | `POST /v1/migrations/{name}/advance` | `{"phase", "percent", "wait_ms", "force"}`, each optional |
 //! | `POST /v1/migrations/{name}/rollback` | `{"phase", "wait_ms"}`, each optional |
@@ -13,7 +14,8 @@
 //! | `POST /v1/migrations/{name}/verify` | `{"topics", "from", "bytes_per_second"}`, each optional; ends when the caller goes |
 //! | `GET /v1/migrations/{name}/verify` | how far that is |
 //!
-//! Orders may name who gives them in the header `x-sluice-operator` (`user@host`); the ledger keeps it.
+//! Orders may name who gives them in the header `x-sluice-operator` (`user@host`); the ledger and the audit log keep it.
+//! Where a token has a name, that counts and nothing else. Every order is written into the audit log (docs/audit.md).
 //!
 //! Refusals are `{"error", "detail"}` with 400, 401, 403, 404, 409 or 500.
 
@@ -21,21 +23,24 @@ mod guard;
 mod orders;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::{StatusCode, header};
+use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
-use config::Secret;
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+pub use self::tokens::Tokens;
+use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::control::{Control, Refusal};
 use crate::health::Health;
@@ -55,7 +60,9 @@ pub struct Admin {
     /// The metrics.
     pub metrics: PrometheusHandle,
     /// What callers must show.
-    pub token: Option<Secret>,
+    pub tokens: Tokens,
+    /// Where orders are written down.
+    pub audit: Arc<Audit>,
     /// Time.
     pub clock: Clock,
     /// What this process serves, and where: part of the status.
@@ -73,19 +80,21 @@ pub async fn serve(
     listener: TcpListener,
     admin: Arc<Admin>,
     until: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
+) -> io::Result<()> {
     let address = listener.local_addr()?;
-    axum::serve(listener, router(admin, address)).with_graceful_shutdown(until).await
+    let service = router(admin, address).into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(until).await
 }
 
 /// All routes. `address` is where they are served: on loopback only loopback names are answered.
 pub fn router(admin: Arc<Admin>, address: SocketAddr) -> Router {
-    let guard = Arc::new(guard::Guard::new(address, admin.token.clone()));
+    let guard = Arc::new(guard::Guard::new(address, Arc::clone(&admin)));
     Router::new()
         .route("/metrics", get(metrics))
         .route("/v1/status", get(status))
         .route("/v1/migrations", get(migrations))
         .route("/v1/clients", get(clients))
+        .route("/v1/audit", get(audit))
         .route("/v1/migrations/{name}/ledger", get(ledger))
         .route("/v1/migrations/{name}/advance", post(orders::advance))
         .route("/v1/migrations/{name}/rollback", post(orders::rollback))
@@ -139,6 +148,26 @@ async fn migrations(State(admin): Shared) -> Json<Value> {
 
 async fn clients(State(admin): Shared) -> Json<Value> {
     Json(admin.inventory.to_json())
+}
+
+/// Acts that are told unless the caller wants more.
+const ACTS: usize = 100;
+/// Most acts that are told at once.
+const ACTS_MAX: usize = 10_000;
+
+async fn audit(State(admin): Shared, uri: Uri) -> Response {
+    let wanted = uri.query().and_then(|query| query.strip_prefix("last="));
+    let count = match wanted.map(str::parse::<usize>) {
+        None => ACTS,
+        Some(Ok(count)) if count <= ACTS_MAX => count,
+        Some(_) => {
+            let why = format!("`last` is 0 to {ACTS_MAX}");
+            return refused(StatusCode::BAD_REQUEST, &why, Value::Null);
+        }
+    };
+    let read = tokio::task::spawn_blocking(move || admin.audit.last(count)).await;
+    let acts = read.map_err(io::Error::other).flatten();
+    answer(acts.map(|acts| json!({ "acts": acts })).map_err(|error| Refusal::Failed(error.to_string())))
 }
 
 async fn ledger(State(admin): Shared, Path(name): Path<String>) -> Response {

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{Extension, Path, State};
+use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::guard::Caller;
 use super::{Shared, answer, refused};
 use crate::control::{Advance, Resume, Rollback, Verify};
 
@@ -57,23 +58,13 @@ fn read<T: DeserializeOwned + Default>(body: &[u8]) -> Result<T, Box<Response>> 
         .map_err(|error| Box::new(refused(StatusCode::BAD_REQUEST, &error.to_string(), Value::Null)))
 }
 
-/// Longest name of an operator that the ledger keeps, in characters.
-const OPERATOR_CHARS_MAX: usize = 128;
-
-/// Who asks, as far as the request says: the ledger keeps it, nothing is decided by it.
-fn operator(headers: &HeaderMap) -> String {
-    let said = headers.get("x-sluice-operator").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let name: String = said.chars().filter(|c| c.is_ascii_graphic()).take(OPERATOR_CHARS_MAX).collect();
-    if name.is_empty() { "operator".to_owned() } else { name }
-}
-
 pub(super) async fn advance(
     State(admin): Shared,
     Path(migration): Path<String>,
-    headers: HeaderMap,
+    Extension(caller): Extension<Caller>,
     body: Bytes,
 ) -> Response {
-    let by = operator(&headers);
+    let by = caller.name;
     let order: Order = match read(&body) {
         Ok(order) => order,
         Err(refusal) => return *refusal,
@@ -89,10 +80,10 @@ pub(super) async fn advance(
 pub(super) async fn rollback(
     State(admin): Shared,
     Path(migration): Path<String>,
-    headers: HeaderMap,
+    Extension(caller): Extension<Caller>,
     body: Bytes,
 ) -> Response {
-    let by = operator(&headers);
+    let by = caller.name;
     let order: Order = match read(&body) {
         Ok(order) => order,
         Err(refusal) => return *refusal,
@@ -110,10 +101,10 @@ pub(super) async fn rollback(
 pub(super) async fn resume(
     State(admin): Shared,
     Path(migration): Path<String>,
-    headers: HeaderMap,
+    Extension(caller): Extension<Caller>,
     body: Bytes,
 ) -> Response {
-    let by = operator(&headers);
+    let by = caller.name;
     let ResumeBody { unit, discard_copy } = match read(&body) {
         Ok(order) => order,
         Err(refusal) => return *refusal,

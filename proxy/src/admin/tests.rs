@@ -53,23 +53,30 @@ struct Bench {
     address: SocketAddr,
     told: Arc<Told>,
     health: Arc<Health>,
+    folder: tempfile::TempDir,
 }
 
 async fn bench(token: Option<&str>) -> Bench {
+    bench_with(Tokens::one(token.map(|token| config::Secret::new(token.to_owned())))).await
+}
+
+async fn bench_with(tokens: Tokens) -> Bench {
+    let folder = tempfile::tempdir().unwrap();
     let (told, health, clock) = (Arc::new(Told::default()), Arc::new(Health::default()), Clock::start());
     let admin = Admin {
         control: Arc::clone(&told) as Arc<dyn Control>,
         inventory: Arc::new(Inventory::new(clock, 10)),
         health: Arc::clone(&health),
         metrics: crate::telemetry::start_metrics(),
-        token: token.map(|token| Secret::new(token.to_owned())),
+        tokens,
+        audit: Arc::new(Audit::new(Some(folder.path().to_owned()), clock)),
         clock,
         serves: json!([]),
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(serve(listener, Arc::new(admin), std::future::pending()));
-    Bench { address, told, health }
+    Bench { address, told, health, folder }
 }
 
 impl Bench {
@@ -179,4 +186,50 @@ async fn a_fault_is_seen_by_whoever_restarts_processes() {
     let (status, body) = bench.send("GET /v1/status HTTP/1.1", "").await;
     assert_eq!((status, body.contains("disk gone")), (200, true));
     assert!(body.contains("\"phase\":\"mirror\""));
+}
+
+#[tokio::test]
+async fn every_order_is_in_the_audit_log_with_who_gave_it_and_no_secret() {
+    let tokens = Tokens::parse(&format!("{TOKEN}\nada fedcba9876543210\n")).unwrap();
+    let bench = bench_with(tokens).await;
+    let order = |name: &str, token: &str, who: &str| {
+        format!(
+            "POST /v1/migrations/{name}/advance HTTP/1.1\n{JSON}\nAuthorization: Bearer {token}\nx-sluice-operator: {who}"
+        )
+    };
+    let body = r#"{"phase":"canary","percent":10}"#;
+    assert_eq!(bench.send(&order("orders", "fedcba9876543210", "bob"), body).await.0, 200);
+    assert_eq!(bench.told.0.lock().pop().unwrap().by, "ada", "the token's name counts, not what is said");
+    assert_eq!(bench.send(&order("orders", TOKEN, "ada"), "{}").await.0, 200);
+    assert_eq!(bench.send(&order("blocked", TOKEN, "bob@here"), "{}").await.0, 409);
+    assert_eq!(bench.send(&order("orders", "wrong-wrong-wrong", "eve"), body).await.0, 401);
+    assert_eq!(bench.send(&order("orders", TOKEN, "bob"), r#"{"secret":"hunter2"}"#).await.0, 400);
+    let path = format!("GET /v1/audit?last=5 HTTP/1.1\nAuthorization: Bearer {TOKEN}");
+    let (status, text) = bench.send(&path, "").await;
+    assert_eq!(status, 200);
+    let told: Value = serde_json::from_str(&text).unwrap();
+    let row = |act: &Value| {
+        let text = |key: &str| act[key].as_str().unwrap().to_owned();
+        (text("who"), act["proved"] == true, text("what"), text("outcome"), act["done"] == true)
+    };
+    let acts: Vec<_> = told["acts"].as_array().unwrap().iter().map(row).collect();
+    let at = |name: &str, more: &str| format!("/v1/migrations/{name}/advance{more}");
+    let full = " phase=\"canary\" percent=10";
+    let expected = [
+        ("ada", true, at("orders", full), "ok", true),
+        ("ada (not proved)", false, at("orders", ""), "ok", true),
+        ("bob@here", false, at("blocked", ""), "409 Conflict", false),
+        ("eve", false, at("orders", ""), "401 Unauthorized", false),
+        ("bob", false, at("orders", ""), "400 Bad Request", false),
+    ];
+    let expected = expected
+        .map(|(who, proved, what, outcome, done)| (who.to_owned(), proved, what, outcome.to_owned(), done));
+    assert_eq!(acts, expected);
+    assert!(told["acts"][0]["from"] == "127.0.0.1");
+    let file = std::fs::read_to_string(bench.folder.path().join("audit.log")).unwrap();
+    assert_eq!(file.lines().count(), 5);
+    for secret in [TOKEN, "fedcba9876543210", "hunter2", "wrong-wrong-wrong"] {
+        assert!(!file.contains(secret), "{secret}");
+    }
+    assert_eq!(bench.send(&path.replace("last=5", "last=99999"), "").await.0, 400);
 }

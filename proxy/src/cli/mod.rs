@@ -83,6 +83,7 @@ Examples:
   sluice rollback orders
   sluice verify orders                         both sides read again, and compared
   sluice ledger orders --output orders.json
+  sluice audit                                 who ordered what
 
 Exit status: 0 when it holds, 1 when it does not, 2 for wrong usage.";
 
@@ -128,6 +129,9 @@ enum Ask {
     /// Read both sides again, compare them batch by batch, and print the fidelity report
     #[command(long_about = verify::ABOUT)]
     Verify(VerifyArgs),
+    /// Who ordered what, from where, and what came of it: the audit log
+    #[command(long_about = AUDIT)]
+    Audit(AuditArgs),
     /// Every phase change of a migration, with its evidence; with --json or --output, as an account to be checked
     #[command(long_about = LEDGER)]
     Ledger(LedgerArgs),
@@ -230,6 +234,24 @@ struct LedgerArgs {
     output: Option<PathBuf>,
 }
 
+const AUDIT: &str = "\
+Who ordered what, from where, and what came of it.
+
+Every order at the admin API (which these commands use) and every administrative request of a Kafka client: topics,
+settings, rules, users, quotas, groups, offsets and records. The lines are also in audit.log in the data folder;
+docs/audit.md describes them. A name in brackets was said, not proved.
+
+Examples:
+  sluice audit
+  sluice audit --last 1000 --json";
+
+#[derive(Debug, Args)]
+struct AuditArgs {
+    /// How many acts, the newest ones
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u16).range(0..=10_000))]
+    last: u16,
+}
+
 #[derive(Debug, Args)]
 struct DemoArgs {
     /// What to show
@@ -319,9 +341,16 @@ fn dispatch(cli: Cli) -> Result<bool> {
 fn token(file: Option<&Path>) -> Result<Option<Secret>> {
     if let Some(file) = file {
         let text = std::fs::read_to_string(file).with_context(|| format!("{}", file.display()))?;
-        return Ok(Some(Secret::new(text.trim().to_owned())));
+        return Ok(Some(Secret::new(own_token(&text).to_owned())));
     }
     Ok(std::env::var("SLUICE_TOKEN").ok().map(Secret::new))
+}
+
+/// The first token of a file; before it may stand whose it is.
+fn own_token(text: &str) -> &str {
+    let mut lines = text.lines().map(str::trim);
+    let first = lines.find(|line| !line.is_empty() && !line.starts_with('#')).unwrap_or_default();
+    first.rsplit(char::is_whitespace).next().unwrap_or_default()
 }
 
 fn run_command(args: &RunArgs, admin: &str, json: bool) -> Result<bool> {
@@ -404,6 +433,7 @@ async fn ask(api: &Api, question: &Ask, json: bool) -> Result<bool> {
         Ask::Status => api.call("/v1/status", None).await?,
         Ask::Migrations => api.call("/v1/migrations", None).await?,
         Ask::Clients => api.call("/v1/clients", None).await?,
+        Ask::Audit(args) => api.call(&format!("/v1/audit?last={}", args.last), None).await?,
         Ask::Ledger(args) => api.call(&path(&args.migration, "ledger"), None).await?,
         Ask::Verify(args) => verify::ask(api, args).await?,
         Ask::Advance(args) => api.call(&path(&args.migration, "advance"), Some(advance_order(args))).await?,
@@ -435,6 +465,7 @@ fn shown(question: &Ask, answer: &Value) -> String {
         Ask::Status => show::status(answer),
         Ask::Migrations => show::migrations(answer),
         Ask::Clients => show::clients(answer, Clock::start().now().wall_ms),
+        Ask::Audit(_) => show::audit(answer),
         Ask::Ledger(_) => show::ledger(answer),
         Ask::Verify(_) => show::verified(answer),
         Ask::Advance(AdvanceArgs { migration, .. }) | Ask::Rollback(RollbackArgs { migration, .. }) => {
@@ -451,7 +482,7 @@ fn holds(question: &Ask, answer: &Value) -> bool {
         Ask::Verify(_) => is("/verified").unwrap_or_default(),
         // An order with --wait says whether the phase was reached.
         Ask::Advance(_) | Ask::Rollback(_) => is("/reached").unwrap_or(true),
-        Ask::Migrations | Ask::Clients | Ask::Ledger(_) | Ask::Resume(_) => true,
+        Ask::Migrations | Ask::Clients | Ask::Audit(_) | Ask::Ledger(_) | Ask::Resume(_) => true,
     }
 }
 
@@ -517,6 +548,16 @@ mod tests {
         assert_eq!(resume(&[]), (None, false));
         assert_eq!(resume(&["events/t/0"]), (Some("events/t/0".to_owned()), false));
         assert_eq!(resume(&["--discard-copy"]), (None, true));
+    }
+
+    #[test]
+    fn a_token_is_found_behind_its_operators_name() {
+        for text in
+            ["0123456789abcdef\n", "ada 0123456789abcdef\n", "# mine\n\nada\t0123456789abcdef\nbob x\n"]
+        {
+            assert_eq!(own_token(text), "0123456789abcdef");
+        }
+        assert_eq!(own_token(""), "");
     }
 
     #[test]

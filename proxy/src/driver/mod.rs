@@ -226,6 +226,10 @@ impl<'a> Driver<'a> {
             let now = self.around.clock.now();
             self.handle(now, wake);
         };
+        self.session.handle_end();
+        while let Some(event) = self.session.poll_event() {
+            self.around.observer.observed(self.id, event);
+        }
         self.requests.close(self.around);
         ending
     }

@@ -18,6 +18,18 @@ pub enum Socket {
 }
 
 impl Socket {
+    /// The certificate (DER) that the peer has shown.
+    pub(crate) fn certificate(&self) -> Option<Vec<u8>> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls(stream) => {
+                let (_, connection) = stream.get_ref();
+                let shown = connection.peer_certificates().and_then(|chain| chain.first());
+                shown.map(|certificate| certificate.to_vec())
+            }
+        }
+    }
+
     /// Ready once a read is worth a buffer. TLS cannot tell, and always is.
     pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {

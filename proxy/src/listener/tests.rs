@@ -1,6 +1,6 @@
 use bytes::{Bytes, BytesMut};
 use kernel_model::KernelError;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair};
 use session::{Answer, Event, LegacyAction, LegacyEvent, Progress, Request, RequestId, Violation};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
@@ -131,17 +131,31 @@ async fn tls_is_spoken_both_ways_and_plain_text_gets_nothing() {
     let ca = params.self_signed(&ca_key).unwrap();
     let issuer = Issuer::new(params, ca_key);
     let key = KeyPair::generate().unwrap();
-    let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::OrganizationName, "Shop");
+    params.distinguished_name.push(DnType::CommonName, "ada");
     let cert = params.signed_by(&key, &issuer).unwrap();
     std::fs::write(path("ca"), ca.pem()).unwrap();
     std::fs::write(path("cert"), cert.pem()).unwrap();
     std::fs::write(path("key"), key.serialize_pem()).unwrap();
-    let tls = config::ClientTls { cert: path("cert"), key: path("key"), ca: Some(path("ca")) };
+    let tls = config::ClientTls {
+        cert: path("cert"),
+        key: path("key"),
+        ca: Some(path("ca")),
+        principal: CertificatePrincipal::Subject,
+    };
     let server = crate::tls::server(&tls).unwrap();
 
     let limits = Limits { handshake_ms_max: 200, ..Limits::default() };
     let (mut listeners, _stop) = listeners(&limits);
-    let address = listeners.add("tls", listening(Some(server))).unwrap();
+    let peers = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&peers);
+    let open: OpenSession = Arc::new(move |_, peer: &Peer| {
+        seen.lock().push(peer.clone());
+        Box::new(Echo::default())
+    });
+    let address = listeners.add("tls", Listening { open, ..listening(Some(server)) }).unwrap();
     let connect = |identity: Option<(std::path::PathBuf, std::path::PathBuf)>| {
         let client = crate::tls::client(&config::LegacyTls { ca: path("ca"), identity }).unwrap();
         let bootstrap = vec![config::HostPort { host: "localhost".to_owned(), port: address.port() }];
@@ -150,6 +164,14 @@ async fn tls_is_spoken_both_ways_and_plain_text_gets_nothing() {
     };
     let mut known = connect(Some((path("cert"), path("key")))).await.unwrap();
     assert!(echoes(&mut known).await);
+    let peer = peers.lock()[0].clone();
+    let ada = Some(Some("User:CN=ada,O=Shop".to_owned()));
+    assert_eq!(peer.principal(CertificatePrincipal::Subject), ada);
+    assert_eq!(peer.principal(CertificatePrincipal::Unknown), Some(None), "somebody, and nobody knows who");
+    let strange = Peer { certificate: Some(vec![0x30, 0]), ..peer.clone() };
+    assert_eq!(strange.principal(CertificatePrincipal::Subject), Some(None));
+    let plain = Peer { certificate: None, ..peer };
+    assert_eq!(plain.principal(CertificatePrincipal::Subject), None);
     // TLS 1.3 tells a client without certificate only when it reads.
     let mut stranger = connect(None).await.unwrap();
     assert!(!echoes(&mut stranger).await);

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use config::{CertificatePrincipal, ClientTls, Cluster};
 use session::{Request, RequestId};
 use shadow::AccessFact;
 use translator_kafka::access::{Authorizer, Entity, Mechanism, Rule};
@@ -14,6 +15,8 @@ use super::runner::Runner;
 
 /// Rules that a gate names one by one.
 const NAMED_MAX: usize = 5;
+/// A user who was not seen for this long is not waited for.
+const SEEN_FOR_MS: i64 = 30 * 24 * 3600 * 1000;
 
 /// What legacy last said of who may do what.
 #[derive(Debug, Default)]
@@ -112,6 +115,13 @@ impl Runner {
                     .to_owned(),
             );
         }
+        if rules.is_some() && names_nobody(&cluster.config) {
+            missing.push(
+                "clients show certificates, and nothing says whom rules are to take them for: set `principal` in \
+                 [cluster.tls], or they may do nothing on the kernel"
+                    .to_owned(),
+            );
+        }
         let realm = self.setup.server.access.realm(&cluster.config.name);
         if realm.authorizer != authorizer(cluster) {
             missing.push("the kernel does not check authorisation as legacy does yet".to_owned());
@@ -130,30 +140,38 @@ impl Runner {
         Some(missing)
     }
 
-    /// Users that have logged in to legacy and could not log in to the kernel.
+    /// Users that have logged in to legacy in the last month and could not log in to the kernel.
     pub(super) fn users_missing(&self, cluster: &ClusterRun) -> Vec<String> {
         if cluster.config.sasl == config::Sasl::None || cluster.shared.routes.is_retired() {
             return Vec::new();
         }
         let realm = self.setup.server.access.realm(&cluster.config.name);
-        let seen = self.setup.inventory.users();
+        let since_ms = self.setup.clock.now().wall_ms.saturating_sub(SEEN_FOR_MS);
+        let seen: Vec<&(String, String)> =
+            realm.seen.iter().filter(|(_, at_ms)| **at_ms >= since_ms).map(|(who, _)| who).collect();
         if seen.is_empty() && realm.users.is_empty() {
             return vec!["no user is known yet (nobody has logged in)".to_owned()];
         }
         let mut missing = BTreeSet::new();
         for (user, mechanism) in seen {
-            let stored = realm.users.get(&user);
-            let can = match Mechanism::of_name(&mechanism) {
+            let stored = realm.users.get(user);
+            let can = match Mechanism::of_name(mechanism) {
                 Some(mechanism) => stored.is_some_and(|all| all.contains_key(&mechanism)),
                 None => mechanism == "PLAIN" && stored.is_some(),
             };
             if !can {
-                let user = if user.is_empty() { "somebody".to_owned() } else { user };
+                let user = if user.is_empty() { "somebody" } else { user };
                 missing.insert(format!("{user} (by {mechanism})"));
             }
         }
         missing.into_iter().collect()
     }
+}
+
+/// Whether clients are told apart by their certificates, and nothing says what those mean.
+fn names_nobody(config: &Cluster) -> bool {
+    let unnamed = |tls: &ClientTls| tls.ca.is_some() && tls.principal == CertificatePrincipal::Unknown;
+    config.sasl == config::Sasl::None && config.tls.as_ref().is_some_and(unnamed)
 }
 
 /// How rules are to be applied, where legacy applies any.

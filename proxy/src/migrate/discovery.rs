@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::{Cluster, HostPort, Link, LinkPassword, Mechanism, Migration};
+use config::{CertificatePrincipal, Cluster, HostPort, Link, LinkPassword, Mechanism, Migration};
 use kernel_model::Now;
 use session::{LegacyNode, Session, Side, UnitId};
 use shadow::{
@@ -32,7 +32,7 @@ use crate::handover::action::UnitKind;
 use crate::handover::recovery;
 use crate::ledger::{Decider, DivergenceKind, Explanation, Primary, Sample, What};
 use crate::legacy::LegacyCluster;
-use crate::listener::{BrokerPorts, Listening, OpenSession};
+use crate::listener::{BrokerPorts, Listening, OpenSession, Peer};
 
 /// Prepares one cluster. Nothing listens yet.
 pub(super) fn open_cluster(
@@ -488,7 +488,8 @@ impl Runner {
         let Some(cluster) = self.clusters.get(index) else { return Ok(()) };
         let tls = cluster.config.tls.as_ref().map(crate::tls::server).transpose();
         let tls = tls.map_err(|error| format!("TLS cannot be set up: {error}"))?;
-        let open = open_session(role, Arc::clone(&cluster.shared), &self.setup);
+        let named_by = cluster.config.tls.as_ref().map(|tls| tls.principal).unwrap_or_default();
+        let open = open_session(role, Arc::clone(&cluster.shared), &self.setup, named_by);
         let listening = Listening { listen: at, tls, legacy: Some(Arc::clone(&cluster.legacy)), open };
         let listens = self.setup.around.listeners.lock().await.add(name, listening);
         listens.map(|_| ()).map_err(|error| format!("cannot listen at {at}: {error}"))
@@ -553,13 +554,22 @@ impl Runner {
     }
 }
 
-fn open_session(role: Role, shared: Arc<ClusterShared>, setup: &Setup) -> OpenSession {
+fn open_session(
+    role: Role,
+    shared: Arc<ClusterShared>,
+    setup: &Setup,
+    named_by: CertificatePrincipal,
+) -> OpenSession {
     let server = Arc::clone(&setup.server);
-    Arc::new(move |now: Now, peer: SocketAddr| {
-        let host = format!("/{}", peer.ip());
+    Arc::new(move |now: Now, peer: &Peer| {
+        let host = format!("/{}", peer.address.ip());
         // Fetch session ids of different connections should differ; time and port see to that.
-        let seed = u64::try_from(now.elapsed.as_nanos()).unwrap_or(0) ^ (u64::from(peer.port()) << 48);
-        let server = Server::new(Arc::clone(&server), shared.view.load_full(), &host, seed);
+        let seed =
+            u64::try_from(now.elapsed.as_nanos()).unwrap_or(0) ^ (u64::from(peer.address.port()) << 48);
+        let mut server = Server::new(Arc::clone(&server), shared.view.load_full(), &host, seed);
+        if let Some(principal) = peer.principal(named_by) {
+            server.set_principal(principal);
+        }
         Box::new(GatewaySession::new(role, Arc::clone(&shared), server, now)) as Box<dyn Session>
     })
 }

@@ -70,6 +70,24 @@ pub const FIGURES: &[Figure] = &[
         "Requests that use what the kernel does not serve; the gate refuses to move what uses it",
     ),
     counter(
+        "sluice_throttled_total",
+        Unit::Count,
+        "quota",
+        "Times that a client above its quota was told to wait, by the quota's key",
+    ),
+    counter(
+        "sluice_throttled_ms_total",
+        Unit::Milliseconds,
+        "quota",
+        "How long these clients were told to wait, together",
+    ),
+    counter(
+        "sluice_audited_total",
+        Unit::Count,
+        "via, done",
+        "Administrative acts in the audit log, by their way (admin-api, kafka), and whether anything was done (yes) or refused (no)",
+    ),
+    counter(
         "sluice_orders_refused_total",
         Unit::Count,
         "why",

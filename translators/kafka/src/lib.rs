@@ -4,6 +4,7 @@
 //! the engine's inside: requests to shards leave a session as [`::session::Request`]s.
 
 pub mod access;
+mod audit;
 pub mod canary;
 pub mod catalog;
 pub mod codec;

@@ -10,5 +10,6 @@ mod session;
 
 pub use gate::{Entry, Gate, Lease, Side, UnitId};
 pub use session::{
-    Answer, Event, LegacyAction, LegacyEvent, LegacyNode, Progress, Request, RequestId, Session, Violation,
+    Administered, Answer, Event, LegacyAction, LegacyEvent, LegacyNode, Progress, Request, RequestId,
+    Session, Violation,
 };

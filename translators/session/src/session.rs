@@ -44,6 +44,8 @@ pub trait Session: Send {
     fn poll_event(&mut self) -> Option<Event>;
     /// When `handle_timeout` is next due, on the monotonic clock.
     fn poll_timeout(&self) -> Option<Duration>;
+    /// The connection is over: what it has not answered is observed. `poll_event` alone is called after this.
+    fn handle_end(&mut self) {}
     /// Whether reading from the client may go on (see [`Progress::paused`]); asked again after every call.
     fn wants_input(&self) -> bool;
 }
@@ -144,6 +146,21 @@ pub enum Violation {
     Closed,
 }
 
+/// An administrator's act, in words that may be kept: no secret is in them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Administered {
+    /// As whom the client is authenticated; `None` where its name is not known.
+    pub who: Option<String>,
+    /// Its address.
+    pub from: String,
+    /// What it ordered.
+    pub what: String,
+    /// What came of it.
+    pub outcome: String,
+    /// Something of it was done, or may have been. Otherwise it was refused.
+    pub done: bool,
+}
+
 /// An observation: for the inventory, the metrics, or the record of divergences.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
@@ -177,6 +194,8 @@ pub enum Event {
         /// How.
         mechanism: String,
     },
+    /// The client has ordered what administrators order, and this came of it.
+    Administered(Box<Administered>),
     /// Records acknowledged to the client.
     Acknowledged {
         /// Unit.

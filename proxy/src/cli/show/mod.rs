@@ -3,6 +3,7 @@
 //! Each view says first what is wrong and what to do about it. What a view does not know (a field of a newer
 //! sluice) is left out; `--json` has everything.
 
+mod audit;
 mod clients;
 mod ledger;
 mod migrations;
@@ -14,6 +15,7 @@ mod verified;
 
 use serde_json::Value;
 
+pub(super) use audit::text as audit;
 pub(super) use clients::text as clients;
 pub(super) use ledger::text as ledger;
 pub(super) use migrations::{ordered, resumed, text as migrations};

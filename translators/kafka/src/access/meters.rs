@@ -37,12 +37,17 @@ impl Meters {
         rate.wait(now, bytes_per_second)
     }
 
-    /// Takes back what was added at this time: it is not sent after all.
-    pub fn take_back(&self, now: Duration, whose: &Key, bytes: usize) {
+    /// Takes back what was added at this time: it is not sent after all. `false`, and nothing is taken back, where
+    /// nothing else was metered: what alone is more than the quota would never be sent.
+    #[must_use]
+    pub fn take_back(&self, now: Duration, whose: &Key, bytes: usize) -> bool {
         let mut rates = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(rate) = rates.get_mut(whose) {
+        let Some(rate) = rates.get_mut(whose) else { return true };
+        let others = rate.sum() > as_float(bytes);
+        if others {
             rate.add(now, -as_float(bytes));
         }
+        others
     }
 }
 
@@ -85,14 +90,17 @@ impl Rate {
         }
     }
 
+    fn sum(&self) -> f64 {
+        self.0.iter().map(|(_, sum)| sum).sum()
+    }
+
     /// How long until the rate is the quota again, if nothing comes meanwhile.
     fn wait(&self, now: Duration, per_second: f64) -> Duration {
         let Some((began, _)) = self.0.front() else { return Duration::ZERO };
         let passed = now.saturating_sub(*began);
         let full = u32::try_from(passed.as_secs()).unwrap_or(u32::MAX);
         let seconds = (passed + WINDOW * (SAMPLES - 1).saturating_sub(full)).as_secs_f64();
-        let sum: f64 = self.0.iter().map(|(_, sum)| sum).sum();
-        let over = sum / seconds - per_second;
+        let over = self.sum() / seconds - per_second;
         if over <= 0.0 || per_second <= 0.0 {
             return Duration::ZERO;
         }
@@ -129,7 +137,11 @@ mod tests {
         // 4000 in ten seconds, and 2300 more in the sample that began 500 ms ago at the latest.
         let wait = meters.note(at(10_500), whose("a"), 500.0, 2300);
         assert_eq!(wait.as_millis(), 2100);
-        assert_eq!(meters.note(at(10_500), whose("b"), 500.0, 2300), Duration::ZERO, "others are not held up");
+        assert_eq!(
+            meters.note(at(10_500), whose("b"), 500.0, 2300),
+            Duration::ZERO,
+            "others are not held up"
+        );
     }
 
     #[test]
@@ -137,8 +149,10 @@ mod tests {
         let meters = Meters::default();
         let wait = meters.note(at(0), whose("a"), 100.0, 2000);
         assert_eq!(wait.as_millis(), 10_000);
-        meters.take_back(at(0), &whose("a"), 2000);
-        assert_eq!(meters.note(at(1), whose("a"), 100.0, 1000), Duration::ZERO);
+        assert!(!meters.take_back(at(0), &whose("a"), 2000), "alone it has to be sent");
+        assert!(meters.note(at(0), whose("a"), 100.0, 3000) > wait);
+        assert!(meters.take_back(at(0), &whose("a"), 3000));
+        assert_eq!(meters.note(at(0), whose("a"), 100.0, 0), wait, "as if they had never been");
         assert_eq!(meters.note(at(11_001), whose("a"), 100.0, 1000), Duration::ZERO);
     }
 

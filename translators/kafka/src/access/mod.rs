@@ -9,6 +9,7 @@ mod meters;
 mod quotas;
 mod rules;
 mod scram;
+mod subject;
 #[cfg(test)]
 mod tests;
 
@@ -29,6 +30,7 @@ pub use self::scram::{
     Credential, ITERATIONS_MAX, ITERATIONS_MIN, Mechanism, Proof, ScramError, ScramLogin, plain_parts,
     scram_user, token_subject, unguessable,
 };
+pub use self::subject::subject;
 
 /// Who is not told apart: Kafka's own name for a client without authentication.
 pub const ANONYMOUS: &str = "User:ANONYMOUS";
@@ -55,6 +57,9 @@ pub struct Realm {
     pub users: BTreeMap<String, BTreeMap<Mechanism, Credential>>,
     /// Quotas by entity.
     pub quotas: Quotas,
+    /// Users whom legacy has let in, each with its mechanism, and when that was last noted (milliseconds since 1970).
+    /// A user without a name is one whose name cannot be told.
+    pub seen: BTreeMap<(String, String), i64>,
 }
 
 impl Realm {

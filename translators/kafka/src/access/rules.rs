@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::codec::messages::create_acls_request::AclCreation;
+
 /// The name that stands for every resource of a kind, every address, or (as `User:*`) every user.
 pub const WILDCARD: &str = "*";
 /// The only resource of kind [`ResourceKind::Cluster`].
@@ -195,6 +197,20 @@ impl std::fmt::Display for Rule {
 }
 
 impl Rule {
+    /// The rule that a client wants to create; `None` where a code means nothing.
+    #[must_use]
+    pub fn of_creation(creation: &AclCreation) -> Option<Self> {
+        Some(Self {
+            kind: ResourceKind::from_code(creation.resource_type)?,
+            name: creation.resource_name.as_str().to_owned(),
+            pattern: PatternKind::from_code(creation.resource_pattern_type)?,
+            principal: creation.principal.as_str().to_owned(),
+            host: creation.host.as_str().to_owned(),
+            operation: Operation::from_code(creation.operation)?,
+            permission: Permission::from_code(creation.permission_type)?,
+        })
+    }
+
     fn is_about(&self, principal: &str, host: &str) -> bool {
         let everybody = self.principal == "User:*" && principal.starts_with("User:");
         (everybody || self.principal == principal) && (self.host == WILDCARD || self.host == host)

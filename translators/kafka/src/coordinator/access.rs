@@ -8,6 +8,7 @@
 //!        a rule/<realm> NUL <rule>  (the rule as JSON; no value)
 //!        a user/<realm> NUL <name>  JSON of the salted credentials
 //!        a quota/<realm> NUL <entity as JSON>   JSON of the values
+//!        a seen/<realm> NUL <user and mechanism as JSON>   when, as JSON
 //! ```
 
 use std::collections::{BTreeMap, VecDeque};
@@ -27,6 +28,9 @@ use crate::access::{
 const WAITING_MAX: usize = 1024;
 /// Rules, users and quotas that one realm may have, each.
 const EACH_MAX: usize = 100_000;
+
+/// Users that are remembered as seen, in one realm.
+const SEEN_MAX: usize = 10_000;
 
 /// A change to one realm.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -64,6 +68,15 @@ pub enum Change {
         rules: Option<Vec<Rule>>,
         /// Its quotas.
         quotas: Option<Vec<(Entity, BTreeMap<String, f64>)>>,
+    },
+    /// Another cluster has let a user in.
+    Seen {
+        /// Its name; empty where it cannot be told.
+        user: String,
+        /// How it showed who it is.
+        mechanism: String,
+        /// Milliseconds since 1970.
+        at_ms: i64,
     },
     /// Follows nobody any more.
     Adopt,
@@ -205,6 +218,13 @@ fn changed(before: &Realm, change: Change) -> Result<Realm, String> {
                 realm.quotas = quotas.into_iter().collect();
             }
         }
+        Change::Seen { user, mechanism, at_ms } => {
+            let who = (user, mechanism);
+            if realm.seen.len() >= SEEN_MAX && !realm.seen.contains_key(&who) {
+                return Err(format!("more than {SEEN_MAX} users were seen"));
+            }
+            realm.seen.insert(who, at_ms);
+        }
         Change::Adopt => realm.follows = false,
         Change::Configure(authorizer) => realm.authorizer = authorizer,
     }
@@ -230,6 +250,7 @@ const REALM: &[u8] = b"arealm/";
 const RULE: &[u8] = b"arule/";
 const USER: &[u8] = b"auser/";
 const QUOTA: &[u8] = b"aquota/";
+const SEEN: &[u8] = b"aseen/";
 
 fn key(prefix: &[u8], realm: &str, rest: &[u8]) -> Bytes {
     [prefix, realm.as_bytes(), b"\0", rest].concat().into()
@@ -264,6 +285,10 @@ fn difference(name: &str, before: &Realm, after: &Realm) -> Vec<Op> {
         quotas.iter().map(|(entity, values)| (json(entity), json(values))).collect()
     };
     ops.extend(replaced(QUOTA, name, pairs(&before.quotas), pairs(&after.quotas)));
+    let pairs = |seen: &BTreeMap<(String, String), i64>| -> Vec<(Vec<u8>, Vec<u8>)> {
+        seen.iter().map(|(who, at_ms)| (json(who), json(at_ms))).collect()
+    };
+    ops.extend(replaced(SEEN, name, pairs(&before.seen), pairs(&after.seen)));
     ops
 }
 
@@ -318,6 +343,11 @@ fn read(stored: &dyn KvRead) -> Option<Access> {
         let (name, entity) = parts(QUOTA, &key)?;
         let realm = realms.entry(name.to_owned()).or_default();
         realm.quotas.insert(serde_json::from_slice(entity).ok()?, serde_json::from_slice(&value).ok()?);
+    }
+    for (key, value) in stored.scan(SEEN) {
+        let (name, who) = parts(SEEN, &key)?;
+        let realm = realms.entry(name.to_owned()).or_default();
+        realm.seen.insert(serde_json::from_slice(who).ok()?, serde_json::from_slice(&value).ok()?);
     }
     let mut access = Access::default();
     realms.into_iter().for_each(|(name, realm)| access.put(&name, realm));
@@ -459,6 +489,8 @@ mod tests {
                 (entity.clone(), "producer_byte_rate".to_owned(), Some(1.5)),
                 (entity, "consumer_byte_rate".to_owned(), None),
             ]),
+            Change::Seen { user: "ada".to_owned(), mechanism: "PLAIN".to_owned(), at_ms: 5 },
+            Change::Seen { user: "ada".to_owned(), mechanism: "PLAIN".to_owned(), at_ms: 7 },
         ];
         for each in changes {
             assert_eq!(change(&mut first, &mut stored, each), AccessReply::Done);
@@ -467,6 +499,7 @@ mod tests {
         assert_eq!(before.rules.all().iter().map(|rule| rule.name.as_str()).collect::<Vec<_>>(), ["b", "c"]);
         assert_eq!(before.users.keys().collect::<Vec<_>>(), ["ada"]);
         assert_eq!(before.quotas.len(), 1);
+        assert_eq!(before.seen.values().collect::<Vec<_>>(), [&7]);
         let again = AccessHandle::default();
         AccessCoordinator::new(again.clone()).restore(now(), &stored);
         assert_eq!(again.realm("events"), before);

@@ -35,9 +35,23 @@ impl GatewaySession {
         }
         self.server.set_principal(self.claimed.as_ref().map(|user| format!("User:{user}")));
         let name = self.claimed.clone().unwrap_or_default();
+        self.remember(now, &name, &mechanism);
         self.events.push_back(Event::User { name, mechanism: mechanism.clone() });
         if self.shared.learn_users && mechanism == "PLAIN" {
             self.learn(now, message);
+        }
+    }
+
+    /// Who has logged in is known after a restart too: legacy is not retired before the kernel knows these users.
+    fn remember(&mut self, now: Now, name: &str, mechanism: &str) {
+        const AGAIN_MS: i64 = 24 * 3600 * 1000;
+        const CHARS_MAX: usize = 256;
+        let cut = |text: &str| text.chars().take(CHARS_MAX).collect::<String>();
+        let (user, mechanism, at_ms) = (cut(name), cut(mechanism), now.wall_ms);
+        let realm = self.shared.access.realm(&self.shared.realm);
+        let known = realm.seen.get(&(user.clone(), mechanism.clone()));
+        if known.is_none_or(|noted| at_ms.saturating_sub(*noted) >= AGAIN_MS) {
+            self.change_access(Change::Seen { user, mechanism, at_ms });
         }
     }
 
@@ -74,7 +88,10 @@ impl GatewaySession {
         if put.is_empty() && remove.is_empty() {
             return;
         }
-        let change = Change::Users { put, remove };
+        self.change_access(Change::Users { put, remove });
+    }
+
+    fn change_access(&mut self, change: Change) {
         let message = AccessMessage { realm: self.shared.realm.clone(), change }.to_bytes();
         self.own_request(Request::Kernel {
             shard: CATALOG_SHARD,

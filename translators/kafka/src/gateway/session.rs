@@ -20,6 +20,7 @@ use super::route::Routes;
 use super::slots::{SlotId, Slots};
 use super::upstream::{Merge, Passed, Taken, Upstream, take_whole};
 use crate::access::{AccessHandle, Login};
+use crate::audit::{Act, CONNECTION_ENDED};
 use crate::canary::{ReaderId, Readers};
 use crate::codec::{ApiKey, Str, frame};
 use crate::server::{ClusterView, Server, Ticket};
@@ -145,6 +146,8 @@ pub struct GatewaySession {
     pub(super) last_answers_by: Option<Duration>,
     /// What to do with an answer of the server before it leaves.
     pub(super) finish: BTreeMap<SlotId, Merge>,
+    /// What administrators have ordered, until it is answered.
+    acts: BTreeMap<SlotId, Act>,
     held: Option<Held>,
     pub(super) paced: Option<Paced>,
     ahead: BTreeMap<SlotId, Ahead>,
@@ -217,6 +220,7 @@ impl GatewaySession {
             legacy_gone: false,
             last_answers_by: None,
             finish: BTreeMap::new(),
+            acts: BTreeMap::new(),
             held: None,
             paced: None,
             ahead: BTreeMap::new(),
@@ -347,12 +351,30 @@ impl GatewaySession {
                     self.greeted = true;
                     self.quiet_since = now.elapsed;
                     self.logging_in &= belongs_to_login(&frame);
-                    self.dispatch(now, frame)?;
+                    self.take_order(now, frame)?;
                 }
                 Taken::Incomplete(wanted) => return Ok(Progress { paused: false, wanted }),
             }
         }
         Ok(Progress { paused: true, wanted: 0 })
+    }
+
+    /// Decides what happens to a frame, and notes it if an administrator orders something with it.
+    fn take_order(&mut self, now: Now, frame: Bytes) -> Result<(), Violation> {
+        let slot = self.slots.next();
+        let act = Act::of(&frame.slice(4.min(frame.len())..));
+        let outcome = self.dispatch(now, frame);
+        if let Some(act) = act {
+            match &outcome {
+                Err(violation) => {
+                    self.events.push_back(act.refused(self.server.who(), &violation.to_string()));
+                }
+                // Otherwise it is held, and comes again.
+                Ok(()) if self.slots.next() > slot => drop(self.acts.insert(slot, act)),
+                Ok(()) => {}
+            }
+        }
+        outcome
     }
 
     /// Moves finished answers towards the client.
@@ -371,7 +393,10 @@ impl GatewaySession {
             };
             self.slots.fill(slot, answer);
         }
-        while let Some(answer) = self.slots.take_ready() {
+        while let Some((slot, answer)) = self.slots.take_ready() {
+            if let Some(act) = self.acts.remove(&slot) {
+                self.events.push_back(act.answered(self.server.who(), &answer));
+            }
             for part in answer {
                 self.transmit_bytes = self.transmit_bytes.saturating_add(part.len());
                 self.transmit.push_back(part);
@@ -416,7 +441,7 @@ impl Session for GatewaySession {
             self.kernel_has(slot);
         } else if self.held.as_ref().is_some_and(|held| held.request == id)
             && let Some(held) = self.held.take()
-            && let Err(violation) = self.dispatch(now, held.frame)
+            && let Err(violation) = self.take_order(now, held.frame)
         {
             self.failed.get_or_insert(violation);
         }
@@ -488,6 +513,12 @@ impl Session for GatewaySession {
 
     fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
+    }
+
+    fn handle_end(&mut self) {
+        for act in std::mem::take(&mut self.acts).into_values() {
+            self.events.push_back(act.unanswered(self.server.who(), CONNECTION_ENDED));
+        }
     }
 
     fn poll_timeout(&self) -> Option<Duration> {

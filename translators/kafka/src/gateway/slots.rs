@@ -29,7 +29,7 @@ struct Slot {
 impl Slots {
     /// Opens a slot for the next request.
     pub(super) fn open(&mut self) -> SlotId {
-        let id = SlotId(self.first + self.answers.len() as u64);
+        let id = self.next();
         self.answers.push_back(Slot::default());
         id
     }
@@ -67,12 +67,18 @@ impl Slots {
     }
 
     /// The oldest answer, if it has come.
-    pub(super) fn take_ready(&mut self) -> Option<Vec<Bytes>> {
+    pub(super) fn take_ready(&mut self) -> Option<(SlotId, Vec<Bytes>)> {
         let slot = self.answers.pop_front_if(|slot| slot.answer.is_some())?;
+        let id = SlotId(self.first);
         self.first += 1;
         self.bytes = self.bytes.saturating_sub(slot.bytes);
         self.fetches = self.fetches.saturating_sub(usize::from(slot.is_fetch));
-        slot.answer
+        Some((id, slot.answer?))
+    }
+
+    /// The slot that is opened next.
+    pub(super) fn next(&self) -> SlotId {
+        SlotId(self.first + self.answers.len() as u64)
     }
 
     /// Requests without an answer that was sent.
@@ -92,8 +98,8 @@ mod tests {
         slots.fill(second, vec![Bytes::from_static(b"2")]);
         assert!(slots.take_ready().is_none());
         slots.fill(first, vec![]);
-        assert_eq!(slots.take_ready(), Some(vec![]));
-        assert_eq!(slots.take_ready(), Some(vec![Bytes::from_static(b"2")]));
+        assert_eq!(slots.take_ready(), Some((first, vec![])));
+        assert_eq!(slots.take_ready(), Some((second, vec![Bytes::from_static(b"2")])));
         assert_eq!(slots.len(), 0);
     }
 

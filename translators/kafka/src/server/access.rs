@@ -9,8 +9,8 @@ use kernel_model::{KernelError, Reply, Request};
 
 use super::operation::{Begin, Cx, Finished, Head, Operation, Step};
 use crate::access::{
-    CLUSTER, Credential, Entity, ITERATIONS_MAX, ITERATIONS_MIN, Mechanism, PatternKind, Permission, Realm,
-    ResourceKind, Rule, RuleFilter, is_quota_key,
+    CLUSTER, Credential, Entity, ITERATIONS_MAX, ITERATIONS_MIN, Mechanism, Realm, ResourceKind, Rule,
+    RuleFilter, is_quota_key,
 };
 use crate::codec::Str;
 use crate::codec::messages::alter_client_quotas_response as altered_quotas;
@@ -139,15 +139,7 @@ pub(super) fn describe_acls(cx: &mut Cx<'_>, head: Head, request: DescribeAclsRe
 /// The rule that a client wants to create.
 fn created(creation: &AclCreation) -> Result<Rule, Refusal> {
     let bad = || invalid("The rule has a code that means nothing.");
-    let rule = Rule {
-        kind: ResourceKind::from_code(creation.resource_type).ok_or_else(bad)?,
-        name: creation.resource_name.as_str().to_owned(),
-        pattern: PatternKind::from_code(creation.resource_pattern_type).ok_or_else(bad)?,
-        principal: creation.principal.as_str().to_owned(),
-        host: creation.host.as_str().to_owned(),
-        operation: crate::access::Operation::from_code(creation.operation).ok_or_else(bad)?,
-        permission: Permission::from_code(creation.permission_type).ok_or_else(bad)?,
-    };
+    let rule = Rule::of_creation(creation).ok_or_else(bad)?;
     if rule.kind == ResourceKind::Cluster && rule.name != CLUSTER {
         return Err(invalid(&format!("The only valid name for the CLUSTER resource is {CLUSTER}.")));
     }

@@ -152,6 +152,12 @@ impl Server {
         self.who = Arc::new(Who { principal, host });
     }
 
+    /// Who the client is.
+    #[must_use]
+    pub fn who(&self) -> &Who {
+        &self.who
+    }
+
     fn guard(&self) -> Guard {
         Guard { realm: self.settings.access.realm(&self.realm), who: Arc::clone(&self.who) }
     }

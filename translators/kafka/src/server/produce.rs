@@ -80,7 +80,7 @@ fn invalid(message: &str) -> Refusal {
 pub(super) fn start(cx: &mut Cx<'_>, head: Head, request: ProduceRequest, bytes: usize) -> Begin {
     let catalog = cx.catalog();
     let version = head.version;
-    let throttle_time_ms =
+    let (throttle_time_ms, _) =
         cx.meter(QuotaKind::Produce, head.client_id.as_deref().unwrap_or_default(), bytes);
     let mut response = ProduceResponse { throttle_time_ms, ..Default::default() };
     let finish = if request.acks == 0 { finish_silent } else { finish_frame };

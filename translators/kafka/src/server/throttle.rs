@@ -40,24 +40,22 @@ impl Throttle {
 
 impl Cx<'_> {
     /// Meters what a client writes or reads. Returns the milliseconds that it is to be told to wait, and sees to it
-    /// that it does.
-    pub(super) fn meter(&mut self, kind: QuotaKind, client_id: &str, bytes: usize) -> i32 {
+    /// that it does; and whether what it reads is to be left out of the answer.
+    pub(super) fn meter(&mut self, kind: QuotaKind, client_id: &str, bytes: usize) -> (i32, bool) {
         let realm = &self.guard.realm;
         let user = self.guard.who.user().unwrap_or_default();
-        let Some((entity, rate)) = kind.of(&realm.quotas, user, client_id) else { return 0 };
+        let Some((entity, rate)) = kind.of(&realm.quotas, user, client_id) else { return (0, false) };
         let now = self.now.elapsed;
         let whose = (self.realm.to_owned(), kind, entity);
         let wait = self.settings.meters.note(now, whose.clone(), rate, bytes);
         // Waits are told in milliseconds; a shorter one is none.
         let told = i32::try_from(wait.as_millis()).unwrap_or(i32::MAX);
-        if told > 0 {
-            self.throttle.begin(now, kind, wait);
-            if kind == QuotaKind::Consume {
-                // An answer without records goes out in place of this one.
-                self.settings.meters.take_back(now, &whose, bytes);
-            }
+        if told == 0 {
+            return (0, false);
         }
-        told
+        self.throttle.begin(now, kind, wait);
+        let left_out = kind == QuotaKind::Consume && self.settings.meters.take_back(now, &whose, bytes);
+        (told, left_out)
     }
 
     /// Most bytes of records that this client is sent at once.

@@ -12,6 +12,7 @@ use bytes::{Bytes, BytesMut};
 use kernel_model::{KernelError, Now};
 use session::{Answer, Event, LegacyAction, LegacyEvent, Progress, Request, RequestId, Session, Violation};
 
+use crate::audit::{Act, CONNECTION_ENDED};
 use crate::codec::messages::ApiVersionsRequest;
 use crate::codec::{ApiKey, Message, frame};
 use crate::server::{ClusterView, Server, ServerSettings, Ticket};
@@ -41,6 +42,8 @@ struct InFlight {
     /// Size of the request.
     bytes: usize,
     is_fetch: bool,
+    /// What an administrator orders with it.
+    act: Option<Act>,
     response: Option<Vec<Bytes>>,
 }
 
@@ -72,20 +75,31 @@ impl KafkaSession {
         }
     }
 
+    /// The client has shown who it is before it said anything; `None`: it has, but its name is not known here.
+    pub fn set_principal(&mut self, principal: Option<String>) {
+        self.server.set_principal(principal);
+    }
+
     fn submit(&mut self, now: Now, request: Bytes) {
         self.greeted = true;
         self.observe(&request);
         let bytes = request.len();
         let is_fetch = frame::peek_request(&request).is_ok_and(|head| head.api() == Some(ApiKey::Fetch));
+        let act = Act::of(&request);
         self.next_ticket += 1;
         let ticket = Ticket(self.next_ticket);
         match self.server.submit(now, ticket, request) {
             Ok(()) => {
                 self.in_flight_bytes = self.in_flight_bytes.saturating_add(bytes);
                 self.fetches_in_flight += usize::from(is_fetch);
-                self.in_flight.push_back(InFlight { ticket, bytes, is_fetch, response: None });
+                self.in_flight.push_back(InFlight { ticket, bytes, is_fetch, act, response: None });
             }
-            Err(violation) => self.closing = Some(violation),
+            Err(violation) => {
+                if let Some(act) = act {
+                    self.events.push_back(act.refused(self.server.who(), &violation.to_string()));
+                }
+                self.closing = Some(violation);
+            }
         }
         self.collect();
     }
@@ -101,7 +115,11 @@ impl KafkaSession {
         while let Some(ready) = self.in_flight.pop_front_if(|first| first.response.is_some()) {
             self.in_flight_bytes = self.in_flight_bytes.saturating_sub(ready.bytes);
             self.fetches_in_flight = self.fetches_in_flight.saturating_sub(usize::from(ready.is_fetch));
-            for part in ready.response.unwrap_or_default() {
+            let response = ready.response.unwrap_or_default();
+            if let Some(act) = ready.act {
+                self.events.push_back(act.answered(self.server.who(), &response));
+            }
+            for part in response {
                 self.queued_bytes = self.queued_bytes.saturating_add(part.len());
                 self.transmit.push_back(part);
             }
@@ -227,6 +245,12 @@ impl Session for KafkaSession {
 
     fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
+    }
+
+    fn handle_end(&mut self) {
+        for act in self.in_flight.drain(..).filter_map(|waiting| waiting.act) {
+            self.events.push_back(act.unanswered(self.server.who(), CONNECTION_ENDED));
+        }
     }
 
     fn poll_timeout(&self) -> Option<Duration> {

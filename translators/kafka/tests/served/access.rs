@@ -10,12 +10,15 @@ use translator_kafka::codec::messages::alter_user_scram_credentials_request::{
     ScramCredentialDeletion, ScramCredentialUpsertion,
 };
 use translator_kafka::codec::messages::create_acls_request::AclCreation;
+use translator_kafka::codec::messages::create_topics_request::CreatableTopic;
 use translator_kafka::codec::messages::delete_acls_request::DeleteAclsFilter;
+use translator_kafka::codec::messages::delete_topics_request::DeleteTopicState;
 use translator_kafka::codec::messages::fetch_request::{FetchPartition, FetchTopic};
 use translator_kafka::codec::messages::{
-    AlterClientQuotasRequest, AlterUserScramCredentialsRequest, CreateAclsRequest, DeleteAclsRequest,
-    DescribeAclsRequest, DescribeClientQuotasRequest, DescribeUserScramCredentialsRequest, FetchRequest,
-    ListGroupsRequest, MetadataRequest, ProduceRequest,
+    AlterClientQuotasRequest, AlterUserScramCredentialsRequest, CreateAclsRequest, CreateTopicsRequest,
+    DeleteAclsRequest, DeleteGroupsRequest, DeleteTopicsRequest, DescribeAclsRequest,
+    DescribeClientQuotasRequest, DescribeUserScramCredentialsRequest, FetchRequest, ListGroupsRequest,
+    MetadataRequest, ProduceRequest,
 };
 use translator_kafka::coordinator::access::{AccessMessage, AccessReply, Change};
 use translator_kafka::errors::ErrorCode;
@@ -308,7 +311,9 @@ fn a_consumer_above_its_quota_gets_nothing_now_and_everything_later() {
             node.pass(Duration::from_millis(wait + 1), &mut [&mut client]);
             continue;
         }
-        if let Some(records) = answer.responses[0].partitions[0].records.as_ref().filter(|all| !all.is_empty()) {
+        if let Some(records) =
+            answer.responses[0].partitions[0].records.as_ref().filter(|all| !all.is_empty())
+        {
             offset += 50 * i64::try_from(records.len() / batch(&["x"; 50]).bytes().len()).unwrap();
         }
         if offset == 200 {
@@ -320,6 +325,19 @@ fn a_consumer_above_its_quota_gets_nothing_now_and_everything_later() {
 }
 
 #[test]
+fn a_batch_that_alone_is_above_the_quota_comes_all_the_same_and_the_wait_with_it() {
+    let mut node = Node::new(1);
+    let mut client = node.client();
+    client.create(&mut node, "t", 1, &[]);
+    client.produce(&mut node, "t", batch(&["x"; 50]).bytes().clone());
+    change(&mut node, quota("consumer_byte_rate", 1.0));
+    let answer = client.ask(&mut node, 11, &fetch_request("t", 0));
+    assert!(answer.throttle_time_ms > 60_000, "{}", answer.throttle_time_ms);
+    let records = answer.responses[0].partitions[0].records.as_ref().unwrap();
+    assert_eq!(records, batch(&["x"; 50]).bytes());
+}
+
+#[test]
 fn everybody_who_shares_a_quota_waits_and_nobody_else() {
     let mut node = Node::new(1);
     let (mut first, mut second) = (node.client(), node.client());
@@ -328,7 +346,10 @@ fn everybody_who_shares_a_quota_waits_and_nobody_else() {
     let big = batch(&["0123456789"; 1500]);
     let request = produce_request(&node, 9, -1, "t", 0, big.bytes().clone());
     assert!(first.ask(&mut node, 9, &request).throttle_time_ms > 0);
-    assert!(second.ask(&mut node, 9, &request).throttle_time_ms > 0, "the same client id, another connection");
+    assert!(
+        second.ask(&mut node, 9, &request).throttle_time_ms > 0,
+        "the same client id, another connection"
+    );
     // A quota of the user comes before that of the client id (Kafka's order): it is large.
     let entity = [("user".to_owned(), Some("ANONYMOUS".to_owned()))].into();
     let larger = vec![(entity, "producer_byte_rate".to_owned(), Some(1e9))];
@@ -352,4 +373,92 @@ fn fetch_request(topic: &str, offset: i64) -> FetchRequest {
         session_epoch: -1,
         ..Default::default()
     }
+}
+
+fn acts(client: &Client) -> Vec<(String, String, bool)> {
+    let act = |event: &Event| match event {
+        Event::Administered(act) => Some((act.what.clone(), act.outcome.clone(), act.done)),
+        _ => None,
+    };
+    client.events.iter().filter_map(act).collect()
+}
+
+#[test]
+fn every_administrative_request_is_told_with_its_outcome_and_without_secrets() {
+    let mut node = Node::new(1);
+    let mut client = node.client();
+    client.create(&mut node, "t", 2, &[("retention.ms", "4711")]);
+    client.metadata(&mut node, 12, &["t"], false);
+    client.produce(&mut node, "t", batch(&["x"]).bytes().clone());
+    let upsertion = ScramCredentialUpsertion {
+        name: "ada".into(),
+        mechanism: 1,
+        iterations: 4096,
+        salt: b"planted-salt"[..].into(),
+        salted_password: b"planted-password-of-32-bytes...."[..].into(),
+        ..Default::default()
+    };
+    let users = AlterUserScramCredentialsRequest { upsertions: vec![upsertion], ..Default::default() };
+    client.ask(&mut node, 0, &users);
+    change(&mut node, guarded(&[]));
+    let deletion = DeleteTopicState { name: Some("t".into()), ..Default::default() };
+    let gone = DeleteTopicsRequest { topics: vec![deletion], timeout_ms: 1000, ..Default::default() };
+    client.ask(&mut node, 6, &gone);
+    node.hung = true;
+    change_is_asked(&mut client, &mut node);
+    client.session.handle_end();
+    node.hung = false;
+    node.turn(&mut [&mut client]);
+    let told = acts(&client);
+    let expected = [
+        ("CreateTopics t (2 partitions)", "ok", true),
+        ("AlterUserScramCredentials set ada (SCRAM-SHA-256)", "ok", true),
+        ("DeleteTopics t", "TopicAuthorizationFailed", false),
+        ("DeleteGroups g", "GroupAuthorizationFailed", false),
+    ];
+    let expected: Vec<_> = expected
+        .iter()
+        .map(|(what, outcome, done)| ((*what).to_owned(), (*outcome).to_owned(), *done))
+        .collect();
+    assert_eq!(told, expected);
+    assert!(!format!("{:?}", client.events).contains("planted"));
+    let Some(Event::Administered(first)) =
+        client.events.iter().find(|event| matches!(event, Event::Administered(_)))
+    else {
+        panic!("there is one")
+    };
+    assert_eq!((first.who.as_deref(), first.from.as_str()), (Some(ME), "192.0.2.1"));
+}
+
+/// Refused before any shard is asked.
+fn change_is_asked(client: &mut Client, node: &mut Node) {
+    let request = DeleteGroupsRequest { groups_names: vec!["g".into()], ..Default::default() };
+    client.write(2, &request);
+    node.turn(&mut [client]);
+}
+
+#[test]
+fn an_order_whose_client_goes_before_its_answer_is_told_too() {
+    let mut node = Node::new(1);
+    let mut client = node.client();
+    node.hung = true;
+    client.write(
+        7,
+        &CreateTopicsRequest {
+            topics: vec![CreatableTopic {
+                name: "t".into(),
+                num_partitions: 1,
+                replication_factor: 1,
+                ..Default::default()
+            }],
+            ..Default::default()
+        },
+    );
+    node.turn(&mut [&mut client]);
+    assert!(acts(&client).is_empty());
+    client.session.handle_end();
+    node.turn(&mut [&mut client]);
+    let expected = ("CreateTopics t (1 partitions)", "unanswered: the connection ended first", true);
+    let told = acts(&client);
+    assert_eq!(told, [(expected.0.to_owned(), expected.1.to_owned(), expected.2)]);
 }

@@ -199,9 +199,14 @@ impl Judge<'_> {
 
     pub(super) fn delete_topics(&self) -> Judged {
         let mut rest: DeleteTopicsRequest = self.decode()?;
-        let names = taken(&mut rest.topic_names, |name| !self.guard.may_topic(Delete, name));
+        // That a topic is not there is told to whoever may know of it.
+        let denied = |name: &str| {
+            let told = self.catalog.topic(name).is_none() && self.guard.may_topic(Describe, name);
+            !told && !self.guard.may_topic(Delete, name)
+        };
+        let names = taken(&mut rest.topic_names, |name| denied(name));
         let states = taken(&mut rest.topics, |topic| match topic.name.as_deref() {
-            Some(name) => !self.guard.may_topic(Delete, name),
+            Some(name) => denied(name),
             None => self.denies_topic(Delete, TopicRef::Id(topic.topic_id)),
         });
         if names.is_empty() && states.is_empty() {

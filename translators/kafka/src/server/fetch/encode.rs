@@ -86,11 +86,11 @@ impl Answer {
 /// The response as a whole frame.
 pub(super) fn respond(
     head: &Head,
-    error: ErrorCode,
+    throttle_time_ms: i32,
     session_id: i32,
     answers: Vec<(PartKey, Answer)>,
 ) -> Finished {
-    match frame(head, error, session_id, answers) {
+    match frame(head, throttle_time_ms, session_id, answers) {
         Ok(parts) => Finished::Frame(parts),
         Err(_) => Finished::Close("a fetch response could not be encoded"),
     }
@@ -143,7 +143,7 @@ impl Pieces {
 
 fn frame(
     head: &Head,
-    error: ErrorCode,
+    throttle_time_ms: i32,
     session_id: i32,
     answers: Vec<(PartKey, Answer)>,
 ) -> Result<Vec<Bytes>, EncodeError> {
@@ -153,9 +153,9 @@ fn frame(
     let mut pieces = Pieces { done: Vec::new(), open: BytesMut::new(), format };
     pieces.open.put_i32(0);
     head.put_header(&mut pieces.open);
-    pieces.open.put_i32(0);
+    pieces.open.put_i32(throttle_time_ms);
     if version >= 7 {
-        pieces.open.put_i16(error.code());
+        pieces.open.put_i16(ErrorCode::None.code());
         pieces.open.put_i32(session_id);
     }
     let topics = by_topic(answers);

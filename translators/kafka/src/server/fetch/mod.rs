@@ -122,7 +122,7 @@ fn refuse_replica(head: &Head, request: &FetchRequest) -> Finished {
         let code = ErrorCode::TopicAuthorizationFailed;
         (wanted.key, Answer::of_error(code))
     });
-    encode::respond(head, ErrorCode::None, 0, answers.collect())
+    encode::respond(head, 0, 0, answers.collect())
 }
 
 fn wanted_of(request: &FetchRequest, version: i16) -> Vec<Wanted> {
@@ -267,15 +267,15 @@ impl Fetch {
         self.settle_copies(cx);
         let bytes = self.parts.iter().map(Part::bytes).sum();
         let client_id = self.head.client_id.as_deref().unwrap_or_default();
-        let throttle_time_ms = cx.meter(QuotaKind::Consume, client_id, bytes);
-        if throttle_time_ms > 0 {
+        let (throttle_time_ms, left_out) = cx.meter(QuotaKind::Consume, client_id, bytes);
+        if left_out {
             return self.hold_back(cx, throttle_time_ms);
         }
         let parts = std::mem::take(&mut self.parts);
         let answers: Vec<(PartKey, Answer)> =
             parts.into_iter().map(|part| part.into_answer(own, limit)).collect();
         let (session_id, answers) = cx.sessions.close(&self.session, answers);
-        encode::respond(&self.head, ErrorCode::None, session_id, answers)
+        encode::respond(&self.head, throttle_time_ms, session_id, answers)
     }
 
     /// Brings nothing, and says when to ask again. A session that is there goes on; none begins.

@@ -214,3 +214,18 @@ fn once_legacy_is_retired_clients_are_told_that_they_log_in_here_and_do() {
         assert_eq!(client.ended.is_none(), let_in);
     }
 }
+
+#[test]
+fn who_has_logged_in_is_known_after_a_restart_too() {
+    let mut world = world();
+    let mut client = world.open(AT_LEGACY);
+    hello(&mut world, &mut client, "PLAIN");
+    let request =
+        SaslAuthenticateRequest { auth_bytes: Bytes::from_static(b"\0ada\0pencil"), ..Default::default() };
+    world.through(&mut client, 2, &request, &SaslAuthenticateResponse::default());
+    world.node.turn(&mut [&mut client]);
+    world.node.restart();
+    let realm = world.node.settings.access.realm("events");
+    let seen: Vec<_> = realm.seen.keys().cloned().collect();
+    assert_eq!(seen, [("ada".to_owned(), "PLAIN".to_owned())]);
+}
