@@ -5,6 +5,7 @@ Runs under the interpreter of the peers: confluent-kafka. Nothing is left behind
 
 import json
 import sys
+from concurrent.futures import TimeoutError as FutureTimeout
 
 from confluent_kafka import (ConsumerGroupTopicPartitions, Consumer, KafkaException, OFFSET_BEGINNING, Producer,
                              TopicPartition)
@@ -30,6 +31,8 @@ def outcome(run):
     """What came of it: "ok", or the error's name."""
     try:
         return run() or "ok"
+    except (TimeoutError, FutureTimeout):
+        return "no answer"
     except KafkaException as error:
         return error.args[0].name()
 

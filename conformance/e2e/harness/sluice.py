@@ -33,7 +33,7 @@ class Sluice:
     With `supervise()` a process that ends is started again at once, as an init system would.
     """
 
-    def __init__(self, folder, legacy=None, migrations=(), data=None, kernel=(), cluster=(), addresses=None):
+    def __init__(self, folder, legacy=None, migrations=(), data=None, kernel=(), cluster=(), addresses=None, kafka=()):
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.data = data or folder / "data"
@@ -48,7 +48,13 @@ class Sluice:
         self._armed = None
         self._over = threading.Event()
         self._log = folder / "sluice.log"
-        if legacy is None:
+        if legacy is None and kafka:
+            path = folder / "sluice.toml"
+            lines = ["[kernel]", f'path = "{self.data}"', *kernel, "", "[kernel.kafka]", f'listen = "{self.bootstrap}"',
+                     *kafka, "", "[admin]", f'listen = "{self.admin}"']
+            path.write_text("\n".join(lines) + "\n")
+            self._arguments = ["run", "--config", path]
+        elif legacy is None:
             self._arguments = ["run", "--listen", self.bootstrap, "--data", self.data, "--admin", self.admin]
         else:
             path = folder / "sluice.toml"

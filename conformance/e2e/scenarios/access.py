@@ -76,9 +76,12 @@ def migration(report, folder, legacy):
         sluice.advance("all", "retired")
         legacy.pause()
         compare(report, "retired", expected, probe_all(sluice.bootstrap))
-        refused = subprocess.run([PYTHON, HERE / "access_probe.py", sluice.bootstrap, "ada", "wrong"], check=False,
-                                 capture_output=True, text=True, timeout=300)
-        report.check("retired: a wrong password is refused", refused.returncode != 0, refused.stderr[-200:])
+        for name, said in (("ada", "in"), ("nobody", "out")):
+            report.check(f"retired: {name} with the password of ada is let {said}", let(sluice.bootstrap, name, USERS["ada"]) == said)
+        report.check("retired: a wrong password is refused", let(sluice.bootstrap, "ada", "wrong") == "out")
+        acts = [act["what"] for act in sluice.ask("audit", "--last", "1000")[1].get("acts", [])]
+        report.check("users that were set through the proxy, and the orders, are in the audit log",
+                     any("set ada (SCRAM-SHA-256)" in what for what in acts) and any("/advance" in what for what in acts), acts[-3:])
         secrets(report, sluice, [password, *USERS.values()])
     finally:
         report.check("sluice stops in order", sluice.end())
@@ -96,8 +99,8 @@ def follow(report, sluice, plain):
     setup({"settings": plain, "rules": [late]})
 
     def known():
-        detail = sluice.ask("advance", "all", "retired", "--wait=1")[1].get("detail") or {}
-        return any(each["name"] == "authorizer" and each["green"] for each in detail.get("requirements", []))
+        gate = sluice.migration("all").get("gate") or {}
+        return any(each["name"] == "authorizer" and each["green"] for each in gate.get("requirements", []))
     wait_for("the kernel follows legacy's rules", known, 30)
     time.sleep(3)
     report.check("a rule that is made on legacy is followed", known())
@@ -112,6 +115,30 @@ admin = AdminClient(json.loads(sys.argv[1]))
 late = AclBindingFilter(ResourceType.TOPIC, "late", ResourcePatternType.LITERAL, None, None, AclOperation.ANY, AclPermissionType.ANY)
 assert len(admin.delete_acls([late])[late].result(30)) == 1
 """
+
+
+LOGIN = """
+import sys
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+bootstrap, user, password = sys.argv[1:]
+refused = []
+admin = AdminClient({"bootstrap.servers": bootstrap, "security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "SCRAM-SHA-256",
+                     "sasl.username": user, "sasl.password": password, "log_level": 0,
+                     "error_cb": lambda error: refused.append(error.name())})
+try:
+    admin.list_topics(timeout=10)
+    print("in")
+except KafkaException:
+    admin.poll(1)
+    print("out" if "_AUTHENTICATION" in refused else f"neither: {refused}")
+"""
+
+
+def let(bootstrap, user, password):
+    """Whether somebody is let in or out."""
+    done = subprocess.run([PYTHON, "-c", LOGIN, bootstrap, user, password], check=False, capture_output=True, text=True, timeout=60)
+    return done.stdout.strip() or done.stderr[-300:]
 
 
 def setup(task):

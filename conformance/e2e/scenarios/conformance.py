@@ -15,12 +15,15 @@ PATIENCE = 1800
 ACLS = ("authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer", "super.users=User:ANONYMOUS")
 
 
+KERNEL_ACLS = ('super_users = ["User:ANONYMOUS"]',)
+
+
 def options(parser):
     """Command line."""
     parser.add_argument("--version", choices=("3", "4"), default="4", help="of the reference")
     parser.add_argument("--candidate", choices=("kernel", "3", "4"), default="kernel",
                         help="a version of Kafka instead of the kernel shows what differs between two real ones")
-    parser.add_argument("--acls", action="store_true", help="Kafka keeps rules of access")
+    parser.add_argument("--acls", action="store_true", help="both keep rules of access")
     parser.add_argument("--only", action="append", default=[], help="as of `sluice conformance`")
     parser.add_argument("--report", metavar="FOLDER", help="keep report.html, junit.xml and report.json there")
 
@@ -45,7 +48,7 @@ def run(report, chosen):
 
 def against_kernel(report, reference, folder, chosen):
     """The kernel alone, as `sluice run` starts it."""
-    sluice = Sluice(folder / "sluice")
+    sluice = Sluice(folder / "sluice", kafka=KERNEL_ACLS if chosen.acls else ())
     try:
         sluice.start()
         compare(report, reference.bootstrap, sluice.bootstrap, folder, chosen)
