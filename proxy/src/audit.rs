@@ -5,14 +5,17 @@
 //! secret is ever part of an act: it names what was changed, not to which value. docs/audit.md describes the fields.
 //!
 //! Refusals are written too, but only so many a second: whoever may do nothing must not be able to push what was done
-//! out of the record.
+//! out of the record. What a disk does not take is kept in memory, bounded, and written once it does; meanwhile the
+//! status says so.
 
+use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use parking_lot::Mutex;
+use serde::Serialize;
 use serde_json::{Value, json};
 use session::{Administered, Event};
 use tokio::runtime::{Handle, RuntimeFlavor};
@@ -30,6 +33,9 @@ const TEXT_CHARS_MAX: usize = 1024;
 const REFUSALS_MAX: u32 = 20;
 /// How long refusals are counted together, in milliseconds.
 const REFUSALS_MS: i64 = 1000;
+
+/// Lines that wait for a disk that takes none; of more only the number is kept.
+const WAITING_MAX: usize = 1000;
 
 /// One act.
 #[derive(Debug, Clone, Copy)]
@@ -62,6 +68,23 @@ pub struct Audit {
 struct State {
     file: Option<(File, u64)>,
     refusals: Refusals,
+    /// What is not written yet, oldest first; and whether it must be on disk.
+    waiting: VecDeque<(String, bool)>,
+    /// Acts that found no place there either.
+    left_out: u64,
+    /// Why lines wait.
+    trouble: Option<String>,
+}
+
+/// How well the record is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Condition {
+    /// Lines in memory that the disk did not take yet.
+    pub waiting: usize,
+    /// Acts that are in the log of the process only.
+    pub left_out: u64,
+    /// What the operating system says of it.
+    pub trouble: Option<String>,
 }
 
 /// Refusals of the second that runs.
@@ -98,13 +121,19 @@ impl Audit {
     }
 
     /// Writes an act down; what was done is on disk when this returns. A disk that does not take it is no reason to
-    /// undo it: that is logged.
+    /// undo it: that is logged, shown, and tried again with the next act.
     pub fn note(&self, act: Act<'_>) {
-        match Handle::try_current().map(|handle| handle.runtime_flavor()) {
-            // Others' connections go on while the disk works.
-            Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(|| self.write(act)),
-            Ok(_) | Err(_) => self.write(act),
+        apart(|| self.write(act));
+    }
+
+    /// How well the record is kept, once more is tried to be written.
+    #[must_use]
+    pub fn condition(&self) -> Condition {
+        let mut state = self.state.lock();
+        if !state.waiting.is_empty() {
+            apart(|| self.flush(&mut state));
         }
+        Condition { waiting: state.waiting.len(), left_out: state.left_out, trouble: state.trouble.clone() }
     }
 
     fn write(&self, act: Act<'_>) {
@@ -129,30 +158,63 @@ impl Audit {
         tracing::info!(via, who, proved, from, what, outcome, "audit");
         metrics::counter!("sluice_audited_total", "via" => via.to_owned(), "done" => if done { "yes" } else { "no" })
             .increment(1);
-        let Some(folder) = &self.folder else { return };
+        if self.folder.is_none() {
+            return;
+        }
         let fields = json!({
             "at_ms": at_ms, "via": via, "who": cut(who), "proved": proved, "from": cut(from), "what": cut(what),
             "outcome": cut(outcome), "done": done,
         });
-        if let Err(error) = append_line(folder, &mut state.file, &format!("{fields}\n"), done) {
+        if state.waiting.len() < WAITING_MAX {
+            state.waiting.push_back((format!("{fields}\n"), done));
+        } else {
+            state.left_out += 1;
+        }
+        self.flush(state);
+    }
+
+    /// Writes what waits, as far as the disk takes it.
+    fn flush(&self, state: &mut State) {
+        let Some(folder) = &self.folder else { return };
+        let outcome = write_waiting(folder, state);
+        if let Err(error) = &outcome {
             state.file = None;
-            tracing::error!(%error, "an administrative act could not be written to the audit log");
+            tracing::error!(%error, waiting = state.waiting.len(), "the audit log cannot be written");
+        }
+        state.trouble = outcome.err().map(|error| error.to_string());
+        metrics::gauge!("sluice_audit_waiting")
+            .set(f64::from(u32::try_from(state.waiting.len()).unwrap_or(u32::MAX)));
+        if state.waiting.is_empty() && state.left_out > 0 {
+            let what = format!("{} acts while the disk took nothing", std::mem::take(&mut state.left_out));
+            let told = Act {
+                via: "sluice",
+                who: "sluice",
+                proved: true,
+                from: "",
+                what: &what,
+                outcome: "not written",
+                done: true,
+            };
+            self.append(state, self.clock.now().wall_ms, told);
         }
     }
 
-    /// The last acts, oldest first, at most `count`.
+    /// The last acts, oldest first, at most `count`; those too that wait for the disk.
     ///
     /// # Errors
     ///
     /// What the operating system says of a file that is there.
     pub fn last(&self, count: usize) -> io::Result<Vec<Value>> {
         let Some(folder) = &self.folder else { return Ok(Vec::new()) };
-        let _nothing_is_rotated_meanwhile = self.state.lock();
-        let mut acts: Vec<Value> = Vec::new();
+        // Nothing is rotated meanwhile.
+        let state = self.state.lock();
+        let mut acts: Vec<Value> =
+            state.waiting.iter().filter_map(|(line, _)| serde_json::from_str(line).ok()).collect();
         for number in 0..=FILES_KEPT {
             let file = match File::open(path(folder, number)) {
                 Ok(file) => file,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => break,
+                // A crash between two renames leaves a gap in the numbers.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(error),
             };
             let lines = BufReader::new(file).split(b'\n').collect::<io::Result<Vec<Vec<u8>>>>()?;
@@ -168,6 +230,23 @@ impl Audit {
         let skip = acts.len().saturating_sub(count);
         Ok(acts.split_off(skip))
     }
+}
+
+/// Does what waits for a disk, so that others' connections go on meanwhile.
+fn apart<T>(work: impl FnOnce() -> T) -> T {
+    match Handle::try_current().map(|handle| handle.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        Ok(_) | Err(_) => work(),
+    }
+}
+
+/// A line leaves the list when it is written; one whose end did not reach the disk is written again.
+fn write_waiting(folder: &Path, state: &mut State) -> io::Result<()> {
+    while let Some((line, durable)) = state.waiting.front() {
+        append_line(folder, &mut state.file, line, *durable)?;
+        state.waiting.pop_front();
+    }
+    Ok(())
 }
 
 fn append_line(folder: &Path, open: &mut Option<(File, u64)>, line: &str, durable: bool) -> io::Result<()> {
@@ -187,10 +266,14 @@ fn append_line(folder: &Path, open: &mut Option<(File, u64)>, line: &str, durabl
 /// Opens the file that is written. What a crash has left of a line is ended, so that the next one stands alone.
 fn open_last(folder: &Path) -> io::Result<(File, u64)> {
     let at = path(folder, 0);
-    let torn = std::fs::read(&at).is_ok_and(|bytes| bytes.last().is_some_and(|last| *last != b'\n'));
-    let mut file = OpenOptions::new().create(true).append(true).open(at)?;
-    if torn {
-        file.write_all(b"\n")?;
+    let mut file = OpenOptions::new().create(true).read(true).append(true).open(at)?;
+    if file.metadata()?.len() > 0 {
+        let mut last = [0];
+        file.seek(SeekFrom::End(-1))?;
+        file.read_exact(&mut last)?;
+        if last != *b"\n" {
+            file.write_all(b"\n")?;
+        }
     }
     // Its name, too, has to be there after a power cut.
     File::open(folder)?.sync_all()?;
@@ -234,67 +317,4 @@ fn cut(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn act(what: &str, done: bool) -> Act<'_> {
-        Act { via: "kafka", who: "User:ada", proved: true, from: "192.0.2.1", what, outcome: "ok", done }
-    }
-
-    fn told(audit: &Audit, count: usize) -> Vec<String> {
-        audit.last(count).unwrap().iter().map(|act| act["what"].as_str().unwrap().to_owned()).collect()
-    }
-
-    #[test]
-    fn acts_are_read_back_in_order_over_files_restarts_and_a_cut_line() {
-        let folder = tempfile::tempdir().unwrap();
-        let audit = Audit::new(Some(folder.path().to_owned()), Clock::start());
-        audit.note(act("1", true));
-        audit.note(act("2", true));
-        audit.state.lock().file = None;
-        rotate(folder.path()).unwrap();
-        audit.note(act("3", true));
-        let mut file = OpenOptions::new().append(true).open(path(folder.path(), 0)).unwrap();
-        file.write_all(b"{\"at_ms\": 4, \"wh").unwrap();
-        assert_eq!(told(&audit, 10), ["1", "2", "3"]);
-        assert_eq!(told(&audit, 2), ["2", "3"]);
-        let again = Audit::new(Some(folder.path().to_owned()), Clock::start());
-        again.note(act("5", true));
-        assert_eq!(told(&again, 10), ["1", "2", "3", "5"], "the cut line takes no other with it");
-        for _ in 0..10 {
-            rotate(folder.path()).unwrap();
-        }
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "the oldest go");
-    }
-
-    #[test]
-    fn a_full_file_is_followed_by_another() {
-        let folder = tempfile::tempdir().unwrap();
-        let audit = Audit::new(Some(folder.path().to_owned()), Clock::start());
-        audit.note(act("1", true));
-        audit.state.lock().file.as_mut().unwrap().1 = FILE_BYTES_MAX;
-        audit.note(act("2", true));
-        assert!(path(folder.path(), 1).exists());
-        assert_eq!(told(&audit, 10), ["1", "2"]);
-    }
-
-    #[test]
-    fn refusals_do_not_push_out_what_was_done_and_are_counted() {
-        let mut refusals = Refusals::default();
-        let written = (0..1000).filter(|_| refusals.take(5000).0).count();
-        assert_eq!(written, REFUSALS_MAX as usize);
-        assert_eq!(refusals.take(6000), (true, 1000 - u64::from(REFUSALS_MAX)));
-        assert_eq!(refusals.take(6001), (true, 0));
-    }
-
-    #[test]
-    fn a_long_text_is_cut_and_a_strange_one_stays_on_its_line() {
-        let folder = tempfile::tempdir().unwrap();
-        let audit = Audit::new(Some(folder.path().to_owned()), Clock::start());
-        let what = format!("CreateTopics \n\u{1b}[2J{}", "x".repeat(100_000));
-        audit.note(act(&what, true));
-        let text = std::fs::read_to_string(path(folder.path(), 0)).unwrap();
-        assert_eq!(text.lines().count(), 1);
-        assert!(text.len() < 2000 && !text.contains('\u{1b}'));
-    }
-}
+mod tests;

@@ -6,7 +6,7 @@
 //! | `GET /readyz` | 200 or 503, for whoever sends clients here: which cluster waits for what; no token |
 //! | `GET /metrics` | Prometheus text |
 //! | `GET /v1/status`, `/v1/migrations`, `/v1/clients` | JSON |
-//! | `GET /v1/audit` | `{"acts": [..]}`, the last hundred, or with `?last=` as many as that |
+//! | `GET /v1/audit` | `{"acts": [..], "condition"}`, the last hundred, or with `?last=` as many as that |
 //! | `GET /v1/migrations/{name}/ledger` | JSON |
 //! | `POST /v1/migrations/{name}/advance` | `{"phase", "percent", "wait_ms", "force"}`, each optional |
 //! | `POST /v1/migrations/{name}/rollback` | `{"phase", "wait_ms"}`, each optional |
@@ -135,6 +135,7 @@ async fn status(State(admin): Shared) -> Json<Value> {
         "health": admin.health.to_json(),
         "connections": admin.inventory.connections(),
         "serves": admin.serves,
+        "audit": admin.audit.condition(),
     });
     if let (Some(status), Value::Object(more)) = (status.as_object_mut(), admin.control.status()) {
         status.extend(more);
@@ -165,9 +166,13 @@ async fn audit(State(admin): Shared, uri: Uri) -> Response {
             return refused(StatusCode::BAD_REQUEST, &why, Value::Null);
         }
     };
+    let condition = admin.audit.condition();
     let read = tokio::task::spawn_blocking(move || admin.audit.last(count)).await;
     let acts = read.map_err(io::Error::other).flatten();
-    answer(acts.map(|acts| json!({ "acts": acts })).map_err(|error| Refusal::Failed(error.to_string())))
+    answer(
+        acts.map(|acts| json!({ "acts": acts, "condition": condition }))
+            .map_err(|error| Refusal::Failed(error.to_string())),
+    )
 }
 
 async fn ledger(State(admin): Shared, Path(name): Path<String>) -> Response {

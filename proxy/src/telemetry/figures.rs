@@ -87,6 +87,12 @@ pub const FIGURES: &[Figure] = &[
         "via, done",
         "Administrative acts in the audit log, by their way (admin-api, kafka), and whether anything was done (yes) or refused (no)",
     ),
+    gauge(
+        "sluice_audit_waiting",
+        Unit::Count,
+        "",
+        "Acts that the disk did not take into the audit log yet; they are in memory and in the log of the process",
+    ),
     counter(
         "sluice_orders_refused_total",
         Unit::Count,

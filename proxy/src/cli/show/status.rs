@@ -36,6 +36,11 @@ fn troubles(out: &mut String, answer: &Value) {
     for part in rows(health, "full") {
         field(out, 1, "FULL", &format!("{} refuses writes: free or add disk space", plain(part)));
     }
+    let audit = answer.get("audit").unwrap_or(&Value::Null);
+    if let Some(why) = audit.get("trouble").and_then(Value::as_str) {
+        let waiting = count(number(audit, "waiting"), "act");
+        field(out, 1, "AUDIT", &format!("log cannot be written, {waiting} in memory only: {}", safe(why)));
+    }
     if answer.get("stopped").and_then(Value::as_bool).unwrap_or_default() {
         field(out, 1, "FAILED", "the migrations have stopped; the log says why");
     }

@@ -115,6 +115,7 @@ fn the_status_begins_with_what_is_wrong() {
         "version": "0.1.0", "uptime_ms": 61_000, "connections": 1,
         "health": { "healthy": false, "ready": false, "faults": { "shard 0": "fsync failed" },
                     "full": ["shard 1"], "damaged": {} },
+        "audit": { "waiting": 2, "left_out": 0, "trouble": "No space left on device" },
         "serves": [
             { "what": "cluster", "address": "127.0.0.1:9092", "cluster": "events",
               "brokers": "127.0.0.1:9093-9112", "kernel": "127.0.0.1:9113", "legacy": ["kafka-1:9092"] },
@@ -128,6 +129,7 @@ fn the_status_begins_with_what_is_wrong() {
 sluice 0.1.0, up 1 min 1 s: NOT HEALTHY, 1 connection
   FAILED    shard 0: fsync failed; restart the process
   FULL      shard 1 refuses writes: free or add disk space
+  AUDIT     log cannot be written, 2 acts in memory only: No space left on device
   LEGACY    of events is not reached: refused
   BROKER    7 of events is out of clients' reach: no port is left
   STOPPED   events/orders/1: the topic was deleted

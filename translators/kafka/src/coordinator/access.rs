@@ -20,16 +20,14 @@ use kernel_model::coordinator::{CommitId, KvRead, MessageId};
 use kernel_model::{Commit, Coordinator, KernelError, Now, Op, Output};
 use serde::{Deserialize, Serialize};
 
-use crate::access::{
-    Access, AccessHandle, Authorizer, Credential, Entity, Mechanism, Quotas, Realm, Rule, Rules,
-};
+use crate::access::{Access, AccessHandle, Authorizer, Credential, Entity, Mechanism, Realm, Rule, Rules};
 
 /// Messages that may wait for the one before them.
 const WAITING_MAX: usize = 1024;
 /// Rules, users and quotas that one realm may have, each.
 const EACH_MAX: usize = 100_000;
 
-/// Users that are remembered as seen, in one realm.
+/// Users that are remembered as seen, in one realm; beyond, whoever was last seen longest ago is forgotten.
 const SEEN_MAX: usize = 10_000;
 
 /// A change to one realm.
@@ -219,17 +217,23 @@ fn changed(before: &Realm, change: Change) -> Result<Realm, String> {
             }
         }
         Change::Seen { user, mechanism, at_ms } => {
-            let who = (user, mechanism);
-            if realm.seen.len() >= SEEN_MAX && !realm.seen.contains_key(&who) {
-                return Err(format!("more than {SEEN_MAX} users were seen"));
+            realm.seen.insert((user, mechanism), at_ms);
+            if realm.seen.len() > SEEN_MAX {
+                forget_one(&mut realm.seen);
             }
-            realm.seen.insert(who, at_ms);
         }
         Change::Adopt => realm.follows = false,
         Change::Configure(authorizer) => realm.authorizer = authorizer,
     }
     let largest = realm.rules.all().len().max(realm.users.len()).max(realm.quotas.len());
     if largest > EACH_MAX { Err(format!("more than {EACH_MAX} rules, users or quotas")) } else { Ok(realm) }
+}
+
+fn forget_one(seen: &mut BTreeMap<(String, String), i64>) {
+    let oldest = seen.iter().min_by_key(|(_, at_ms)| **at_ms).map(|(who, _)| who.clone());
+    if let Some(who) = oldest {
+        seen.remove(&who);
+    }
 }
 
 /// What holds for a realm as a whole.
@@ -274,36 +278,27 @@ fn difference(name: &str, before: &Realm, after: &Realm) -> Vec<Op> {
     let (old, new) = (before.rules.all(), after.rules.all());
     ops.extend(old.difference(new).map(|rule| Op::KvDelete { key: key(RULE, name, &json(rule)) }));
     ops.extend(new.difference(old).map(|rule| put(key(RULE, name, &json(rule)), vec![1])));
-    let pairs = |users: &BTreeMap<String, BTreeMap<Mechanism, Credential>>| -> Vec<(Vec<u8>, Vec<u8>)> {
-        let stored = |(user, credentials): (&String, &BTreeMap<Mechanism, Credential>)| {
-            (user.as_bytes().to_vec(), json(&credentials.iter().collect::<Vec<_>>()))
-        };
-        users.iter().map(stored).collect()
-    };
-    ops.extend(replaced(USER, name, pairs(&before.users), pairs(&after.users)));
-    let pairs = |quotas: &Quotas| -> Vec<(Vec<u8>, Vec<u8>)> {
-        quotas.iter().map(|(entity, values)| (json(entity), json(values))).collect()
-    };
-    ops.extend(replaced(QUOTA, name, pairs(&before.quotas), pairs(&after.quotas)));
-    let pairs = |seen: &BTreeMap<(String, String), i64>| -> Vec<(Vec<u8>, Vec<u8>)> {
-        seen.iter().map(|(who, at_ms)| (json(who), json(at_ms))).collect()
-    };
-    ops.extend(replaced(SEEN, name, pairs(&before.seen), pairs(&after.seen)));
+    let of_user = |user: &String| user.as_bytes().to_vec();
+    // JSON has names for keys only, so the pairs are a list.
+    let credentials = |all: &BTreeMap<Mechanism, Credential>| json(&all.iter().collect::<Vec<_>>());
+    ops.extend(replaced((USER, name), &before.users, &after.users, of_user, credentials));
+    ops.extend(replaced((QUOTA, name), &before.quotas, &after.quotas, json, json));
+    ops.extend(replaced((SEEN, name), &before.seen, &after.seen, json, json));
     ops
 }
 
-fn replaced(
-    prefix: &[u8],
-    realm: &str,
-    before: Vec<(Vec<u8>, Vec<u8>)>,
-    after: Vec<(Vec<u8>, Vec<u8>)>,
+/// What makes one map into the other, under a prefix and the name of a realm.
+fn replaced<K: Ord, V: PartialEq>(
+    (prefix, realm): (&[u8], &str),
+    old: &BTreeMap<K, V>,
+    new: &BTreeMap<K, V>,
+    as_key: impl Fn(&K) -> Vec<u8>,
+    as_value: impl Fn(&V) -> Vec<u8>,
 ) -> Vec<Op> {
-    let old: BTreeMap<Vec<u8>, Vec<u8>> = before.into_iter().collect();
-    let new: BTreeMap<Vec<u8>, Vec<u8>> = after.into_iter().collect();
     let gone = old.keys().filter(|each| !new.contains_key(*each));
-    let gone = gone.map(|each| Op::KvDelete { key: key(prefix, realm, each) });
+    let gone = gone.map(|each| Op::KvDelete { key: key(prefix, realm, &as_key(each)) });
     let fresh = new.iter().filter(|(each, value)| old.get(*each) != Some(*value));
-    gone.chain(fresh.map(|(each, value)| put(key(prefix, realm, each), value.clone()))).collect()
+    gone.chain(fresh.map(|(each, value)| put(key(prefix, realm, &as_key(each)), as_value(value)))).collect()
 }
 
 /// Realm and rest of a stored key.
@@ -405,116 +400,4 @@ impl Coordinator for AccessCoordinator {
 }
 
 #[cfg(test)]
-#[allow(clippy::wildcard_enum_match_arm, reason = "a test may stop at the first surprise")]
-mod tests {
-    use super::*;
-    use crate::access::{Operation, PatternKind, Permission, ResourceKind};
-
-    struct Stored(BTreeMap<Bytes, Bytes>);
-
-    impl KvRead for Stored {
-        fn get(&self, key: &[u8]) -> Option<Bytes> {
-            self.0.get(key).cloned()
-        }
-
-        fn scan(&self, prefix: &[u8]) -> Box<dyn Iterator<Item = (Bytes, Bytes)> + '_> {
-            let prefix = prefix.to_vec();
-            let all = self.0.iter().filter(move |(key, _)| key.starts_with(&prefix));
-            Box::new(all.map(|(key, value)| (key.clone(), value.clone())))
-        }
-    }
-
-    fn now() -> Now {
-        Now { elapsed: Duration::ZERO, wall_ms: 0 }
-    }
-
-    /// Sends one change and makes its commit durable in `stored`.
-    fn change(coordinator: &mut AccessCoordinator, stored: &mut Stored, change: Change) -> AccessReply {
-        let message = AccessMessage { realm: "events".to_owned(), change };
-        coordinator.handle_message(now(), MessageId(1), message.to_bytes());
-        loop {
-            match coordinator.poll_output().expect("an answer follows") {
-                Output::Reply { message, .. } => return AccessReply::from_bytes(&message).unwrap(),
-                Output::Commit { id, commit } => {
-                    for op in commit.ops {
-                        match op {
-                            Op::KvPut { key, value, .. } => drop(stored.0.insert(key, value)),
-                            Op::KvDelete { key } => drop(stored.0.remove(&key)),
-                            other => panic!("{other:?}"),
-                        }
-                    }
-                    coordinator.handle_commit(now(), id, Ok(()));
-                }
-            }
-        }
-    }
-
-    fn rule(name: &str) -> Rule {
-        Rule {
-            kind: ResourceKind::Topic,
-            name: name.to_owned(),
-            pattern: PatternKind::Prefixed,
-            principal: "User:ada".to_owned(),
-            host: "*".to_owned(),
-            operation: Operation::Read,
-            permission: Permission::Allow,
-        }
-    }
-
-    #[test]
-    fn everything_is_there_again_after_a_restart() {
-        let handle = AccessHandle::default();
-        let (mut first, mut stored) = (AccessCoordinator::new(handle.clone()), Stored(BTreeMap::new()));
-        let credential = Credential::of_password(Mechanism::Sha256, "pencil", b"0123456789abcdef");
-        let entity = Entity::from([("user".to_owned(), None)]);
-        let changes = [
-            Change::Follow {
-                authorizer: Some(Authorizer {
-                    super_users: vec!["User:root".to_owned()],
-                    allow_if_no_rule: false,
-                }),
-                rules: Some(vec![rule("a"), rule("b")]),
-                quotas: None,
-            },
-            Change::Rules { add: vec![rule("c")], remove: vec![rule("a")] },
-            Change::Users {
-                put: vec![
-                    ("ada".to_owned(), Mechanism::Sha256, credential.clone()),
-                    ("bob".to_owned(), Mechanism::Sha256, credential),
-                ],
-                remove: vec![],
-            },
-            Change::Users { put: vec![], remove: vec![("bob".to_owned(), Mechanism::Sha256)] },
-            Change::Quotas(vec![
-                (entity.clone(), "producer_byte_rate".to_owned(), Some(1.5)),
-                (entity, "consumer_byte_rate".to_owned(), None),
-            ]),
-            Change::Seen { user: "ada".to_owned(), mechanism: "PLAIN".to_owned(), at_ms: 5 },
-            Change::Seen { user: "ada".to_owned(), mechanism: "PLAIN".to_owned(), at_ms: 7 },
-        ];
-        for each in changes {
-            assert_eq!(change(&mut first, &mut stored, each), AccessReply::Done);
-        }
-        let before = handle.realm("events");
-        assert_eq!(before.rules.all().iter().map(|rule| rule.name.as_str()).collect::<Vec<_>>(), ["b", "c"]);
-        assert_eq!(before.users.keys().collect::<Vec<_>>(), ["ada"]);
-        assert_eq!(before.quotas.len(), 1);
-        assert_eq!(before.seen.values().collect::<Vec<_>>(), [&7]);
-        let again = AccessHandle::default();
-        AccessCoordinator::new(again.clone()).restore(now(), &stored);
-        assert_eq!(again.realm("events"), before);
-        assert!(!again.realm("other").is_guarded());
-    }
-
-    #[test]
-    fn rules_that_cannot_be_read_close_every_realm() {
-        let stored = Stored(BTreeMap::from([(key(RULE, "events", b"{broken"), Bytes::from_static(b"1"))]));
-        let handle = AccessHandle::default();
-        let mut coordinator = AccessCoordinator::new(handle.clone());
-        coordinator.restore(now(), &stored);
-        let ada = crate::access::Who::anonymous("127.0.0.1");
-        assert!(!handle.realm("events").allows(&ada, Operation::Read, ResourceKind::Topic, "t"));
-        let refused = change(&mut coordinator, &mut Stored(BTreeMap::new()), Change::Adopt);
-        assert!(matches!(refused, AccessReply::Refused(_)));
-    }
-}
+mod tests;

@@ -9,7 +9,8 @@ use bytes::Bytes;
 use session::Side;
 
 use super::route::{RouteTable, TopicRef, Unit};
-use super::session::{ClusterShared, GatewaySession, Role};
+use super::session::GatewaySession;
+use super::shared::{ClusterShared, Role};
 use crate::canary::{Direction, FOLLOWING_SINCE, ReaderId, Readers};
 use crate::codec::messages::fetch_response::PartitionData;
 use crate::codec::messages::metadata_response::MetadataResponsePartition;

@@ -32,6 +32,7 @@ mod returned;
 mod rewrite;
 pub mod route;
 mod session;
+mod shared;
 mod slots;
 mod transactions;
 mod trim;
@@ -40,5 +41,6 @@ mod versions;
 
 pub use nodes::{Endpoint, KERNEL_NODE_BASE, NodeTable, Nodes};
 pub use route::{RouteTable, Routes, TopicRef, TopicRoute, Unit};
-pub use session::{ClusterShared, GatewayLimits, GatewaySession, LoginSecret, Role};
+pub use session::GatewaySession;
+pub use shared::{ClusterShared, GatewayLimits, LoginSecret, Role};
 pub use transactions::{OpenTransactions, Stray, TransactionRoute, TransactionScope};

@@ -10,7 +10,8 @@ use session::{Event, LegacyNode, Violation};
 
 use super::apis::{Handling, handling};
 use super::rewrite::{self, Asked};
-use super::session::{GatewaySession, Role, internal};
+use super::session::{GatewaySession, internal};
+use super::shared::Role;
 use super::slots::SlotId;
 use super::upstream::{Expected, Passed, Then};
 use crate::codec::frame::{self, RequestHead};

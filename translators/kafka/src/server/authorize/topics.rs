@@ -34,6 +34,34 @@ fn taken<T>(all: &mut Vec<T>, mut denied: impl FnMut(&T) -> bool) -> Vec<T> {
     taken
 }
 
+/// Both ways to change settings: their messages differ in name only.
+macro_rules! alter_configs {
+    ($judge:ident, $request:ident, $response:ident, $refused:ident) => {
+        pub(super) fn $judge(&self) -> Judged {
+            let mut rest: $request = self.decode()?;
+            let refused = self.take_configs(
+                &mut rest.resources,
+                AlterConfigs,
+                |each| (each.resource_type, &each.resource_name),
+                |error_code, resource_type, resource_name| $refused {
+                    error_code,
+                    error_message: None,
+                    resource_type,
+                    resource_name,
+                    ..Default::default()
+                },
+            );
+            if refused.is_empty() {
+                return Ok(Verdict::Pass);
+            }
+            if rest.resources.is_empty() {
+                return Ok(self.refuse(&$response { responses: refused, ..Default::default() }));
+            }
+            Ok(self.rest(&rest, move |answer: &mut $response| answer.responses.extend(refused)))
+        }
+    };
+}
+
 impl Judge<'_> {
     pub(super) fn produce(&self) -> Judged {
         let mut rest: ProduceRequest = self.decode()?;
@@ -259,72 +287,49 @@ impl Judge<'_> {
         (!allowed).then_some(code)
     }
 
-    pub(super) fn describe_configs(&self) -> Judged {
-        let mut rest: DescribeConfigsRequest = self.decode()?;
-        let mut refused = Vec::new();
-        rest.resources.retain(|each| {
-            let code = self.config_denied(DescribeConfigs, each.resource_type, &each.resource_name);
-            refused.extend(code.map(|code| DescribeConfigsResult {
-                error_code: code.code(),
-                error_message: None,
-                resource_type: each.resource_type,
-                resource_name: each.resource_name.clone(),
-                ..Default::default()
-            }));
+    /// Takes out what may not be touched, each with the answer that its client gets for it.
+    fn take_configs<T, A>(
+        &self,
+        all: &mut Vec<T>,
+        operation: Operation,
+        named: impl Fn(&T) -> (i8, &Str),
+        refused: impl Fn(i16, i8, Str) -> A,
+    ) -> Vec<A> {
+        let mut answers = Vec::new();
+        all.retain(|each| {
+            let (kind, name) = named(each);
+            let code = self.config_denied(operation, kind, name);
+            answers.extend(code.map(|code| refused(code.code(), kind, name.clone())));
             code.is_none()
         });
+        answers
+    }
+
+    pub(super) fn describe_configs(&self) -> Judged {
+        let mut rest: DescribeConfigsRequest = self.decode()?;
+        let refused = self.take_configs(
+            &mut rest.resources,
+            DescribeConfigs,
+            |each| (each.resource_type, &each.resource_name),
+            |error_code, resource_type, resource_name| DescribeConfigsResult {
+                error_code,
+                error_message: None,
+                resource_type,
+                resource_name,
+                ..Default::default()
+            },
+        );
         if refused.is_empty() {
             return Ok(Verdict::Pass);
         }
         Ok(self.rest(&rest, move |answer: &mut DescribeConfigsResponse| answer.results.extend(refused)))
     }
 
-    pub(super) fn alter_configs(&self) -> Judged {
-        let mut rest: AlterConfigsRequest = self.decode()?;
-        let mut refused = Vec::new();
-        rest.resources.retain(|each| {
-            let code = self.config_denied(AlterConfigs, each.resource_type, &each.resource_name);
-            refused.extend(code.map(|code| Replaced {
-                error_code: code.code(),
-                error_message: None,
-                resource_type: each.resource_type,
-                resource_name: each.resource_name.clone(),
-                ..Default::default()
-            }));
-            code.is_none()
-        });
-        if refused.is_empty() {
-            return Ok(Verdict::Pass);
-        }
-        if rest.resources.is_empty() {
-            return Ok(self.refuse(&AlterConfigsResponse { responses: refused, ..Default::default() }));
-        }
-        Ok(self.rest(&rest, move |answer: &mut AlterConfigsResponse| answer.responses.extend(refused)))
-    }
-
-    pub(super) fn incremental_alter_configs(&self) -> Judged {
-        let mut rest: IncrementalAlterConfigsRequest = self.decode()?;
-        let mut refused = Vec::new();
-        rest.resources.retain(|each| {
-            let code = self.config_denied(AlterConfigs, each.resource_type, &each.resource_name);
-            refused.extend(code.map(|code| Altered {
-                error_code: code.code(),
-                error_message: None,
-                resource_type: each.resource_type,
-                resource_name: each.resource_name.clone(),
-                ..Default::default()
-            }));
-            code.is_none()
-        });
-        if refused.is_empty() {
-            return Ok(Verdict::Pass);
-        }
-        if rest.resources.is_empty() {
-            return Ok(
-                self.refuse(&IncrementalAlterConfigsResponse { responses: refused, ..Default::default() })
-            );
-        }
-        let edit = move |answer: &mut IncrementalAlterConfigsResponse| answer.responses.extend(refused);
-        Ok(self.rest(&rest, edit))
-    }
+    alter_configs!(alter_configs, AlterConfigsRequest, AlterConfigsResponse, Replaced);
+    alter_configs!(
+        incremental_alter_configs,
+        IncrementalAlterConfigsRequest,
+        IncrementalAlterConfigsResponse,
+        Altered
+    );
 }
