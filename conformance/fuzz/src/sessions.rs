@@ -36,6 +36,7 @@ fn settings() -> Arc<ServerSettings> {
     Arc::new(ServerSettings {
         catalog: CatalogHandle::default(),
         access: AccessHandle::default(),
+        meters: Arc::default(),
         shards: 2,
         auto_create_topics: true,
         topics_elsewhere: false,
