@@ -105,6 +105,28 @@ fn a_client_may_what_its_rules_say_and_nothing_else() {
 }
 
 #[test]
+fn who_may_delete_in_the_cluster_may_delete_its_topics_and_is_told_what_is_missing() {
+    let mut node = Node::new(1);
+    let mut client = node.client();
+    client.create(&mut node, "t", 1, &[]);
+    change(&mut node, guarded(&[]));
+    let delete = |client: &mut Client, node: &mut Node, name: &str| {
+        let state = DeleteTopicState { name: Some(name.into()), ..Default::default() };
+        let request = DeleteTopicsRequest { topics: vec![state], timeout_ms: 1000, ..Default::default() };
+        client.ask(node, 6, &request).responses[0].error_code
+    };
+    let denied = ErrorCode::TopicAuthorizationFailed.code();
+    assert_eq!(
+        (delete(&mut client, &mut node, "t"), delete(&mut client, &mut node, "absent")),
+        (denied, denied)
+    );
+    let add = vec![rule(ResourceKind::Cluster, "kafka-cluster", Operation::Delete)];
+    change(&mut node, Change::Rules { add, remove: vec![] });
+    let unknown = ErrorCode::UnknownTopicOrPartition.code();
+    assert_eq!((delete(&mut client, &mut node, "absent"), delete(&mut client, &mut node, "t")), (unknown, 0));
+}
+
+#[test]
 fn what_is_taken_back_holds_from_the_next_request_on_also_in_a_fetch_session() {
     let mut node = Node::new(1);
     let mut client = node.client();
