@@ -17,6 +17,7 @@ mod cluster;
 mod kernel;
 mod limits;
 mod migration;
+mod nesting;
 mod pattern;
 mod problem;
 mod reader;
@@ -100,6 +101,10 @@ fn read(path: &Path) -> std::io::Result<String> {
 /// Every problem found, in order of appearance.
 pub fn parse(text: &str) -> Result<Config, Vec<Problem>> {
     let report = Report::new(text);
+    if let Some(place) = nesting::too_deep(text) {
+        report.syntax("brackets nest too deep", Some(place));
+        return Err(report.into_problems().0);
+    }
     let (document, errors) = toml::de::DeTable::parse_recoverable(text);
     for error in &errors {
         report.syntax(error.message(), error.span());
