@@ -26,7 +26,7 @@ SUBJECTS = {
     "administration": ("0016", "0035", "0053_stats", "0057", "0063", "0069", "0081", "0084_destroy_flags", "0109"),
 }
 # Scripts that the tests call by these names; they are ours, and call Kafka's own tools.
-SCRIPTS = {"kafka-topics.sh": "topics", "kafka-configs.sh": "configs"}
+SCRIPTS = {"kafka-topics.sh": "topics", "kafka-configs.sh": "configs", "kafka-acls.sh": "org.apache.kafka.tools.AclCommand"}
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 

@@ -15,6 +15,14 @@ SIDES = ("kafka", "kernel", "observe")
 VERSION = "4.0.0"
 # Its tests count on topics that make themselves having so many partitions.
 PARTITIONS = 4
+# Some make rules of access; nobody is kept from anything by them but those that they name.
+BROKER = (
+    f"num.partitions={PARTITIONS}",
+    "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+    "super.users=User:ANONYMOUS",
+    "allow.everyone.if.no.acl.found=true",
+)
+KERNEL = ('super_users = ["User:ANONYMOUS"]', "allow_if_no_rule = true")
 # Tests that pass at the real Kafka and need not pass elsewhere: (test, side): why nobody loses anything by it.
 EXPLAINED = {}
 
@@ -67,11 +75,11 @@ def selected(suite, only):
 
 def on_side(report, folder, suite, wanted, side, table, chosen):
     """Everything at one side, with processes of its own."""
-    legacy = None if side == "kernel" else Legacy(folder / f"kafka-{side}", settings=(f"num.partitions={PARTITIONS}",))
+    legacy = None if side == "kernel" else Legacy(folder / f"kafka-{side}", settings=BROKER)
     sluice = None
     try:
         if side != "kafka":
-            sluice = Sluice(folder / f"sluice-{side}", legacy, kafka=())
+            sluice = Sluice(folder / f"sluice-{side}", legacy, kafka=() if legacy else KERNEL)
             sluice.start()
         bootstrap = (sluice or legacy).bootstrap
         if not chosen.no_verifiable:
