@@ -1,6 +1,7 @@
 //! How to reach the brokers of one legacy cluster.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -21,6 +22,8 @@ pub struct LegacyCluster {
     bootstrap: Vec<HostPort>,
     nodes: RwLock<BTreeMap<i32, HostPort>>,
     tls: Option<TlsConnector>,
+    /// Our own listeners in front of it, by name.
+    own: RwLock<BTreeMap<String, SocketAddr>>,
     turn: AtomicUsize,
     retired: watch::Sender<bool>,
 }
@@ -33,6 +36,7 @@ impl LegacyCluster {
             bootstrap,
             nodes: RwLock::default(),
             tls: tls.map(TlsConnector::from),
+            own: RwLock::default(),
             turn: AtomicUsize::new(0),
             retired: watch::Sender::new(false),
         }
@@ -58,6 +62,29 @@ impl LegacyCluster {
     #[must_use]
     pub fn nodes(&self) -> BTreeMap<i32, HostPort> {
         self.nodes.read().clone()
+    }
+
+    /// A listener in front of this cluster begins.
+    pub fn served_at(&self, name: &str, address: SocketAddr) {
+        self.own.write().insert(name.to_owned(), address);
+    }
+
+    /// It ends.
+    pub fn no_longer_served(&self, name: &str) {
+        self.own.write().remove(name);
+    }
+
+    /// Refuses a connection that has come back to a listener in front of this very cluster: metadata that names the
+    /// proxy as a broker would otherwise make one client's connection into as many as the limits allow.
+    fn refuse_own(&self, stream: &TcpStream) -> std::io::Result<()> {
+        let (local, peer) = (stream.local_addr()?, stream.peer_addr()?);
+        let here = peer.ip() == local.ip() || peer.ip().is_loopback();
+        let own = self.own.read();
+        let mut at_port = own.values().filter(|address| address.port() == peer.port());
+        if here && at_port.any(|address| address.ip().is_unspecified() || address.ip() == peer.ip()) {
+            return Err(std::io::Error::other("legacy names the proxy's own address as a broker's"));
+        }
+        Ok(())
     }
 
     /// Connects to a broker, TLS included.
@@ -100,6 +127,7 @@ impl LegacyCluster {
 
     pub(crate) async fn connect_to(&self, address: &HostPort) -> std::io::Result<Socket> {
         let stream = TcpStream::connect((address.host.as_str(), address.port)).await?;
+        self.refuse_own(&stream)?;
         stream.set_nodelay(true)?;
         let Some(tls) = &self.tls else { return Ok(Socket::Plain(stream)) };
         let name = ServerName::try_from(address.host.clone()).map_err(std::io::Error::other)?;

@@ -72,7 +72,15 @@ pub struct Listening {
 pub struct Listeners {
     around: Arc<Surroundings>,
     doors: Arc<Doors>,
-    open: BTreeMap<String, (SocketAddr, JoinHandle<()>)>,
+    open: BTreeMap<String, Open>,
+}
+
+/// A listener that accepts.
+struct Open {
+    address: SocketAddr,
+    task: JoinHandle<()>,
+    /// What it stands in front of.
+    legacy: Option<Arc<LegacyCluster>>,
 }
 
 impl Listeners {
@@ -104,16 +112,23 @@ impl Listeners {
         let address = bound.address()?;
         let listener = bound.0;
         let (around, doors) = (Arc::clone(&self.around), Arc::clone(&self.doors));
+        let legacy = listening.legacy.clone();
+        if let Some(legacy) = &legacy {
+            legacy.served_at(name, address);
+        }
         let task = tokio::spawn(accept(listener, listening, around, doors));
         tracing::info!(name, %address, "listening");
-        self.open.insert(name.to_owned(), (address, task));
+        self.open.insert(name.to_owned(), Open { address, task, legacy });
         Ok(address)
     }
 
     /// Stops accepting. Connections that are there go on.
     pub fn remove(&mut self, name: &str) {
-        if let Some((address, task)) = self.open.remove(name) {
+        if let Some(Open { address, task, legacy }) = self.open.remove(name) {
             task.abort();
+            if let Some(legacy) = legacy {
+                legacy.no_longer_served(name);
+            }
             tracing::info!(name, %address, "no longer listening");
         }
     }
@@ -121,14 +136,14 @@ impl Listeners {
     /// Names and addresses.
     #[must_use]
     pub fn addresses(&self) -> BTreeMap<String, SocketAddr> {
-        self.open.iter().map(|(name, (address, _))| (name.clone(), *address)).collect()
+        self.open.iter().map(|(name, open)| (name.clone(), open.address)).collect()
     }
 
     /// Stops accepting everywhere and waits until every connection is over. The drivers keep their deadline,
     /// so this ends.
     pub async fn drain(&mut self) {
-        for (_, task) in std::mem::take(&mut self.open).into_values() {
-            task.abort();
+        for open in std::mem::take(&mut self.open).into_values() {
+            open.task.abort();
         }
         let all = self.doors.connections_max;
         let _never_closed = self.doors.connections.acquire_many(all).await;
@@ -137,7 +152,7 @@ impl Listeners {
 
 impl Drop for Listeners {
     fn drop(&mut self) {
-        self.open.values().for_each(|(_, task)| task.abort());
+        self.open.values().for_each(|open| open.task.abort());
     }
 }
 

@@ -190,3 +190,21 @@ fn brokers_keep_their_ports_and_the_range_is_not_left() {
     assert_eq!(ports.assign(&[2, 3, 4]), BTreeMap::from([(2, 12), (3, 11), (4, 10)]));
     assert_eq!(ports.assign(&[2, 3, 4, 5]).len(), 3);
 }
+
+#[tokio::test]
+async fn legacy_that_names_our_own_address_as_a_brokers_is_not_connected_to() {
+    let (mut listeners, _stop) = listeners(&Limits::default());
+    let legacy = Arc::new(LegacyCluster::new(Vec::new(), None));
+    let listening = Listening { legacy: Some(Arc::clone(&legacy)), ..listening(None) };
+    let ours = listeners.add("events", listening).unwrap();
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = |port| config::HostPort { host: "localhost".to_owned(), port };
+    legacy.set_nodes(BTreeMap::from([(1, at(ours.port())), (2, at(other.local_addr().unwrap().port()))]));
+    let connect = |id| Arc::clone(&legacy).connect(session::LegacyNode::Id(id), Duration::from_secs(5));
+    assert!(connect(1).await.unwrap_err().contains("own address"));
+    assert!(connect(2).await.is_ok());
+    listeners.remove("events");
+    let again = std::net::TcpListener::bind(ours).unwrap();
+    assert!(connect(1).await.is_ok(), "it is somebody else's now");
+    drop(again);
+}

@@ -137,6 +137,7 @@ fn gateway_limits(setup: &Setup, migrations: &[Migration]) -> GatewayLimits {
     let limits = &setup.config.limits;
     let dual_write = migrations.iter().map(|each| each.limits.dual_write_ms_max).min().unwrap_or(1_000);
     GatewayLimits {
+        frame_bytes_before_auth_max: limits.frame_bytes_before_auth_max,
         frame_bytes_max: limits.frame_bytes_max,
         in_flight_max: limits.requests_in_flight_max,
         handshake: Duration::from_millis(limits.handshake_ms_max),
@@ -319,6 +320,10 @@ impl Runner {
                 view.nodes.iter().map(|(id, at)| (*id, HostPort { host: at.host.clone(), port: at.port }));
             cluster.legacy.set_nodes(nodes.collect());
             cluster.note_leaders(&view);
+            cluster.link_trouble.retain(|link, _| match link {
+                LinkId::Bootstrap => true,
+                LinkId::Node(node) | LinkId::Questions(node) => view.nodes.contains_key(node),
+            });
             cluster.view = Some(view);
         }
         self.listen_to_brokers().await;
