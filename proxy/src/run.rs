@@ -128,6 +128,7 @@ impl Process {
             inventory,
             health: Arc::clone(&health),
             metrics,
+            patience: Duration::from_millis(config.limits.handshake_ms_max),
             tokens: tokens(config)?,
             audit,
             clock,

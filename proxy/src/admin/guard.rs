@@ -78,8 +78,13 @@ impl Guard {
 pub(super) async fn check(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
     let judged = guard.judge(request.method(), request.headers());
     if request.method() != Method::POST {
-        return match judged {
-            Ok(_) => next.run(request).await,
+        let (head, body) = request.into_parts();
+        let body = match judged {
+            Ok(_) => guard.whole(body).await,
+            Err(refusal) => Err(refusal),
+        };
+        return match body {
+            Ok(body) => next.run(Request::from_parts(head, Body::from(body))).await,
             Err((status, error)) => refused(status, error, Value::Null),
         };
     }
@@ -95,8 +100,9 @@ pub(super) async fn check(State(guard): State<Arc<Guard>>, request: Request, nex
     if let Err((status, error)) = judged {
         return order.end(refused(status, error, Value::Null));
     }
-    let Ok(body) = to_bytes(body, BODY_BYTES_MAX).await else {
-        return order.end(refused(StatusCode::PAYLOAD_TOO_LARGE, "the order is too long", Value::Null));
+    let body = match guard.whole(body).await {
+        Ok(body) => body,
+        Err((status, error)) => return order.end(refused(status, error, Value::Null)),
     };
     order.what.push_str(&particulars(&body));
     parts.extensions.insert(order.caller.clone());
@@ -159,6 +165,17 @@ fn particulars(body: &Bytes) -> String {
     let said: Value = serde_json::from_slice(body).unwrap_or_default();
     let known = KNOWN.iter().filter_map(|key| Some((key, said.get(key)?)));
     known.map(|(key, value)| format!(" {key}={value}")).collect()
+}
+
+impl Guard {
+    /// A body, which must be small and must come in time.
+    async fn whole(&self, body: Body) -> Result<Bytes, (StatusCode, &'static str)> {
+        match tokio::time::timeout(self.admin.patience, to_bytes(body, BODY_BYTES_MAX)).await {
+            Ok(Ok(body)) => Ok(body),
+            Ok(Err(_)) => Err((StatusCode::PAYLOAD_TOO_LARGE, "the body is too large, or does not end")),
+            Err(_) => Err((StatusCode::REQUEST_TIMEOUT, "the body did not come in time")),
+        }
+    }
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {

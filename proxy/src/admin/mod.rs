@@ -17,18 +17,19 @@
 //! Orders may name who gives them in the header `x-sluice-operator` (`user@host`); the ledger and the audit log keep it.
 //! Where a token has a name, that counts and nothing else. Every order is written into the audit log (docs/audit.md).
 //!
-//! Refusals are `{"error", "detail"}` with 400, 401, 403, 404, 409 or 500.
+//! Refusals are `{"error", "detail"}` with 400, 401, 403, 404, 408, 409, 413 or 500.
 
 mod guard;
 mod orders;
+mod serving;
 #[cfg(test)]
 mod tests;
 mod tokens;
 
-use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{StatusCode, Uri, header};
@@ -37,7 +38,6 @@ use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 
 pub use self::tokens::Tokens;
 use crate::audit::Audit;
@@ -59,6 +59,8 @@ pub struct Admin {
     pub health: Arc<Health>,
     /// The metrics.
     pub metrics: PrometheusHandle,
+    /// How long a caller may take to send a request.
+    pub patience: Duration,
     /// What callers must show.
     pub tokens: Tokens,
     /// Where orders are written down.
@@ -69,22 +71,9 @@ pub struct Admin {
     pub serves: Value,
 }
 
-type Shared = State<Arc<Admin>>;
+pub use serving::serve;
 
-/// Serves the API until `until` is over.
-///
-/// # Errors
-///
-/// What the operating system says of the listener.
-pub async fn serve(
-    listener: TcpListener,
-    admin: Arc<Admin>,
-    until: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<()> {
-    let address = listener.local_addr()?;
-    let service = router(admin, address).into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service).with_graceful_shutdown(until).await
-}
+type Shared = State<Arc<Admin>>;
 
 /// All routes. `address` is where they are served: on loopback only loopback names are answered.
 pub fn router(admin: Arc<Admin>, address: SocketAddr) -> Router {

@@ -1,8 +1,10 @@
+mod hostile;
+
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 use crate::control::{Advance, Answering, Resume, Rollback, Verify};
@@ -57,10 +59,11 @@ struct Bench {
 }
 
 async fn bench(token: Option<&str>) -> Bench {
-    bench_with(Tokens::one(token.map(|token| config::Secret::new(token.to_owned())))).await
+    bench_with(Tokens::one(token.map(|token| config::Secret::new(token.to_owned()))), Duration::from_secs(20))
+        .await
 }
 
-async fn bench_with(tokens: Tokens) -> Bench {
+async fn bench_with(tokens: Tokens, patience: Duration) -> Bench {
     let folder = tempfile::tempdir().unwrap();
     let (told, health, clock) = (Arc::new(Told::default()), Arc::new(Health::default()), Clock::start());
     let admin = Admin {
@@ -68,6 +71,7 @@ async fn bench_with(tokens: Tokens) -> Bench {
         inventory: Arc::new(Inventory::new(clock, 10)),
         health: Arc::clone(&health),
         metrics: crate::telemetry::start_metrics(),
+        patience,
         tokens,
         audit: Arc::new(Audit::new(Some(folder.path().to_owned()), clock)),
         clock,
@@ -138,7 +142,7 @@ async fn orders_arrive_as_they_were_given() {
     let order = bench.told.0.lock().pop().unwrap();
     assert_eq!(order.phase.as_deref(), Some("canary"));
     assert_eq!((order.percent, order.force), (Some(10), true));
-    assert_eq!(order.wait, Some(std::time::Duration::from_secs(5)));
+    assert_eq!(order.wait, Some(Duration::from_secs(5)));
 
     let (status, body) = bench.send(&post("blocked"), "{}").await;
     assert_eq!((status, body.contains("\"records\":5")), (409, true));
@@ -191,7 +195,7 @@ async fn a_fault_is_seen_by_whoever_restarts_processes() {
 #[tokio::test]
 async fn every_order_is_in_the_audit_log_with_who_gave_it_and_no_secret() {
     let tokens = Tokens::parse(&format!("{TOKEN}\nada fedcba9876543210\n")).unwrap();
-    let bench = bench_with(tokens).await;
+    let bench = bench_with(tokens, Duration::from_secs(20)).await;
     let order = |name: &str, token: &str, who: &str| {
         format!(
             "POST /v1/migrations/{name}/advance HTTP/1.1\n{JSON}\nAuthorization: Bearer {token}\nx-sluice-operator: {who}"
