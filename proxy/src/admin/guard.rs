@@ -163,7 +163,11 @@ fn particulars(body: &Bytes) -> String {
         "bytes_per_second",
     ];
     let said: Value = serde_json::from_slice(body).unwrap_or_default();
-    let known = KNOWN.iter().filter_map(|key| Some((key, said.get(key)?)));
+    // What is not of the right kind is refused, and may hold anything.
+    let fits = |key: &str, value: &Value| {
+        if key == "topics" { value.is_array() } else { !value.is_array() && !value.is_object() }
+    };
+    let known = KNOWN.iter().filter_map(|key| Some((key, said.get(key).filter(|value| fits(key, value))?)));
     known.map(|(key, value)| format!(" {key}={value}")).collect()
 }
 

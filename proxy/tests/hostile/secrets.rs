@@ -124,7 +124,33 @@ fn nothing_that_the_process_says_of_itself_shows_a_secret() {
     assert!(!log_in(&proxied, "PLAIN", &format!("\0user\0{WRONG_LOGIN}")));
     assert!(!log_in(&proxied, "SCRAM-SHA-256", &format!("n,,n=user,r=abc,p={SCRAM}")));
     assert!(log_in(&proxied, "OAUTHBEARER", &format!("n,,\x01auth=Bearer {TOKEN}\x01\x01")));
-    for address in [&proxied, &format!("127.0.0.1:{}", port + 3)] {
+    send_broken_frames(&[&proxied, &format!("127.0.0.1:{}", port + 3)]);
+    write_records(&sluice);
+    let mut all = ask_for_everything(&sluice);
+    wait_for_the_refused_link(&sluice);
+    all.push(("/v1/status".to_owned(), sluice.admin("GET", "/v1/status", ADMIN, "")));
+    let said = sluice.everything_said();
+    assert!(said.contains("\"DEBUG\""), "the log tells all that it can: {said}");
+    all.push(("log".to_owned(), said));
+    for (what, said) in &all {
+        for secret in
+            [LINK, ADMIN, WRONG, ORDER, RIGHT_LOGIN, WRONG_LOGIN, TOKEN, SCRAM, PAYLOAD, BROKEN, PLANTED]
+        {
+            shows(what, said, secret);
+        }
+    }
+    let mut files = Vec::new();
+    stored(&folder.path().join("data"), &mut files);
+    let files = String::from_utf8_lossy(&files);
+    assert!(files.contains(PAYLOAD), "the log of the topic is looked at");
+    for secret in [LINK, ADMIN, WRONG, RIGHT_LOGIN, WRONG_LOGIN, TOKEN, SCRAM] {
+        assert!(!files.contains(secret), "the data folder holds {secret}");
+    }
+}
+
+/// Frames that are none, of clients that have not logged in.
+fn send_broken_frames(addresses: &[&str]) {
+    for address in addresses {
         for start in
             [&b"\0\0\0\x40\0\x24\0\x02"[..], b"\0\0\0\x40\0\x11\0\x09", b"\x7f\xff\xff\xff", b"GET /"]
         {
@@ -133,15 +159,22 @@ fn nothing_that_the_process_says_of_itself_shows_a_secret() {
             client.send(BROKEN.repeat(3).as_bytes());
         }
     }
-    create_topic(&sluice);
-    assert_eq!(produce(&sluice, Codec::None, false), 0);
-    assert_eq!(produce(&sluice, Codec::Gzip, false), 0);
-    assert_ne!(produce(&sluice, Codec::Zstd, true), 0);
+}
+
+/// Records that are taken, records that are damaged, and a request that is none.
+fn write_records(sluice: &Sluice) {
+    create_topic(sluice);
+    assert_eq!(produce(sluice, Codec::None, false), 0);
+    assert_eq!(produce(sluice, Codec::Gzip, false), 0);
+    assert_ne!(produce(sluice, Codec::Zstd, true), 0);
     let mut broken = sluice.kafka();
     broken.send(b"\0\0\0\x40\0\0\0\x09");
     broken.send(BROKEN.repeat(4).as_bytes());
     broken.until_closed();
+}
 
+/// All answers of the admin API, with the right token and with a wrong one.
+fn ask_for_everything(sluice: &Sluice) -> Vec<(String, String)> {
     let mut all = Vec::new();
     for path in [
         "/healthz",
@@ -167,25 +200,7 @@ fn nothing_that_the_process_says_of_itself_shows_a_secret() {
             sluice.admin("POST", &path, ADMIN, &body);
         }
     }
-    wait_for_the_refused_link(&sluice);
-    all.push(("/v1/status".to_owned(), sluice.admin("GET", "/v1/status", ADMIN, "")));
-    let said = sluice.everything_said();
-    assert!(said.contains("\"DEBUG\""), "the log tells all that it can: {said}");
-    all.push(("log".to_owned(), said));
-    for (what, said) in &all {
-        for secret in
-            [LINK, ADMIN, WRONG, ORDER, RIGHT_LOGIN, WRONG_LOGIN, TOKEN, SCRAM, PAYLOAD, BROKEN, PLANTED]
-        {
-            shows(what, said, secret);
-        }
-    }
-    let mut files = Vec::new();
-    stored(&folder.path().join("data"), &mut files);
-    let files = String::from_utf8_lossy(&files);
-    assert!(files.contains(PAYLOAD), "the log of the topic is looked at");
-    for secret in [LINK, ADMIN, WRONG, RIGHT_LOGIN, WRONG_LOGIN, TOKEN, SCRAM] {
-        assert!(!files.contains(secret), "the data folder holds {secret}");
-    }
+    all
 }
 
 fn create_topic(sluice: &Sluice) {

@@ -113,8 +113,16 @@ fn keep(mut from: impl Read + Send + 'static, said: &Arc<Mutex<Vec<u8>>>) -> Joi
 pub(crate) struct Client(TcpStream);
 
 impl Client {
+    /// Once somebody listens there: a cluster's listeners open after the kernel's.
     pub(crate) fn to(address: &str) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
+        let begin = Instant::now();
+        let stream = loop {
+            match TcpStream::connect(address) {
+                Ok(stream) => break stream,
+                Err(error) => assert!(begin.elapsed() < LONG, "{address}: {error}"),
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        };
         stream.set_read_timeout(Some(LONG)).unwrap();
         Self(stream)
     }
@@ -149,12 +157,17 @@ impl Client {
     }
 }
 
-/// So many loopback ports that nobody has at the moment, in a row.
+/// So many loopback ports that nobody has at the moment, in a row; never the same to two tests of this process.
 pub(crate) fn free_ports(count: u16) -> u16 {
-    let first =
-        (0..1_000).map(|attempt| 21_000 + (u16::try_from(std::process::id() % 97).unwrap() + attempt) * 11);
+    static NEXT: Mutex<u16> = Mutex::new(0);
+    let mut next = NEXT.lock().unwrap();
+    if *next == 0 {
+        *next = 21_000 + u16::try_from(std::process::id() % 97).unwrap() * 11;
+    }
     let free = |first: &u16| {
         (*first..*first + count).all(|port| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok())
     };
-    first.into_iter().find(free).unwrap()
+    let first = (*next..30_000).find(free).unwrap();
+    *next = first + count;
+    first
 }
