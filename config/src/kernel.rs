@@ -68,6 +68,8 @@ pub struct KernelKafka {
     /// `offsets_topic`: write groups to `__consumer_offsets` too, as Kafka does, for tools and for another Sluice
     /// that is to move them. Needs `shards = 1`. The log is not compacted.
     pub offsets_topic: bool,
+    /// `partitions_default`: partitions of a topic that is made without a number of its own.
+    pub partitions_default: u32,
     /// `super_users`: turns access rules on; these principals are asked about none.
     pub super_users: Option<Vec<String>>,
     /// `allow_if_no_rule`: what no rule names is everybody's.
@@ -81,6 +83,7 @@ impl Default for KernelKafka {
             advertise: None,
             tls: None,
             offsets_topic: false,
+            partitions_default: 1,
             super_users: None,
             allow_if_no_rule: false,
         }
@@ -139,6 +142,7 @@ fn read_kafka(mut section: Section<'_, '_>) -> KernelKafka {
     kafka.advertise = section.parsed("advertise", HostPort::parse);
     kafka.tls = section.table("tls").and_then(cluster::read_client_tls);
     kafka.offsets_topic = section.flag("offsets_topic").unwrap_or_default();
+    section.set("partitions_default", 1..=10_000, &mut kafka.partitions_default);
     kafka.super_users = section.list("super_users", principal);
     kafka.allow_if_no_rule = section.flag("allow_if_no_rule").unwrap_or_default();
     section.finish();

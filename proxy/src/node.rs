@@ -37,6 +37,10 @@ use crate::shards::{HostError, OpenShard, ShardHosts, Shards, Waker};
 /// Partitions of a topic whose creator does not say.
 const PARTITIONS_DEFAULT: i32 = 1;
 
+/// Bytes that a shard takes before it refuses to take more: twice what one connection may have unanswered, so that a
+/// producer with large batches waits, and is not refused. Refused, it would send again, behind what it sent next.
+const PENDING_BYTES_MAX: usize = 64 << 20;
+
 /// Why the kernel does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum NodeError {
@@ -257,10 +261,16 @@ impl Blueprint {
                 config::Sync::Fsync => store::local::Sync::Fsync,
                 config::Sync::PageCache => store::local::Sync::PageCache,
             },
+            pending_bytes_max: PENDING_BYTES_MAX,
             hot_bytes_max: each / 4 * 3,
             cache_bytes: each / 4,
             ..LocalOptions::default()
         }
+    }
+
+    fn partitions_default(&self) -> i32 {
+        let set = self.kernel.kafka.as_ref().and_then(|kafka| i32::try_from(kafka.partitions_default).ok());
+        set.unwrap_or(PARTITIONS_DEFAULT)
     }
 
     fn coordinators(&self, id: ShardId) -> Vec<(CoordinatorKind, Box<dyn Coordinator>)> {
@@ -270,7 +280,7 @@ impl Blueprint {
                 cluster_id: self.cluster_id.clone(),
                 shards: self.kernel.shards,
                 node_id: self.kernel.client_node_id(),
-                partitions_default: PARTITIONS_DEFAULT,
+                partitions_default: self.partitions_default(),
                 seed: self.seed,
                 ..CatalogSettings::default()
             };

@@ -22,7 +22,7 @@ BROKER = (
     "super.users=User:ANONYMOUS",
     "allow.everyone.if.no.acl.found=true",
 )
-KERNEL = ('super_users = ["User:ANONYMOUS"]', "allow_if_no_rule = true")
+KERNEL = (f"partitions_default = {PARTITIONS}", 'super_users = ["User:ANONYMOUS"]', "allow_if_no_rule = true")
 # Tests that pass at the real Kafka and need not pass elsewhere: (test, side): why nobody loses anything by it.
 EXPLAINED = {}
 

@@ -28,7 +28,7 @@ const REFUSED_SETTING: &str = "40 INVALID_CONFIG";
 const NO_FIELD: &str = "(no such field)";
 const REMOVED: &str = "a topic setting of Kafka 3 that 4.0 removed";
 const KEPT: &str = "a topic setting of Kafka 3, which the kernel keeps for tools of that time";
-const NEWER: &str = "a topic setting that came with Kafka 4.4, for what the kernel does not do";
+const NEWER: &str = "a topic setting that came with Kafka 4.4: it is kept and shown, and an older reference does not know it";
 const BROKER: &str = "set in the reference's own broker settings, not by the topic";
 const DEFAULTS: &str = "the default of Kafka 4; that of Kafka 3 was another";
 
@@ -46,10 +46,10 @@ pub(super) const EXPLANATIONS: &[Explanation] = &[
     known("CreateTopics/", "topics[].configs.message.timestamp.difference.max.ms.*", NO_FIELD, REMOVED),
     known("CreateTopics/", "topics[].configs.message.timestamp.after.max.ms.value", "\"3600000\"", DEFAULTS),
     known("CreateTopics/", "topics[].configs.message.downconversion.enable.*", "*", KEPT),
-    known("CreateTopics/", "topics[].configs.errors.deadletterqueue.group.enable.*", NO_FIELD, NEWER),
-    known("CreateTopics/", "topics[].configs.max.decompressed.message.bytes.*", NO_FIELD, NEWER),
-    known("CreateTopics/", "topics[].configs.remote.copy.lag.bytes.*", NO_FIELD, NEWER),
-    known("CreateTopics/", "topics[].configs.remote.copy.lag.ms.*", NO_FIELD, NEWER),
+    known("CreateTopics/", "topics[].configs.errors.deadletterqueue.group.enable.*", "*", NEWER),
+    known("CreateTopics/", "topics[].configs.max.decompressed.message.bytes.*", "*", NEWER),
+    known("CreateTopics/", "topics[].configs.remote.copy.lag.bytes.*", "*", NEWER),
+    known("CreateTopics/", "topics[].configs.remote.copy.lag.ms.*", "*", NEWER),
     known("CreateTopics/", "topics[].configs.min.insync.replicas.config_source", "5", BROKER),
     known("DescribeConfigs/", "results[].configs.message.format.version.*", NO_FIELD, REMOVED),
     known("DescribeConfigs/", "results[].configs.message.timestamp.difference.max.ms.*", NO_FIELD, REMOVED),
@@ -60,10 +60,10 @@ pub(super) const EXPLANATIONS: &[Explanation] = &[
         DEFAULTS,
     ),
     known("DescribeConfigs/", "results[].configs.message.downconversion.enable.*", "*", KEPT),
-    known("DescribeConfigs/", "results[].configs.errors.deadletterqueue.group.enable.*", NO_FIELD, NEWER),
-    known("DescribeConfigs/", "results[].configs.max.decompressed.message.bytes.*", NO_FIELD, NEWER),
-    known("DescribeConfigs/", "results[].configs.remote.copy.lag.bytes.*", NO_FIELD, NEWER),
-    known("DescribeConfigs/", "results[].configs.remote.copy.lag.ms.*", NO_FIELD, NEWER),
+    known("DescribeConfigs/", "results[].configs.errors.deadletterqueue.group.enable.*", "*", NEWER),
+    known("DescribeConfigs/", "results[].configs.max.decompressed.message.bytes.*", "*", NEWER),
+    known("DescribeConfigs/", "results[].configs.remote.copy.lag.bytes.*", "*", NEWER),
+    known("DescribeConfigs/", "results[].configs.remote.copy.lag.ms.*", "*", NEWER),
     known("DescribeConfigs/", "results[].configs.min.insync.replicas.config_source", "5", BROKER),
     known(
         "Produce/a batch, acks=all, in a version that was removed",

@@ -54,6 +54,48 @@ pub struct ConfigKey {
     pub enforced: bool,
 }
 
+impl ConfigKey {
+    /// The broker's setting that stands behind it where a topic has none of its own. Kafka shows none for those that
+    /// have several, or that no broker setting stands for.
+    #[must_use]
+    pub fn broker_name(&self) -> Option<&'static str> {
+        match self.name {
+            "cleanup.policy" => Some("log.cleanup.policy"),
+            "delete.retention.ms" => Some("log.cleaner.delete.retention.ms"),
+            "file.delete.delay.ms" => Some("log.segment.delete.delay.ms"),
+            "flush.messages" => Some("log.flush.interval.messages"),
+            "index.interval.bytes" => Some("log.index.interval.bytes"),
+            "local.retention.bytes" => Some("log.local.retention.bytes"),
+            "local.retention.ms" => Some("log.local.retention.ms"),
+            "max.compaction.lag.ms" => Some("log.cleaner.max.compaction.lag.ms"),
+            "max.message.bytes" => Some("message.max.bytes"),
+            "message.downconversion.enable" => Some("log.message.downconversion.enable"),
+            "message.timestamp.after.max.ms" => Some("log.message.timestamp.after.max.ms"),
+            "message.timestamp.before.max.ms" => Some("log.message.timestamp.before.max.ms"),
+            "message.timestamp.type" => Some("log.message.timestamp.type"),
+            "min.cleanable.dirty.ratio" => Some("log.cleaner.min.cleanable.ratio"),
+            "min.compaction.lag.ms" => Some("log.cleaner.min.compaction.lag.ms"),
+            "preallocate" => Some("log.preallocate"),
+            "remote.copy.lag.bytes" => Some("log.remote.copy.lag.bytes"),
+            "remote.copy.lag.ms" => Some("log.remote.copy.lag.ms"),
+            "retention.bytes" => Some("log.retention.bytes"),
+            "segment.bytes" => Some("log.segment.bytes"),
+            "segment.index.bytes" => Some("log.index.size.max.bytes"),
+            "errors.deadletterqueue.group.enable"
+            | "flush.ms"
+            | "follower.replication.throttled.replicas"
+            | "leader.replication.throttled.replicas"
+            | "remote.log.copy.disable"
+            | "remote.log.delete.on.disable"
+            | "remote.storage.enable"
+            | "retention.ms"
+            | "segment.jitter.ms"
+            | "segment.ms" => None,
+            same => Some(same),
+        }
+    }
+}
+
 const FOREVER: &str = "9223372036854775807";
 
 const fn key(name: &'static str, kind: Kind, default: &'static str, enforced: bool) -> ConfigKey {
@@ -61,7 +103,7 @@ const fn key(name: &'static str, kind: Kind, default: &'static str, enforced: bo
 }
 
 /// Every configuration of a topic, by name.
-pub static KEYS: [ConfigKey; 34] = [
+pub static KEYS: [ConfigKey; 38] = [
     key("cleanup.policy", Kind::Words(&["delete", "compact"]), "delete", true),
     key("compression.gzip.level", Kind::IntWithin(-1, 9), "-1", false),
     key("compression.lz4.level", Kind::IntWithin(1, 17), "9", false),
@@ -74,6 +116,7 @@ pub static KEYS: [ConfigKey; 34] = [
     ),
     key("compression.zstd.level", Kind::IntWithin(-131_072, 22), "3", false),
     key("delete.retention.ms", Kind::Long(0), "86400000", true),
+    key("errors.deadletterqueue.group.enable", Kind::Bool, "false", false),
     key("file.delete.delay.ms", Kind::Long(0), "60000", false),
     key("flush.messages", Kind::Long(1), FOREVER, false),
     key("flush.ms", Kind::Long(0), FOREVER, false),
@@ -83,6 +126,7 @@ pub static KEYS: [ConfigKey; 34] = [
     key("local.retention.bytes", Kind::Long(-2), "-2", false),
     key("local.retention.ms", Kind::Long(-2), "-2", false),
     key("max.compaction.lag.ms", Kind::Long(1), FOREVER, true),
+    key("max.decompressed.message.bytes", Kind::Int(0), "2147483639", false),
     key("max.message.bytes", Kind::Int(0), "1048588", true),
     key("message.downconversion.enable", Kind::Bool, "true", false),
     key("message.timestamp.after.max.ms", Kind::Long(0), "3600000", true),
@@ -93,6 +137,8 @@ pub static KEYS: [ConfigKey; 34] = [
     // There is one copy, and every acknowledged record is on disk.
     key("min.insync.replicas", Kind::Int(1), "1", false),
     key("preallocate", Kind::Bool, "false", false),
+    key("remote.copy.lag.bytes", Kind::Long(-1), "-1", false),
+    key("remote.copy.lag.ms", Kind::Long(-1), "0", false),
     key("remote.log.copy.disable", Kind::Bool, "false", false),
     key("remote.log.delete.on.disable", Kind::Bool, "false", false),
     key("remote.storage.enable", Kind::Bool, "false", false),

@@ -36,4 +36,4 @@ pub use filter::{emptied, filtered};
 pub use header::{BATCH_HEADER_LEN, BatchError, BatchHeader, VerifiedBatch, patch_header, restamp, split};
 pub use inflate::{Codec, InflateError, inflate, record_bytes};
 pub use record::{Record, RecordError, Records};
-pub use validate::{Fault, Rules, TimestampBounds, validate};
+pub use validate::{Fault, Rules, TimestampBounds, refused_records, validate};

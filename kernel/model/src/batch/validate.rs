@@ -127,6 +127,21 @@ pub fn validate(batch: &VerifiedBatch, rules: &Rules) -> Result<i64, Fault> {
     Ok(max_timestamp_ms)
 }
 
+/// Every record that is refused for its timestamp or for want of a key, at most `max` of them. Empty where the batch as a
+/// whole is at fault.
+#[must_use]
+pub fn refused_records(batch: &VerifiedBatch, rules: &Rules, max: usize) -> Vec<Fault> {
+    let Ok(plain) = record_bytes(batch, rules.inflated_bytes_max) else { return Vec::new() };
+    let header = batch.header();
+    let records = (0_u32..).zip(Records::new(&plain, header.record_count));
+    let faults =
+        records.map_while(|(index, record)| Some((index, record.ok()?))).filter_map(|(index, record)| {
+            let fault = check_record(&record, index, header.base_timestamp_ms, rules).err()?;
+            matches!(fault, Fault::Timestamp { .. } | Fault::KeyMissing { .. }).then_some(fault)
+        });
+    faults.take(max).collect()
+}
+
 fn check_header(batch: &VerifiedBatch, rules: &Rules) -> Result<(), Fault> {
     let header = batch.header();
     if header.record_count == 0 {

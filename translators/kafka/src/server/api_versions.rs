@@ -144,13 +144,22 @@ pub(super) fn start(cx: &Cx<'_>, head: &Head, request: &ApiVersionsRequest) -> B
     {
         answer = ApiVersionsResponse { error_code: ErrorCode::InvalidRequest.code(), ..Default::default() };
     }
-    let elsewhere = request.cluster_id.as_ref().is_some_and(|id| *id != cx.cluster_id())
-        || request.node_id >= 0 && request.node_id != cx.cluster.own;
-    if elsewhere {
-        // The client came to an address that it knew as another cluster's or node's.
-        answer = ApiVersionsResponse { error_code: ErrorCode::RebootstrapRequired.code(), ..answer };
+    if let Some(code) = misdirected(cx, request) {
+        answer = ApiVersionsResponse { error_code: code.code(), ..Default::default() };
     }
     Begin::Done(head.respond(&answer))
+}
+
+/// Why the client should not have come here, going by the cluster and node that it says it looks for. It names both or none.
+fn misdirected(cx: &Cx<'_>, request: &ApiVersionsRequest) -> Option<ErrorCode> {
+    match &request.cluster_id {
+        None if request.node_id < 0 => None,
+        Some(id) if request.node_id >= 0 => {
+            let here = *id == cx.cluster_id() && request.node_id == cx.cluster.own;
+            (!here).then_some(ErrorCode::RebootstrapRequired)
+        }
+        _ => Some(ErrorCode::InvalidRequest),
+    }
 }
 
 /// Answers a version of ApiVersions that does not exist: in the form of version 0, with the versions that

@@ -104,16 +104,17 @@ fn topic_entry(
 ) -> DescribeConfigsResourceResult {
     let set = topic.configs.get(key.name);
     let value = set.map_or(Str::from_static(key.default), |value| value.as_str().into());
-    let synonym = |source: i8, value: Str| DescribeConfigsSynonym {
-        name: Str::from_static(key.name),
+    let synonym = |source: i8, name: &'static str, value: Str| DescribeConfigsSynonym {
+        name: Str::from_static(name),
         value: Some(value),
         source,
         ..Default::default()
     };
     let mut synonyms = Vec::new();
     if request.include_synonyms {
-        synonyms.extend(set.map(|value| synonym(SOURCE_TOPIC, value.as_str().into())));
-        synonyms.push(synonym(SOURCE_DEFAULT, Str::from_static(key.default)));
+        synonyms.extend(set.map(|value| synonym(SOURCE_TOPIC, key.name, value.as_str().into())));
+        let behind = key.broker_name();
+        synonyms.extend(behind.map(|name| synonym(SOURCE_DEFAULT, name, Str::from_static(key.default))));
     }
     let kept = "Kept as it is set; the kernel does not act on it.";
     DescribeConfigsResourceResult {

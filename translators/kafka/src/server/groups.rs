@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use bytes::{BufMut, Bytes, BytesMut};
 use kernel_model::{KernelError, Reply, ShardId};
 
+use super::metadata::GROUP_OPERATIONS;
 use super::operation::{Begin, Cx, Finished, Head, Operation, Step};
 use crate::catalog::Catalog;
 use crate::codec::messages::delete_groups_response::DeletableGroupResult;
@@ -441,6 +442,7 @@ fn describe(mut sender: Sender<'_, '_>, head: Head, request: &DescribeGroupsRequ
             sent.push(groups);
         }
     }
+    let tells_operations = request.include_authorized_operations;
     let merge = move |head: &Head, answers: Vec<Result<Bytes, ErrorCode>>| {
         let mut response = DescribeGroupsResponse::default();
         for (ids, answer) in sent.into_iter().zip(answers) {
@@ -453,6 +455,10 @@ fn describe(mut sender: Sender<'_, '_>, head: Head, request: &DescribeGroupsRequ
                     ..Default::default()
                 })),
             }
+        }
+        if tells_operations {
+            let known = response.groups.iter_mut().filter(|group| group.error_code == 0);
+            known.for_each(|group| group.authorized_operations = GROUP_OPERATIONS);
         }
         head.respond(&response)
     };

@@ -1,5 +1,6 @@
 //! What the cluster looks like: Metadata, DescribeTopicPartitions, DescribeCluster, FindCoordinator.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -30,6 +31,7 @@ use crate::placement::{CATALOG, CATALOG_SHARD};
 
 /// Without access rules everybody may do everything: bit n stands for Kafka's operation n.
 const TOPIC_OPERATIONS: i32 = bits(&[3, 4, 5, 6, 7, 8, 10, 11]);
+pub(super) const GROUP_OPERATIONS: i32 = bits(&[3, 6, 8, 10, 11]);
 const CLUSTER_OPERATIONS: i32 = bits(&[5, 7, 8, 9, 10, 11, 12]);
 
 const fn bits(operations: &[u32]) -> i32 {
@@ -55,6 +57,9 @@ struct Waiting {
 
 /// Begins Metadata. Topics that do not exist are created first, where both sides want that.
 pub(super) fn start(cx: &mut Cx<'_>, head: Head, request: MetadataRequest) -> Begin {
+    if let Some(code) = unreadable(&request, head.version) {
+        return Begin::Done(refuse(&head, request, code));
+    }
     let catalog = cx.catalog();
     let creates = cx.settings.auto_create_topics && (head.version < 4 || request.allow_auto_topic_creation);
     let missing: Vec<Str> = request
@@ -153,7 +158,12 @@ fn respond(cx: &Cx<'_>, head: &Head, request: &MetadataRequest, refusals: &[(Str
     let named = request.topics.as_ref().filter(|topics| !(head.version == 0 && topics.is_empty()));
     let mut topics: Vec<MetadataResponseTopic> = match named {
         None => catalog.topics().map(|topic| topic_entry(cx, topic)).collect(),
-        Some(named) => named.iter().map(|wanted| wanted_entry(cx, &catalog, wanted, refusals)).collect(),
+        Some(named) => {
+            let entries = named.iter().map(|wanted| wanted_entry(cx, &catalog, wanted, refusals));
+            // What is named twice is told once.
+            let mut told = BTreeSet::new();
+            entries.filter(|entry| told.insert((entry.name.clone(), entry.topic_id))).collect()
+        }
     };
     if head.version < 12 {
         for topic in &mut topics {
@@ -172,6 +182,35 @@ fn respond(cx: &Cx<'_>, head: &Head, request: &MetadataRequest, refusals: &[(Str
     };
     if (8..=10).contains(&head.version) && request.include_cluster_authorized_operations {
         response.cluster_authorized_operations = CLUSTER_OPERATIONS;
+    }
+    head.respond(&response)
+}
+
+/// A request that names topics in a way that its version does not have, or not at all.
+fn unreadable(request: &MetadataRequest, version: i16) -> Option<ErrorCode> {
+    let by_name_alone = version < NAMED_BY_ID_FROM;
+    let wrong = |topic: &MetadataRequestTopic| {
+        topic.name.is_none() && (by_name_alone || topic.topic_id.is_zero())
+            || by_name_alone && !topic.topic_id.is_zero()
+    };
+    let code = if by_name_alone { ErrorCode::InvalidRequest } else { ErrorCode::UnknownServerError };
+    request.topics.iter().flatten().any(wrong).then_some(code)
+}
+
+/// From this version topics may be named by their ids.
+const NAMED_BY_ID_FROM: i16 = 12;
+
+/// Refuses the whole request, as Kafka does: nothing of the cluster is told.
+fn refuse(head: &Head, request: MetadataRequest, code: ErrorCode) -> Finished {
+    let topics = request.topics.into_iter().flatten().map(|topic| MetadataResponseTopic {
+        error_code: code.code(),
+        name: Some(topic.name.unwrap_or_default()),
+        topic_id: topic.topic_id,
+        ..Default::default()
+    });
+    let mut response = MetadataResponse { controller_id: -1, topics: topics.collect(), ..Default::default() };
+    if head.version >= 13 {
+        response.error_code = code.code();
     }
     head.respond(&response)
 }

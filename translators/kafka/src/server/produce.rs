@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use kernel_model::batch::{
-    BATCH_HEADER_LEN, Codec, Fault, InflateError, Rules, TimestampBounds, VerifiedBatch, validate,
+    BATCH_HEADER_LEN, Codec, Fault, InflateError, Rules, TimestampBounds, VerifiedBatch, refused_records,
+    validate,
 };
 use kernel_model::{KernelError, LogEpoch, LogId, Offset, Reply, Request, ShardId};
 
@@ -31,6 +32,7 @@ struct Place {
     partition: usize,
     own: i32,
     epoch: LogEpoch,
+    log: LogId,
     /// Of a batch in a transaction.
     joining: Option<Joining>,
 }
@@ -56,24 +58,33 @@ const ABORTABLE_FROM: i16 = 11;
 struct Refusal {
     code: ErrorCode,
     message: Option<String>,
-    record: Option<u32>,
+    /// The records that are at fault, each with a sentence.
+    records: Vec<(u32, String)>,
+    /// The batch came as far as its log: the client is told where that begins.
+    by_log: bool,
 }
 
 impl From<ErrorCode> for Refusal {
     fn from(code: ErrorCode) -> Self {
-        Self { code, message: None, record: None }
+        Self { code, message: None, records: Vec::new(), by_log: false }
     }
 }
 
 impl From<Fault> for Refusal {
     fn from(fault: Fault) -> Self {
         let code = ErrorCode::from(&fault);
-        Self { code, message: Some(fault.to_string()), record: fault.record_index() }
+        let records = fault.record_index().map(|index| (index, fault.to_string()));
+        Self {
+            code,
+            message: Some(fault.to_string()),
+            records: records.into_iter().collect(),
+            by_log: matches!(code, ErrorCode::InvalidRecord | ErrorCode::InvalidTimestamp),
+        }
     }
 }
 
 fn invalid(message: &str) -> Refusal {
-    Refusal { code: ErrorCode::InvalidRecord, message: Some(message.to_owned()), record: None }
+    Refusal { message: Some(message.to_owned()), ..ErrorCode::InvalidRecord.into() }
 }
 
 /// Begins a Produce that takes `bytes` on the wire.
@@ -105,7 +116,17 @@ pub(super) fn start(cx: &mut Cx<'_>, head: Head, request: ProduceRequest, bytes:
             let mut part =
                 PartitionProduceResponse { index: data.index, base_offset: -1, ..Default::default() };
             match outcome {
-                Err(refusal) => refuse(&mut part, refusal),
+                Err(refusal) => {
+                    let log =
+                        topic.ok().filter(|_| refusal.by_log).and_then(|topic| topic.partition(data.index));
+                    if let Some(partition) = log {
+                        let (own, epoch) = (cx.cluster.own, partition.epoch);
+                        let (log, topic) = (partition.log, topic_at);
+                        let place = Place { topic, partition: partition_at, own, epoch, log, joining: None };
+                        gather.ask(cx, log.shard(), Request::Describe { log }, place);
+                    }
+                    refuse(&mut part, refusal);
+                }
                 Ok(Prepared { partition, batch, joining }) => {
                     let log = partition.log;
                     let append = match &joining {
@@ -114,7 +135,7 @@ pub(super) fn start(cx: &mut Cx<'_>, head: Head, request: ProduceRequest, bytes:
                     };
                     let own = cx.cluster.own;
                     let (topic, epoch) = (topic_at, partition.epoch);
-                    let place = Place { topic, partition: partition_at, own, epoch, joining };
+                    let place = Place { topic, partition: partition_at, own, epoch, log, joining };
                     gather.ask(cx, log.shard(), append, place);
                 }
             }
@@ -287,8 +308,17 @@ fn judge(batch: &VerifiedBatch, rules: &Rules, long_work: LongWork) -> Result<i6
             return Err(ErrorCode::from(&KernelError::Overloaded).into());
         }
     }
-    Ok(judged?)
+    judged.map_err(|fault| {
+        let all = refused_records(batch, &Rules { inflated_bytes_max, ..*rules }, REFUSED_RECORDS_MAX);
+        let named = all.iter().filter_map(|fault| Some((fault.record_index()?, fault.to_string())));
+        let records: Vec<(u32, String)> = named.collect();
+        let first = Refusal::from(fault);
+        if records.is_empty() { first } else { Refusal { records, ..first } }
+    })
 }
+
+/// Most records of a batch that are named as refused.
+const REFUSED_RECORDS_MAX: usize = 1000;
 
 /// Exactly one batch of version 2, small enough and with a right checksum.
 fn take_batch(topic: &Topic, mut records: Bytes, version: i16) -> Result<VerifiedBatch, Refusal> {
@@ -310,7 +340,7 @@ fn take_batch(topic: &Topic, mut records: Bytes, version: i16) -> Result<Verifie
     }
     let header = batch.header();
     if header.base_offset.0 != 0 {
-        return Err(invalid("the base offset of a produced batch must be 0"));
+        return Err(Refusal { by_log: true, ..invalid("the base offset of a produced batch must be 0") });
     }
     if version < 7 && header.codec() == Codec::Zstd.number() {
         return Err(ErrorCode::UnsupportedCompressionType.into());
@@ -322,13 +352,11 @@ fn refuse(part: &mut PartitionProduceResponse, refusal: Refusal) {
     part.error_code = refusal.code.code();
     part.base_offset = -1;
     let message = refusal.message.map(Str::from);
-    if let Some(index) = refusal.record {
-        part.record_errors.push(BatchIndexAndErrorMessage {
-            batch_index: i32::try_from(index).unwrap_or(i32::MAX),
-            batch_index_error_message: message.clone(),
-            ..Default::default()
-        });
-    }
+    part.record_errors.extend(refusal.records.into_iter().map(|(index, fault)| BatchIndexAndErrorMessage {
+        batch_index: i32::try_from(index).unwrap_or(i32::MAX),
+        batch_index_error_message: Some(fault.into()),
+        ..Default::default()
+    }));
     part.error_message = message;
 }
 
@@ -354,12 +382,20 @@ fn place(
                 Err(code) => refuse(part, code.into()),
             }
         }
-        (answer, _) => placed(part, place, answer),
+        (Ok(Reply::Described(log)), _) => part.log_start_offset = log.start.as_i64(),
+        // It was refused already, and its log does not say where it begins.
+        (Err(_), None) if part.error_code != 0 => {}
+        (answer, _) => return placed(part, place, answer),
     }
     None
 }
 
-fn placed(part: &mut PartitionProduceResponse, place: &Place, answer: Result<Reply, KernelError>) {
+/// Writes an append's outcome down. Where a batch was refused by its log, asks where that begins.
+fn placed(
+    part: &mut PartitionProduceResponse,
+    place: &Place,
+    answer: Result<Reply, KernelError>,
+) -> Option<(ShardId, Request)> {
     match answer {
         Ok(Reply::Appended(appended)) => {
             part.base_offset = appended.base_offset.as_i64();
@@ -369,7 +405,7 @@ fn placed(part: &mut PartitionProduceResponse, place: &Place, answer: Result<Rep
         Ok(_) => part.error_code = ErrorCode::UnknownServerError.code(),
         Err(error) => {
             let code = ErrorCode::from(&error);
-            refuse(part, Refusal { code, message: Some(error.to_string()), record: None });
+            refuse(part, Refusal { message: Some(error.to_string()), ..code.into() });
             if code == ErrorCode::FencedLeaderEpoch {
                 part.current_leader = LeaderIdAndEpoch {
                     leader_id: place.own,
@@ -377,8 +413,12 @@ fn placed(part: &mut PartitionProduceResponse, place: &Place, answer: Result<Rep
                     ..Default::default()
                 };
             }
+            let by_log =
+                matches!(error, KernelError::SequenceOutOfOrder { .. } | KernelError::ProducerFenced { .. });
+            return by_log.then_some((place.log.shard(), Request::Describe { log: place.log }));
         }
     }
+    None
 }
 
 fn finish_frame(head: &Head, mut response: ProduceResponse) -> Finished {

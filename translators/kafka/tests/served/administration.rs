@@ -82,13 +82,19 @@ fn a_client_that_looks_for_another_cluster_or_sends_a_bad_name_is_told_so() {
     let bad = ApiVersionsRequest { client_software_name: "-x".into(), ..hello() };
     assert_eq!(client.ask(&mut node, 3, &bad).error_code, ErrorCode::InvalidRequest.code());
     let table = [
+        (None, -1, ErrorCode::None),
         (Some("cluster-1"), NODE_ID, ErrorCode::None),
-        (Some("cluster-2"), -1, ErrorCode::RebootstrapRequired),
-        (None, NODE_ID + 1, ErrorCode::RebootstrapRequired),
+        (Some("cluster-2"), NODE_ID, ErrorCode::RebootstrapRequired),
+        (Some("cluster-1"), NODE_ID + 1, ErrorCode::RebootstrapRequired),
+        // One without the other.
+        (Some("cluster-1"), -1, ErrorCode::InvalidRequest),
+        (None, NODE_ID, ErrorCode::InvalidRequest),
     ];
     for (cluster_id, node_id, code) in table {
         let request = ApiVersionsRequest { cluster_id: cluster_id.map(Into::into), node_id, ..hello() };
-        assert_eq!(client.ask(&mut node, 5, &request).error_code, code.code());
+        let response = client.ask(&mut node, 5, &request);
+        assert_eq!(response.error_code, code.code(), "{request:?}");
+        assert_eq!(response.api_keys.is_empty(), code != ErrorCode::None, "{request:?}");
     }
 }
 
@@ -119,6 +125,40 @@ fn metadata_shows_this_node_as_leader_of_everything_in_every_version() {
 }
 
 #[test]
+fn metadata_tells_once_what_is_named_twice_and_nothing_where_a_name_is_missing() {
+    let mut node = Node::new(1);
+    let mut client = node.client();
+    client.create(&mut node, "a", 1, &[]);
+    let id = node.settings.catalog.load().topic("a").unwrap().id;
+    for version in 0..=13 {
+        let response = client.metadata(&mut node, version, &["a", "none", "a", "none"], false);
+        let codes: Vec<i16> = response.topics.iter().map(|topic| topic.error_code).collect();
+        assert_eq!(codes, [0, 3], "version {version}");
+    }
+    let unnamed = |topic_id| MetadataRequestTopic { topic_id, name: None, ..Default::default() };
+    let named = MetadataRequestTopic { name: Some("a".into()), ..Default::default() };
+    let twice =
+        MetadataRequest { topics: Some(vec![unnamed(id), named.clone(), unnamed(id)]), ..Default::default() };
+    assert_eq!(client.ask(&mut node, 12, &twice).topics.len(), 1);
+    // What Kafka 4.4 answers.
+    let table = [
+        (10, Uuid::ZERO, ErrorCode::InvalidRequest),
+        (11, id, ErrorCode::InvalidRequest),
+        (12, Uuid::ZERO, ErrorCode::UnknownServerError),
+        (13, Uuid::ZERO, ErrorCode::UnknownServerError),
+    ];
+    for (version, id, code) in table {
+        let request =
+            MetadataRequest { topics: Some(vec![named.clone(), unnamed(id)]), ..Default::default() };
+        let response = client.ask(&mut node, version, &request);
+        assert!(response.brokers.is_empty() && response.cluster_id.is_none() && response.controller_id == -1);
+        assert!(response.topics.iter().all(|topic| topic.error_code == code.code()), "version {version}");
+        assert_eq!(response.topics[1].name.as_deref(), Some(""));
+        assert_eq!(response.error_code, if version >= 13 { code.code() } else { 0 });
+    }
+}
+
+#[test]
 fn metadata_finds_topics_by_id() {
     let mut node = Node::new(1);
     let mut client = node.client();
@@ -127,8 +167,10 @@ fn metadata_finds_topics_by_id() {
     let by_id = |topic_id| MetadataRequestTopic { topic_id, name: None, ..Default::default() };
     // As Kafka's own administration client asks.
     let with_empty_name = MetadataRequestTopic { name: Some("".into()), ..by_id(id) };
-    let topics = Some(vec![by_id(id), by_id(Uuid([9; 16])), with_empty_name]);
-    let response = client.ask(&mut node, 12, &MetadataRequest { topics, ..Default::default() });
+    let mut ask =
+        |topics| client.ask(&mut node, 12, &MetadataRequest { topics: Some(topics), ..Default::default() });
+    let mut response = ask(vec![by_id(id), by_id(Uuid([9; 16]))]);
+    response.topics.extend(ask(vec![with_empty_name]).topics);
     assert_eq!((response.topics[0].error_code, response.topics[0].name.as_deref()), (0, Some("a")));
     assert_eq!(response.topics[1].error_code, ErrorCode::UnknownTopicId.code());
     assert_eq!(response.topics[1].name, None);
@@ -283,9 +325,11 @@ fn configuration_shows_what_was_set_and_where_it_comes_from() {
         assert_eq!(codes, [0, 0, 3, 0, 42, 42]);
         let configs = &response.results[0].configs;
         let set = configs.iter().find(|config| &*config.name == "retention.ms").unwrap();
-        assert_eq!((set.value.as_deref(), set.config_source, set.synonyms.len()), (Some("1000"), 1, 2));
+        // Kafka shows no broker's setting behind retention.ms: there are several.
+        assert_eq!((set.value.as_deref(), set.config_source, set.synonyms.len()), (Some("1000"), 1, 1));
         let default = configs.iter().find(|config| &*config.name == "segment.bytes").unwrap();
         assert_eq!((default.config_source, default.synonyms.len()), (5, 1));
+        assert_eq!((&*default.synonyms[0].name, default.synonyms[0].source), ("log.segment.bytes", 5));
         assert_eq!(response.results[1].configs.len(), translator_kafka::topic_config::KEYS.len());
     }
     let listed = client.ask(
@@ -367,4 +411,30 @@ fn a_configuration_key_is_set_once_in_a_request_and_to_something() {
         let request = IncrementalAlterConfigsRequest { resources: vec![resource], ..Default::default() };
         assert_eq!(client.ask(&mut node, 1, &request).responses[0].error_code, code);
     }
+}
+
+#[test]
+fn a_topic_that_is_named_twice_in_one_change_keeps_its_configuration() {
+    let mut node = Node::new(1);
+    let mut client = node.client();
+    client.create(&mut node, "a", 1, &[]);
+    client.create(&mut node, "b", 1, &[]);
+    let change = |topic: &str, name: &str| AlterConfigsResource {
+        resource_type: 2,
+        resource_name: topic.into(),
+        configs: vec![AlterableConfig {
+            name: name.into(),
+            value: Some("100000".into()),
+            ..Default::default()
+        }],
+        ..Default::default()
+    };
+    let resources = vec![change("a", "retention.ms"), change("b", "retention.ms"), change("a", "segment.ms")];
+    let request = IncrementalAlterConfigsRequest { resources, ..Default::default() };
+    let response = client.ask(&mut node, 1, &request);
+    let codes: Vec<i16> = response.responses.iter().map(|one| one.error_code).collect();
+    assert_eq!(codes, [42, 0, 42]);
+    let catalog = node.settings.catalog.load();
+    assert!(catalog.topic("a").unwrap().configs.is_empty());
+    assert_eq!(catalog.topic("b").unwrap().configs.len(), 1);
 }

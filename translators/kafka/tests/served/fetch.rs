@@ -425,3 +425,44 @@ fn a_committed_reader_sees_a_mirrored_transaction_only_once_it_has_ended_and_kno
         assert_eq!((first, listed.is_some()), (aborted, isolation_level == 1));
     }
 }
+
+#[test]
+fn sizes_below_zero_are_refused() {
+    let mut node = Node::new(1);
+    let mut client = node.client();
+    client.create(&mut node, "t", 1, &[]);
+    client.produce(&mut node, "t", batch(&["a"]).bytes().clone());
+    let small = FetchPartition { partition_max_bytes: -1, ..part(0, 0) };
+    let of_part = fetch(&node, 12, "t", vec![small], LONG_MS);
+    let of_all = FetchRequest { max_bytes: -1, ..fetch(&node, 12, "t", vec![part(0, 0)], LONG_MS) };
+    for request in [of_part, of_all] {
+        let response = client.ask(&mut node, 12, &request);
+        let data = only(&response);
+        assert_eq!((data.error_code, data.high_watermark), (ErrorCode::UnknownServerError.code(), -1));
+        assert_eq!((data.records.as_ref().map(Bytes::len), &data.aborted_transactions), (Some(0), &None));
+    }
+    // Zero is a size: the first batch comes whatever its size is.
+    let none = FetchRequest { max_bytes: 0, ..fetch(&node, 12, "t", vec![part(0, 0)], LONG_MS) };
+    assert!(!batches(only(&client.ask(&mut node, 12, &none))).is_empty());
+}
+
+#[test]
+fn what_is_refused_before_its_log_is_looked_for_has_an_empty_list_of_aborted_transactions() {
+    let mut node = Node::new(1);
+    let mut client = node.client();
+    client.create(&mut node, "t", 1, &[]);
+    for version in [4, 11, 12, 13, 18] {
+        for isolation_level in [0, 1] {
+            let mut aborted_of = |topic: &str, wanted: FetchPartition| {
+                let request =
+                    FetchRequest { isolation_level, ..fetch(&node, version, topic, vec![wanted], LONG_MS) };
+                let response = client.ask(&mut node, version, &request);
+                assert_ne!(only(&response).error_code, 0);
+                only(&response).aborted_transactions.clone()
+            };
+            assert_eq!(aborted_of("t", part(9, 0)), Some(Vec::new()), "version {version}");
+            assert_eq!(aborted_of("none", part(0, 0)), Some(Vec::new()), "version {version}");
+            assert_eq!(aborted_of("t", part(0, 99)), None, "version {version}");
+        }
+    }
+}

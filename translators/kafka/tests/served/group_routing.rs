@@ -52,7 +52,16 @@ fn requests_about_several_groups_are_split_and_merged() {
     assert_eq!(response.groups.len(), 6);
     for group in &response.groups {
         assert_eq!(*group.group_state, shard_of(&group.group_id).to_string());
+        assert_eq!(group.authorized_operations, i32::MIN, "nobody asked");
     }
+    let asked = DescribeGroupsRequest {
+        groups: groups.clone(),
+        include_authorized_operations: true,
+        ..Default::default()
+    };
+    let response = client.ask(&mut node, 5, &asked);
+    // Read, delete, describe, and see and change the configuration.
+    assert!(response.groups.iter().all(|group| group.authorized_operations == 0b1101_0100_1000));
     let response =
         client.ask(&mut node, 2, &DeleteGroupsRequest { groups_names: groups, ..Default::default() });
     assert!(

@@ -98,9 +98,42 @@ fn a_timestamp_out_of_bounds_names_its_record() {
     node.now.wall_ms += 5000;
     let part = client.produce(&mut node, "t", batch(&["a", "b"]).bytes().clone());
     assert_eq!(part.error_code, code(ErrorCode::InvalidTimestamp));
-    assert_eq!(part.record_errors.len(), 1);
-    assert_eq!(part.record_errors[0].batch_index, 0);
+    let named: Vec<i32> = part.record_errors.iter().map(|error| error.batch_index).collect();
+    assert_eq!(named, [0, 1]);
+    assert_ne!(
+        part.record_errors[0].batch_index_error_message,
+        part.record_errors[1].batch_index_error_message
+    );
     assert!(part.error_message.is_some());
+}
+
+#[test]
+fn a_batch_that_its_log_refuses_is_told_where_the_log_begins() {
+    let mut node = Node::new(1);
+    let mut client = node.client();
+    client.create(&mut node, "t", 1, &[("message.timestamp.before.max.ms", "1000")]);
+    let idempotent = |base_sequence| {
+        let spec = BatchSpec { producer_id: 4, producer_epoch: 0, base_sequence, ..BatchSpec::default() };
+        batch_as(&spec, &["a"]).bytes().clone()
+    };
+    assert_eq!(client.produce(&mut node, "t", idempotent(0)).error_code, 0);
+    let gap = client.produce(&mut node, "t", idempotent(9));
+    assert_eq!((gap.error_code, gap.log_start_offset), (code(ErrorCode::OutOfOrderSequenceNumber), 0));
+    let mut shifted = idempotent(1).to_vec();
+    shifted[7] = 9;
+    let shifted = client.produce(&mut node, "t", shifted.into());
+    assert_eq!((shifted.error_code, shifted.log_start_offset), (code(ErrorCode::InvalidRecord), 0));
+    node.now.wall_ms += 5000;
+    let late = client.produce(&mut node, "t", batch(&["a"]).bytes().clone());
+    assert_eq!((late.error_code, late.log_start_offset), (code(ErrorCode::InvalidTimestamp), 0));
+    // What is refused before a log is looked for.
+    let none = client.produce(&mut node, "t", Bytes::new());
+    assert_eq!((none.error_code, none.log_start_offset), (code(ErrorCode::InvalidRecord), -1));
+    let unknown = client.produce(&mut node, "none", batch(&["a"]).bytes().clone());
+    assert_eq!(
+        (unknown.error_code, unknown.log_start_offset),
+        (code(ErrorCode::UnknownTopicOrPartition), -1)
+    );
 }
 
 #[test]

@@ -108,8 +108,15 @@ pub(super) fn incremental(
     version: i16,
 ) -> Answer {
     let mut responses = Vec::new();
+    let mut seen = BTreeSet::new();
+    let named = || request.resources.iter().map(|resource| (resource.resource_type, &resource.resource_name));
+    let repeated: BTreeSet<_> = named().filter(|resource| !seen.insert(*resource)).collect();
     for resource in &request.resources {
         let change = |configs: &mut BTreeMap<String, String>| {
+            if repeated.contains(&(resource.resource_type, &resource.resource_name)) {
+                let fault = "Each resource must appear at most once.";
+                return Err((ErrorCode::InvalidRequest, fault.to_owned()));
+            }
             let mut named = BTreeSet::new();
             if !resource.configs.iter().all(|config| named.insert(&config.name)) {
                 let fault = "A configuration key is named more than once.";

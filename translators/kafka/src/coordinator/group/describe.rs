@@ -41,9 +41,14 @@ fn missing(id: &Str, version: i16) -> DescribedGroup {
         group_id: id.clone(),
         group_state: Str::from_static("Dead"),
         error_code: if is_error { ErrorCode::GroupIdNotFound.code() } else { 0 },
-        error_message: is_error.then(|| Str::from(format!("There is no group {id}."))),
+        error_message: is_error.then(|| Str::from(format!("Group {id} not found."))),
         ..DescribedGroup::default()
     }
+}
+
+/// Java writes an address as host/address, mostly without the host.
+fn as_kafka_shows(host: &Str) -> Str {
+    if host.contains('/') { host.clone() } else { format!("/{host}").into() }
 }
 
 /// Subscriptions are told of stable groups only; assignments until the next ones are made.
@@ -52,7 +57,7 @@ fn describe_member(member: &Member, protocol: Option<&Str>) -> DescribedGroupMem
         member_id: member.id.clone(),
         group_instance_id: member.instance_id.clone(),
         client_id: member.client_id.clone(),
-        client_host: member.client_host.clone(),
+        client_host: as_kafka_shows(&member.client_host),
         member_metadata: member.metadata(protocol),
         member_assignment: member.assignment.clone(),
         ..DescribedGroupMember::default()
@@ -76,4 +81,16 @@ pub(super) fn list(request: &ListGroupsRequest, group: &Group) -> Option<ListedG
         group_type: Str::from_static(TYPE_NAME),
         ..ListedGroup::default()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_shown_as_java_writes_an_address() {
+        assert_eq!(as_kafka_shows(&"192.0.2.1".into()), "/192.0.2.1");
+        assert_eq!(as_kafka_shows(&"/192.0.2.1".into()), "/192.0.2.1");
+        assert_eq!(as_kafka_shows(&"host/192.0.2.1".into()), "host/192.0.2.1");
+    }
 }

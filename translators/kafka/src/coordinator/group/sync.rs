@@ -13,6 +13,9 @@ use crate::codec::Str;
 use crate::codec::messages::{SyncGroupRequest, SyncGroupResponse};
 use crate::errors::ErrorCode;
 
+/// From this version members name the protocol that they think was chosen.
+const NAMES_PROTOCOL_FROM: i16 = 5;
+
 /// Refuses a sync.
 pub(super) fn refuse(turn: &mut Turn<'_>, caller: Caller, refusal: ErrorCode) {
     turn.desk
@@ -21,7 +24,7 @@ pub(super) fn refuse(turn: &mut Turn<'_>, caller: Caller, refusal: ErrorCode) {
 
 impl Group {
     pub(super) fn sync(&mut self, turn: &mut Turn<'_>, request: &SyncGroupRequest, caller: Caller) {
-        if let Err(refusal) = self.validate_sync(request) {
+        if let Err(refusal) = self.validate_sync(request, caller.version) {
             return refuse(turn, caller, refusal);
         }
         let id = &request.member_id;
@@ -45,14 +48,15 @@ impl Group {
         }
     }
 
-    fn validate_sync(&self, request: &SyncGroupRequest) -> Result<(), ErrorCode> {
+    fn validate_sync(&self, request: &SyncGroupRequest, version: i16) -> Result<(), ErrorCode> {
         self.validate_member(&request.member_id, request.group_instance_id.as_ref())?;
         if request.generation_id != self.generation {
             return Err(ErrorCode::IllegalGeneration);
         }
-        // Old clients do not say what they think the protocol is.
-        let differs = |theirs: &Option<Str>, ours: &Option<Str>| {
-            theirs.as_ref().zip(ours.as_ref()).is_some_and(|(theirs, ours)| theirs != ours)
+        // Old clients cannot say what they think the protocol is; others have to.
+        let differs = |theirs: &Option<Str>, ours: &Option<Str>| match theirs {
+            None => version >= NAMES_PROTOCOL_FROM,
+            Some(theirs) => ours.as_ref().is_some_and(|ours| theirs != ours),
         };
         if differs(&request.protocol_type, &self.protocol_type)
             || differs(&request.protocol_name, &self.protocol_name)

@@ -36,6 +36,8 @@ pub(super) struct Answer {
     pub(super) read: Option<Read>,
     /// Aborted transactions are listed, even if there is none.
     pub(super) with_aborted: bool,
+    /// Refused before its log was looked for: Kafka then lists no aborted transaction, where it otherwise has no list.
+    pub(super) unread: bool,
     /// Epoch and end offset where client and log part.
     pub(super) diverging: Option<(i32, i64)>,
     /// The node to read from instead (KIP-392).
@@ -46,7 +48,15 @@ pub(super) struct Answer {
 
 impl Answer {
     pub(super) fn of_error(error: ErrorCode) -> Self {
-        Self { error, read: None, with_aborted: false, diverging: None, elsewhere: None, leader: None }
+        Self {
+            error,
+            read: None,
+            with_aborted: false,
+            unread: false,
+            diverging: None,
+            elsewhere: None,
+            leader: None,
+        }
     }
 
     fn header(&self, partition: i32, version: i16) -> PartitionData {
@@ -55,7 +65,7 @@ impl Answer {
             error_code: self.error.code(),
             high_watermark: -1,
             records: Some(Bytes::new()),
-            aborted_transactions: None,
+            aborted_transactions: self.unread.then(Vec::new),
             ..Default::default()
         };
         // Java takes 0 for node 0.

@@ -78,7 +78,10 @@ pub(super) fn start(cx: &mut Cx<'_>, head: Head, request: FetchRequest) -> Begin
         .unwrap_or(0)
         .min(cx.settings.limits.fetch_bytes_max)
         .min(cx.readable_bytes(client_id));
-    let parts = parts_of(cx, &head, wanted);
+    let mut parts = parts_of(cx, &head, wanted);
+    if request.max_bytes < 0 {
+        parts.iter_mut().filter(|part| part.log.is_some()).for_each(Part::refuse_size);
+    }
     let any_copy = parts.iter().any(Part::is_copy);
     let wait = wait_of(cx, &request);
     let mut fetch = Fetch {
@@ -120,7 +123,7 @@ fn is_replica(request: &FetchRequest) -> bool {
 fn refuse_replica(head: &Head, request: &FetchRequest) -> Finished {
     let answers = wanted_of(request, head.version).into_iter().map(|wanted| {
         let code = ErrorCode::TopicAuthorizationFailed;
-        (wanted.key, Answer::of_error(code))
+        (wanted.key, Answer { unread: true, ..Answer::of_error(code) })
     });
     encode::respond(head, 0, 0, answers.collect())
 }
@@ -139,7 +142,7 @@ fn wanted_part(topic: TopicKey, part: &FetchPartition) -> Wanted {
     Wanted {
         key: PartKey { topic, partition: part.partition },
         offset: part.fetch_offset,
-        bytes_max: usize::try_from(part.partition_max_bytes).unwrap_or(0),
+        bytes_max: usize::try_from(part.partition_max_bytes).ok(),
         current_epoch: part.current_leader_epoch,
         last_fetched_epoch: part.last_fetched_epoch,
     }
@@ -212,7 +215,7 @@ impl Fetch {
             let Some(part) = self.parts.get_mut(at) else { continue };
             let Some(log) = part.log else { continue };
             part.asked = true;
-            part.planned = part.wanted.bytes_max.min(room);
+            part.planned = part.wanted.bytes_max.unwrap_or(0).min(room);
             self.planned = self.planned.saturating_add(part.planned);
             let request = part.question(log, first, self.limit);
             cx.ask(at, log.shard(), request);

@@ -31,7 +31,8 @@ pub(super) struct PartKey {
 pub(super) struct Wanted {
     pub(super) key: PartKey,
     pub(super) offset: i64,
-    pub(super) bytes_max: usize,
+    /// Negative sizes are refused: `None`.
+    pub(super) bytes_max: Option<usize>,
     pub(super) current_epoch: i32,
     pub(super) last_fetched_epoch: i32,
 }
@@ -58,6 +59,8 @@ pub(super) struct Part {
     /// The leader's node, where it is another node.
     leader: Option<i32>,
     error: ErrorCode,
+    /// It was refused before its log was looked for.
+    unread: bool,
     diverging: Option<(LogEpoch, Offset)>,
     /// The epoch of the last fetched record was compared with the log's.
     compared: bool,
@@ -98,13 +101,18 @@ impl Part {
             back: None,
             leader: None,
             error: ErrorCode::None,
+            unread: false,
             diverging: None,
             read: None,
         };
         match found {
             Ok(partition) => {
-                part.log = Some(partition.log);
                 part.epoch = partition.epoch;
+                if part.wanted.bytes_max.is_none() {
+                    part.refuse_size();
+                    return part;
+                }
+                part.log = Some(partition.log);
                 part.copy = !partition.is_led() && copies.is_some();
                 if let Some(copies) = copies.filter(|_| part.copy) {
                     part.ask_admission(copies, client_id);
@@ -112,6 +120,7 @@ impl Part {
             }
             Err(Missing { code, epoch }) => {
                 part.error = code;
+                part.unread = matches!(code, ErrorCode::UnknownTopicOrPartition | ErrorCode::UnknownTopicId);
                 part.epoch = epoch;
             }
         }
@@ -121,9 +130,16 @@ impl Part {
     /// Makes it one that the client may not read.
     pub(super) fn deny(&mut self) {
         self.log = None;
+        self.unread = true;
         self.epoch = LogEpoch(-1);
         self.error = ErrorCode::TopicAuthorizationFailed;
         // Neither read nor sent anywhere.
+        (self.copy, self.back) = (false, None);
+    }
+
+    /// A negative size was asked for.
+    pub(super) fn refuse_size(&mut self) {
+        self.fail(ErrorCode::UnknownServerError);
         (self.copy, self.back) = (false, None);
     }
 
@@ -285,6 +301,7 @@ impl Part {
         }
         answer.diverging = self.diverging.map(|(epoch, end)| (epoch.0, end.as_i64()));
         answer.with_aborted = limit == ReadLimit::Stable;
+        answer.unread = self.unread;
         if self.error.is_none() {
             answer.read = self.read;
         }

@@ -285,6 +285,8 @@ pub(super) struct Member {
     pub(super) leader: String,
     /// Protocols in the order of preference, each with its metadata.
     pub(super) protocols: Vec<(String, Bytes)>,
+    /// The one that was chosen, once it has joined.
+    pub(super) protocol: Option<crate::codec::Str>,
     pub(super) version: i16,
 }
 
@@ -297,6 +299,7 @@ impl Member {
             generation: -1,
             leader: String::new(),
             protocols: vec![("range".into(), subscription(&["orders"], client))],
+            protocol: None,
             version: 9,
         }
     }
@@ -348,6 +351,7 @@ impl Member {
             self.id = response.member_id.to_string();
             self.generation = response.generation_id;
             self.leader = response.leader.to_string();
+            self.protocol.clone_from(&response.protocol_name);
         }
         response
     }
@@ -364,6 +368,10 @@ impl Member {
             member_id: self.id.as_str().into(),
             group_instance_id: self.instance.as_deref().map(Into::into),
             protocol_type: Some("consumer".into()),
+            protocol_name: self
+                .protocol
+                .clone()
+                .or_else(|| self.protocols.first().map(|(name, _)| name.as_str().into())),
             assignments: assignments.iter().map(assignment).collect(),
             ..Default::default()
         };

@@ -6,7 +6,7 @@ use kernel_model::KernelError;
 
 use super::host::{Host, Member, code};
 use super::{GROUP, REBALANCE, SESSION, complete_join, is, stable, subscription, sync_all};
-use crate::codec::messages::{JoinGroupRequest, JoinGroupResponse};
+use crate::codec::messages::{JoinGroupRequest, JoinGroupResponse, SyncGroupRequest};
 use crate::coordinator::group::Limits;
 use crate::errors::ErrorCode;
 
@@ -362,5 +362,29 @@ impl Member {
     /// What a commit is told; it does not wait for durability when it is refused.
     fn commit_code(&self, host: &mut Host) -> ErrorCode {
         self.commit(host, 0, 1)
+    }
+}
+
+#[test]
+fn a_sync_names_its_protocol_from_version_5_on() {
+    let mut host = Host::new();
+    let members = stable(&mut host, 1);
+    let request = SyncGroupRequest {
+        group_id: GROUP.into(),
+        generation_id: members[0].generation,
+        member_id: members[0].id.as_str().into(),
+        ..Default::default()
+    };
+    let named = |kind: Option<&str>, name: Option<&str>| SyncGroupRequest {
+        protocol_type: kind.map(Into::into),
+        protocol_name: name.map(Into::into),
+        ..request.clone()
+    };
+    assert!(is(host.call(4, &request).error_code, ErrorCode::None));
+    assert!(is(host.call(5, &named(Some("consumer"), Some("range"))).error_code, ErrorCode::None));
+    for (kind, name) in
+        [(None, None), (Some("consumer"), None), (None, Some("range")), (Some("consumer"), Some("sticky"))]
+    {
+        assert!(is(host.call(5, &named(kind, name)).error_code, ErrorCode::InconsistentGroupProtocol));
     }
 }
