@@ -59,6 +59,7 @@ pub(super) const RULES: &[Rule] = &[
     rule("Metadata", "topics[].partitions[].replica_nodes", How::Presence, "each cluster numbers its nodes"),
     rule("Metadata", "topics[].partitions[].isr_nodes", How::Presence, "each cluster numbers its nodes"),
     rule("DescribeCluster", "brokers", How::Unordered, "no order is promised"),
+    rule("AlterClientQuotas", "entries[].entity", How::Unordered, "the parts of an entity have no order"),
     rule("JoinGroup", "leader", How::Presence, "a member id, which ends in a random part"),
     rule("CreateTopics", "topics[].configs", How::ByName, "no order is promised"),
     rule("DescribeConfigs", "results[].configs", How::ByName, "no order is promised"),

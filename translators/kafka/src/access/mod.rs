@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::login::{Login, LoginSecrets, Round};
 pub use self::meters::{Meters, window_bytes};
-pub use self::quotas::{Entity, QuotaKind, Quotas, is_quota_key};
+pub use self::quotas::{Entity, QuotaKind, Quotas, is_quota_key, quota_refusal};
 pub use self::rules::{
     CLUSTER, FilterPattern, Operation, PatternKind, Permission, ResourceKind, Rule, RuleFilter, Rules,
     WILDCARD,

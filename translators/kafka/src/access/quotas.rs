@@ -67,3 +67,14 @@ const CLIENT_KEYS: [&str; 4] =
 pub fn is_quota_key(entity: &Entity, key: &str) -> bool {
     if entity.contains_key("ip") { key == "connection_creation_rate" } else { CLIENT_KEYS.contains(&key) }
 }
+
+/// Why a quota cannot have this value. Kafka counts bytes and connections in whole numbers, to within a millionth.
+#[must_use]
+pub fn quota_refusal(key: &str, value: f64) -> Option<&'static str> {
+    const NEAR: f64 = 1e-6;
+    let whole = matches!(key, "consumer_byte_rate" | "producer_byte_rate" | "connection_creation_rate");
+    if !value.is_finite() || value <= 0.0 {
+        return Some("must be greater than 0");
+    }
+    (whole && (value - value.round()).abs() > NEAR).then_some("must be a whole number")
+}

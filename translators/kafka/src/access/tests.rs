@@ -238,3 +238,18 @@ fn the_most_particular_quota_holds() {
     assert_eq!(expect(&[("user", Some("ada")), ("client-id", None)], 6.0), Some(6.0));
     assert_eq!(expect(&[("user", Some("ada")), ("client-id", Some("app"))], 7.0), Some(7.0));
 }
+
+#[test]
+fn bytes_and_connections_are_counted_whole_and_nothing_may_be_nothing() {
+    let taken = |key: &str, value: f64| quota_refusal(key, value).is_none();
+    for key in ["producer_byte_rate", "consumer_byte_rate", "connection_creation_rate"] {
+        assert!(taken(key, 1.0) && taken(key, 1_000.000_000_1), "{key}");
+        assert!(!taken(key, 0.5) && !taken(key, 10.1), "{key}");
+    }
+    for key in ["request_percentage", "controller_mutation_rate"] {
+        assert!(taken(key, 0.5), "{key}");
+        for value in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            assert!(!taken(key, value), "{key} {value}");
+        }
+    }
+}

@@ -10,7 +10,7 @@ use kernel_model::{KernelError, Reply, Request};
 use super::operation::{Begin, Cx, Finished, Head, Operation, Step};
 use crate::access::{
     CLUSTER, Credential, Entity, ITERATIONS_MAX, ITERATIONS_MIN, Mechanism, Realm, ResourceKind, Rule,
-    RuleFilter, is_quota_key,
+    RuleFilter, is_quota_key, quota_refusal,
 };
 use crate::codec::Str;
 use crate::codec::messages::alter_client_quotas_response as altered_quotas;
@@ -449,9 +449,8 @@ pub(super) fn alter_quotas(cx: &mut Cx<'_>, head: Head, request: AlterClientQuot
                 if !is_quota_key(&entity, key) {
                     return Err(invalid(&format!("Invalid configuration key {key}")));
                 }
-                let is_rate = op.value.is_finite() && op.value > 0.0;
-                if !op.remove && !is_rate {
-                    return Err(invalid(&format!("Quota {key} must be greater than 0")));
+                if let Some(why) = quota_refusal(key, op.value).filter(|_| !op.remove) {
+                    return Err(invalid(&format!("Quota {key} {why}")));
                 }
                 Ok((entity.clone(), key.to_owned(), (!op.remove).then_some(op.value)))
             });
