@@ -614,7 +614,10 @@ impl Feed {
                 .iter()
                 .map(|(key, follower)| (key.clone(), follower.status(now)))
                 .collect(),
-            offsets: self.offsets.status(now),
+            offsets: self.offsets.status(now, &|topic| {
+                let first = self.followers.range((topic.to_owned(), 0)..).next();
+                first.is_some_and(|((name, _), _)| name == topic)
+            }),
             connected: self.is_connected(),
         }
     }

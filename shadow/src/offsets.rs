@@ -4,6 +4,8 @@
 //! Each partition is read in order. Its records go to the coordinators of the shards that own the groups, with the
 //! position to go on from, in one commit: after a restart reading resumes there.
 
+mod consumers;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -13,10 +15,11 @@ use kernel_model::{Now, VerifiedBatch};
 use translator_kafka::codec::Str;
 use translator_kafka::codec::messages::fetch_response::PartitionData;
 use translator_kafka::coordinator::group::transfer::Transfer;
-use translator_kafka::coordinator::group::{OffsetsRecord, decode_offsets_record};
+use translator_kafka::coordinator::group::{OffsetsRecord, decode_consumer_record, decode_offsets_record};
 use translator_kafka::errors::ErrorCode;
 use translator_kafka::placement::group_shard;
 
+use self::consumers::ConsumerGroups;
 use crate::feed::Epochs;
 use crate::follower::Outcome;
 use crate::open_offsets::OpenOffsets;
@@ -84,6 +87,7 @@ pub(crate) struct OffsetsFollower {
     readers: BTreeMap<i32, Reader>,
     groups: BTreeSet<String>,
     unsupported: BTreeMap<String, String>,
+    consumers: ConsumerGroups,
     error: Option<String>,
 }
 
@@ -258,11 +262,18 @@ impl OffsetsFollower {
     /// Keeps what concerns a group that is to move.
     fn sort(&mut self, record: OffsetsRecord, wanted: &Wanted<'_>, decoded: &mut Vec<OffsetsRecord>) {
         let group: Option<&Str> = match &record {
-            OffsetsRecord::Offset { group, .. } | OffsetsRecord::Group { group, .. } => Some(group),
+            OffsetsRecord::Offset { group, .. }
+            | OffsetsRecord::Group { group, .. }
+            | OffsetsRecord::Consumer { group, .. } => Some(group),
             OffsetsRecord::Unsupported { group, .. } => group.as_ref(),
         };
         let Some(group) = group.filter(|group| (wanted.groups)(group)) else { return };
         let name = group.as_str().to_owned();
+        if let OffsetsRecord::Consumer { key, value, .. } = &record
+            && let Ok(Some((_, record))) = decode_consumer_record(key, value.as_deref())
+        {
+            self.consumers.see(&name, record);
+        }
         if let OffsetsRecord::Unsupported { key_version, .. } = &record {
             let why = format!("it uses a group protocol that is not served yet (record type {key_version})");
             self.unsupported.insert(name, why);
@@ -295,14 +306,17 @@ impl OffsetsFollower {
         self.readers.get(&partition).map(|reader| reader.leader)
     }
 
-    pub(crate) fn status(&self, now: Now) -> OffsetsStatus {
+    /// Where it stands; `follows` says which topics are followed too.
+    pub(crate) fn status(&self, now: Now, follows: &dyn Fn(&str) -> bool) -> OffsetsStatus {
+        let mut unsupported = self.consumers.obstacles(follows);
+        unsupported.extend(self.unsupported.clone());
         // One that waits for the kernel is not asked meanwhile: its silence is not legacy's.
         let asked = self.readers.values().filter(|reader| reader.unanswered == 0);
         let heard = asked.filter_map(|reader| reader.heard_at).min();
         let behind = |reader: &Reader| reader.high_watermark.unwrap_or(0).saturating_sub(reader.applied);
         OffsetsStatus {
             groups: self.groups.clone(),
-            unsupported: self.unsupported.clone(),
+            unsupported,
             behind: self.readers.values().map(behind).sum(),
             caught_up: !self.readers.is_empty()
                 && self
@@ -332,7 +346,9 @@ fn by_shard(records: Vec<OffsetsRecord>, progress: (i32, u64), shards: u16) -> V
         (0..shards.max(1)).map(|shard| (shard, Vec::new())).collect();
     for record in records {
         let group = match &record {
-            OffsetsRecord::Offset { group, .. } | OffsetsRecord::Group { group, .. } => group.clone(),
+            OffsetsRecord::Offset { group, .. }
+            | OffsetsRecord::Group { group, .. }
+            | OffsetsRecord::Consumer { group, .. } => group.clone(),
             OffsetsRecord::Unsupported { .. } => continue,
         };
         sorted.entry(group_shard(&group, shards).0).or_default().push(record);

@@ -22,8 +22,8 @@ const fn known(
     Explanation { rows, field, candidate, reason }
 }
 
-const FEATURES: &str = "the kernel finalises no feature: it serves none of what the features switch on, and clients that see none \
-                        keep to the protocols before them";
+const FEATURES: &str = "the kernel finalises the features of what it serves, group.version and transaction.version; the others belong to Kafka's own \
+                        quorum, to share groups and to streams groups";
 const REFUSED_SETTING: &str = "40 INVALID_CONFIG";
 const NO_FIELD: &str = "(no such field)";
 const REMOVED: &str = "a topic setting of Kafka 3 that 4.0 removed";

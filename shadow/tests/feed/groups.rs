@@ -101,9 +101,9 @@ fn commits_and_tombstones_are_followed_and_resumed() {
 #[test]
 fn groups_that_cannot_move_are_named() {
     let mut legacy = legacy();
-    // Record type 3 begins the newer group protocol; its key is the group's name too.
+    // Record type 11 begins share groups; its key is the group's name too.
     let mut key = BytesMut::new();
-    key.put_i16(3);
+    key.put_i16(11);
     key.put_i16(3);
     key.put_slice(b"new");
     let record = NewRecord { timestamp_ms: 1, key: Some(&key), value: Some(b"\0\0"), headers: &[] };

@@ -57,6 +57,9 @@ final class Consume implements ConsumerRebalanceListener {
             out.put("group.instance.id", options.need("instance-id"));
         }
         out.putAll(options.config());
+        if ("consumer".equals(out.get("group.protocol"))) { // the broker decides
+            out.remove("session.timeout.ms");
+        }
         return out;
     }
 

@@ -101,7 +101,10 @@ def settings_for(options, connection):
         found["partition.assignment.strategy"] = options.assignor
     if options.instance_id:
         found["group.instance.id"] = options.instance_id
-    return {**found, **command_line.pairs(options)}
+    own = command_line.pairs(options)
+    if own.get("group.protocol") == "consumer":  # the broker decides
+        del found["session.timeout.ms"]
+    return {**found, **own}
 
 
 def run(options, connection, library):

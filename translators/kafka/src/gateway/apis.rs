@@ -36,6 +36,8 @@ pub(super) fn handling(api: ApiKey) -> Handling {
         | ApiKey::OffsetDelete
         | ApiKey::OffsetFetch
         | ApiKey::DescribeGroups
+        | ApiKey::ConsumerGroupHeartbeat
+        | ApiKey::ConsumerGroupDescribe
         | ApiKey::DeleteGroups
         | ApiKey::InitProducerId
         | ApiKey::AddPartitionsToTxn
@@ -81,8 +83,6 @@ pub(super) fn handling(api: ApiKey) -> Handling {
         | ApiKey::AlterUserScramCredentials
         | ApiKey::UpdateFeatures
         | ApiKey::UnregisterBroker
-        | ApiKey::ConsumerGroupHeartbeat
-        | ApiKey::ConsumerGroupDescribe
         | ApiKey::GetTelemetrySubscriptions
         | ApiKey::PushTelemetry
         | ApiKey::ListConfigResources

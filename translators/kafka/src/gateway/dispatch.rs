@@ -26,11 +26,12 @@ use super::transactions::Admission;
 use super::upstream::{Expected, Merge, Passed, Then};
 use crate::codec::frame;
 use crate::codec::messages::{
-    AddOffsetsToTxnRequest, AddPartitionsToTxnRequest, ApiVersionsRequest, DeleteGroupsRequest,
-    DeleteRecordsRequest, DescribeGroupsRequest, DescribeProducersRequest, DescribeTransactionsRequest,
-    EndTxnRequest, FetchRequest, HeartbeatRequest, InitProducerIdRequest, JoinGroupRequest,
-    LeaveGroupRequest, ListOffsetsRequest, OffsetCommitRequest, OffsetDeleteRequest, OffsetFetchRequest,
-    OffsetForLeaderEpochRequest, ProduceRequest, SyncGroupRequest, TxnOffsetCommitRequest,
+    AddOffsetsToTxnRequest, AddPartitionsToTxnRequest, ApiVersionsRequest, ConsumerGroupDescribeRequest,
+    ConsumerGroupHeartbeatRequest, DeleteGroupsRequest, DeleteRecordsRequest, DescribeGroupsRequest,
+    DescribeProducersRequest, DescribeTransactionsRequest, EndTxnRequest, FetchRequest, HeartbeatRequest,
+    InitProducerIdRequest, JoinGroupRequest, LeaveGroupRequest, ListOffsetsRequest, OffsetCommitRequest,
+    OffsetDeleteRequest, OffsetFetchRequest, OffsetForLeaderEpochRequest, ProduceRequest, SyncGroupRequest,
+    TxnOffsetCommitRequest,
 };
 use crate::codec::{ApiKey, Request};
 use crate::errors::ErrorCode;
@@ -102,6 +103,12 @@ impl GatewaySession {
             ApiKey::DeleteGroups => self.owned::<DeleteGroupsRequest>(now, request, Access::Write),
             ApiKey::OffsetFetch => self.owned::<OffsetFetchRequest>(now, request, Access::Read),
             ApiKey::DescribeGroups => self.owned::<DescribeGroupsRequest>(now, request, Access::Read),
+            ApiKey::ConsumerGroupHeartbeat => {
+                self.owned::<ConsumerGroupHeartbeatRequest>(now, request, Access::Write)
+            }
+            ApiKey::ConsumerGroupDescribe => {
+                self.owned::<ConsumerGroupDescribeRequest>(now, request, Access::Read)
+            }
             ApiKey::DescribeTransactions => {
                 self.owned::<DescribeTransactionsRequest>(now, request, Access::Read)
             }
@@ -145,6 +152,10 @@ impl GatewaySession {
             ApiKey::DeleteGroups => self.serve_groups::<DeleteGroupsRequest>(now, request),
             ApiKey::OffsetFetch => self.serve_groups::<OffsetFetchRequest>(now, request),
             ApiKey::DescribeGroups => self.serve_groups::<DescribeGroupsRequest>(now, request),
+            ApiKey::ConsumerGroupHeartbeat => {
+                self.serve_groups::<ConsumerGroupHeartbeatRequest>(now, request)
+            }
+            ApiKey::ConsumerGroupDescribe => self.serve_groups::<ConsumerGroupDescribeRequest>(now, request),
             _ => self.relay(request),
         }
     }

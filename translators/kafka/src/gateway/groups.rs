@@ -1,11 +1,13 @@
 //! Requests about groups, split by side and put together again: as `trim` for partitions.
 
 use crate::codec::messages::{
-    DeleteGroupsRequest, DeleteGroupsResponse, DescribeGroupsRequest, DescribeGroupsResponse,
-    HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest,
-    LeaveGroupResponse, OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteRequest, OffsetDeleteResponse,
-    OffsetFetchRequest, OffsetFetchResponse, SyncGroupRequest, SyncGroupResponse, delete_groups_response,
-    describe_groups_response, offset_commit_response, offset_fetch_response,
+    ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse, ConsumerGroupHeartbeatRequest,
+    ConsumerGroupHeartbeatResponse, DeleteGroupsRequest, DeleteGroupsResponse, DescribeGroupsRequest,
+    DescribeGroupsResponse, HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, JoinGroupResponse,
+    LeaveGroupRequest, LeaveGroupResponse, OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteRequest,
+    OffsetDeleteResponse, OffsetFetchRequest, OffsetFetchResponse, SyncGroupRequest, SyncGroupResponse,
+    consumer_group_describe_response, delete_groups_response, describe_groups_response,
+    offset_commit_response, offset_fetch_response,
 };
 use crate::errors::ErrorCode;
 
@@ -55,6 +57,9 @@ one_group!(HeartbeatRequest, HeartbeatResponse, |_this, error_code| HeartbeatRes
 one_group!(LeaveGroupRequest, LeaveGroupResponse, |_this, error_code| LeaveGroupResponse {
     error_code,
     ..Default::default()
+});
+one_group!(ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, |_this, error_code| {
+    ConsumerGroupHeartbeatResponse { error_code, ..Default::default() }
 });
 one_group!(OffsetDeleteRequest, OffsetDeleteResponse, |_this, error_code| OffsetDeleteResponse {
     error_code,
@@ -168,6 +173,40 @@ impl Owned for DescribeGroupsRequest {
     }
 
     fn merge(into: &mut DescribeGroupsResponse, other: DescribeGroupsResponse) {
+        into.groups.extend(other.groups);
+    }
+}
+
+impl Owned for ConsumerGroupDescribeRequest {
+    fn take(&mut self, select: Select<'_>) -> Self {
+        let all = std::mem::take(&mut self.group_ids);
+        let (taken, kept) = all.into_iter().partition(|group| select(Owner::Group(group)));
+        self.group_ids = kept;
+        Self { group_ids: taken, ..self.clone() }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.group_ids.is_empty()
+    }
+
+    fn refuse(
+        &self,
+        _version: i16,
+        error: ErrorCode,
+        _leader: LeaderOf<'_>,
+    ) -> ConsumerGroupDescribeResponse {
+        let refused = |group: &crate::codec::Str| consumer_group_describe_response::DescribedGroup {
+            error_code: error.code(),
+            group_id: group.clone(),
+            ..Default::default()
+        };
+        ConsumerGroupDescribeResponse {
+            groups: self.group_ids.iter().map(refused).collect(),
+            ..Default::default()
+        }
+    }
+
+    fn merge(into: &mut ConsumerGroupDescribeResponse, other: ConsumerGroupDescribeResponse) {
         into.groups.extend(other.groups);
     }
 }

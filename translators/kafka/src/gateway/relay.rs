@@ -87,7 +87,6 @@ impl GatewaySession {
                 return self.forward(request, Vec::new(), then);
             }
             ApiKey::TxnOffsetCommit => request = self.forget_epochs::<TxnOffsetCommitRequest>(request)?,
-            ApiKey::ConsumerGroupHeartbeat => self.unsupported("consumer group protocol (KIP-848)"),
             ApiKey::ShareGroupHeartbeat | ApiKey::ShareFetch => self.unsupported("share groups"),
             ApiKey::StreamsGroupHeartbeat => self.unsupported("streams groups"),
             _ => {}

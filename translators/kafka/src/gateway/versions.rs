@@ -6,8 +6,6 @@ use crate::codec::{APIS, ApiKey};
 
 /// APIs about partitions or groups that the kernel does not serve yet: on its node they are not offered.
 const KERNEL_LACKS: &[ApiKey] = &[
-    ApiKey::ConsumerGroupHeartbeat,
-    ApiKey::ConsumerGroupDescribe,
     ApiKey::ShareGroupHeartbeat,
     ApiKey::ShareGroupDescribe,
     ApiKey::ShareFetch,

@@ -8,10 +8,10 @@ use crate::codec::messages::{ApiVersionsRequest, ApiVersionsResponse};
 use crate::codec::{ApiKey, Message};
 use crate::errors::ErrorCode;
 
-/// Every API that the kernel serves, ascending. The new group protocols, share groups, telemetry and
+/// Every API that the kernel serves, ascending. Share and streams groups, telemetry and
 /// delegation tokens are not among them. Those of `TRANSACTIONAL` are served by a kernel that stands
 /// alone.
-pub const SERVED: [ApiKey; 46] = [
+pub const SERVED: [ApiKey; 48] = [
     ApiKey::Produce,
     ApiKey::Fetch,
     ApiKey::ListOffsets,
@@ -56,6 +56,8 @@ pub const SERVED: [ApiKey; 46] = [
     ApiKey::DescribeProducers,
     ApiKey::DescribeTransactions,
     ApiKey::ListTransactions,
+    ApiKey::ConsumerGroupHeartbeat,
+    ApiKey::ConsumerGroupDescribe,
     ApiKey::ListConfigResources,
     ApiKey::DescribeTopicPartitions,
 ];
@@ -81,6 +83,9 @@ const TRANSACTIONAL: [ApiKey; 7] = [
 /// The feature by which clients know how transactions work, and the levels of it.
 const TRANSACTION_VERSION: &str = "transaction.version";
 const TRANSACTION_VERSION_MAX: i16 = 2;
+/// The same for the consumer protocol of groups.
+const GROUP_VERSION: &str = "group.version";
+const GROUP_VERSION_MAX: i16 = 1;
 /// Clients take an older set of features for stale; ours never changes.
 const FEATURES_EPOCH: i64 = 0;
 
@@ -113,19 +118,21 @@ fn advertised(api: ApiKey, transactions: bool) -> Option<ApiVersion> {
 
 fn response(transactions: bool) -> ApiVersionsResponse {
     let api_keys = SERVED.iter().copied().filter_map(|api| advertised(api, transactions)).collect();
-    let mut response = ApiVersionsResponse { api_keys, ..Default::default() };
-    if transactions {
+    let features = [(GROUP_VERSION, GROUP_VERSION_MAX)].into_iter();
+    let features = features.chain(transactions.then_some((TRANSACTION_VERSION, TRANSACTION_VERSION_MAX)));
+    let mut response =
+        ApiVersionsResponse { api_keys, finalized_features_epoch: FEATURES_EPOCH, ..Default::default() };
+    for (name, level) in features {
         response.supported_features.push(SupportedFeatureKey {
-            name: TRANSACTION_VERSION.into(),
+            name: name.into(),
             min_version: 0,
-            max_version: TRANSACTION_VERSION_MAX,
+            max_version: level,
             ..Default::default()
         });
-        response.finalized_features_epoch = FEATURES_EPOCH;
         response.finalized_features.push(FinalizedFeatureKey {
-            name: TRANSACTION_VERSION.into(),
-            max_version_level: TRANSACTION_VERSION_MAX,
-            min_version_level: TRANSACTION_VERSION_MAX,
+            name: name.into(),
+            max_version_level: level,
+            min_version_level: level,
             ..Default::default()
         });
     }

@@ -13,6 +13,7 @@ use kernel_model::{KernelError, Reply, ShardId};
 use super::metadata::GROUP_OPERATIONS;
 use super::operation::{Begin, Cx, Finished, Head, Operation, Step};
 use crate::catalog::Catalog;
+use crate::codec::messages::consumer_group_describe_response::DescribedGroup as DescribedConsumerGroup;
 use crate::codec::messages::delete_groups_response::DeletableGroupResult;
 use crate::codec::messages::describe_groups_response::DescribedGroup;
 use crate::codec::messages::offset_commit_request::OffsetCommitRequestTopic;
@@ -28,11 +29,12 @@ use crate::codec::messages::offset_fetch_response::{
     OffsetFetchResponseGroup, OffsetFetchResponsePartitions, OffsetFetchResponseTopics,
 };
 use crate::codec::messages::{
-    DeleteGroupsRequest, DeleteGroupsResponse, DescribeGroupsRequest, DescribeGroupsResponse,
-    HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest,
-    LeaveGroupResponse, ListGroupsRequest, ListGroupsResponse, OffsetCommitRequest, OffsetCommitResponse,
-    OffsetDeleteRequest, OffsetDeleteResponse, OffsetFetchRequest, OffsetFetchResponse, SyncGroupRequest,
-    SyncGroupResponse,
+    ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse, ConsumerGroupHeartbeatRequest,
+    ConsumerGroupHeartbeatResponse, DeleteGroupsRequest, DeleteGroupsResponse, DescribeGroupsRequest,
+    DescribeGroupsResponse, HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, JoinGroupResponse,
+    LeaveGroupRequest, LeaveGroupResponse, ListGroupsRequest, ListGroupsResponse, OffsetCommitRequest,
+    OffsetCommitResponse, OffsetDeleteRequest, OffsetDeleteResponse, OffsetFetchRequest, OffsetFetchResponse,
+    SyncGroupRequest, SyncGroupResponse,
 };
 use crate::codec::{ApiKey, DecodeError, Message, Reader, Request, Str, Uuid, frame};
 use crate::errors::{ErrorCode, coordinator_error};
@@ -151,6 +153,13 @@ pub(super) fn start(
         }
         ApiKey::OffsetFetch => {
             Ok(fetch(sender, head, OffsetFetchRequest::decode_request(reader, v)?, request))
+        }
+        ApiKey::ConsumerGroupHeartbeat => {
+            one_group!(ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse)
+        }
+        ApiKey::ConsumerGroupDescribe => {
+            let decoded = ConsumerGroupDescribeRequest::decode_request(reader, v)?;
+            Ok(describe_consumers(sender, head, &decoded))
         }
         ApiKey::DescribeGroups => {
             Ok(describe(sender, head, &DescribeGroupsRequest::decode_request(reader, v)?))
@@ -459,6 +468,35 @@ fn describe(mut sender: Sender<'_, '_>, head: Head, request: &DescribeGroupsRequ
         if tells_operations {
             let known = response.groups.iter_mut().filter(|group| group.error_code == 0);
             known.for_each(|group| group.authorized_operations = GROUP_OPERATIONS);
+        }
+        head.respond(&response)
+    };
+    sender.merged(head, Box::new(merge))
+}
+
+fn describe_consumers(
+    mut sender: Sender<'_, '_>,
+    head: Head,
+    request: &ConsumerGroupDescribeRequest,
+) -> Begin {
+    let mut sent = Vec::new();
+    for (shard, groups) in by_shard(&sender, &request.group_ids) {
+        let part = ConsumerGroupDescribeRequest { group_ids: groups.clone(), ..request.clone() };
+        if sender.send_encoded(shard, &head, head.version, &part) {
+            sent.push(groups);
+        }
+    }
+    let merge = move |head: &Head, answers: Vec<Result<Bytes, ErrorCode>>| {
+        let mut response = ConsumerGroupDescribeResponse::default();
+        for (ids, answer) in sent.into_iter().zip(answers) {
+            match answer.map(|body| ConsumerGroupDescribeResponse::decode_exact(body, head.version)) {
+                Ok(Ok(part)) => response.groups.extend(part.groups),
+                Ok(Err(_)) => return Finished::Close("a group coordinator's answer could not be read"),
+                Err(code) => response.groups.extend(ids.into_iter().map(|group_id| {
+                    let error_code = code.code();
+                    DescribedConsumerGroup { group_id, error_code, ..Default::default() }
+                })),
+            }
         }
         head.respond(&response)
     };

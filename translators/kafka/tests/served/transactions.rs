@@ -419,7 +419,11 @@ fn a_kernel_beside_a_legacy_cluster_offers_no_transactions() {
         assert_eq!(answer.api_keys.iter().any(|api| api.api_key == 26), transactions);
         let finalized: Vec<_> =
             answer.finalized_features.iter().map(|one| (&*one.name, one.max_version_level)).collect();
-        let expected = if transactions { vec![("transaction.version", 2)] } else { vec![] };
+        let expected = if transactions {
+            vec![("group.version", 1), ("transaction.version", 2)]
+        } else {
+            vec![("group.version", 1)]
+        };
         assert_eq!(finalized, expected);
         let find =
             FindCoordinatorRequest { key_type: 1, coordinator_keys: vec!["tx".into()], ..Default::default() };

@@ -26,10 +26,22 @@ pub mod alter_user_scram_credentials_response;
 pub(super) mod api_key;
 pub mod api_versions_request;
 pub mod api_versions_response;
+pub mod consumer_group_current_member_assignment_key;
+pub mod consumer_group_current_member_assignment_value;
 pub mod consumer_group_describe_request;
 pub mod consumer_group_describe_response;
 pub mod consumer_group_heartbeat_request;
 pub mod consumer_group_heartbeat_response;
+pub mod consumer_group_member_metadata_key;
+pub mod consumer_group_member_metadata_value;
+pub mod consumer_group_metadata_key;
+pub mod consumer_group_metadata_value;
+pub mod consumer_group_regular_expression_key;
+pub mod consumer_group_regular_expression_value;
+pub mod consumer_group_target_assignment_member_key;
+pub mod consumer_group_target_assignment_member_value;
+pub mod consumer_group_target_assignment_metadata_key;
+pub mod consumer_group_target_assignment_metadata_value;
 pub mod consumer_protocol_assignment;
 pub mod consumer_protocol_subscription;
 pub mod control_record_type_schema;
@@ -189,10 +201,22 @@ pub use alter_user_scram_credentials_request::AlterUserScramCredentialsRequest;
 pub use alter_user_scram_credentials_response::AlterUserScramCredentialsResponse;
 pub use api_versions_request::ApiVersionsRequest;
 pub use api_versions_response::ApiVersionsResponse;
+pub use consumer_group_current_member_assignment_key::ConsumerGroupCurrentMemberAssignmentKey;
+pub use consumer_group_current_member_assignment_value::ConsumerGroupCurrentMemberAssignmentValue;
 pub use consumer_group_describe_request::ConsumerGroupDescribeRequest;
 pub use consumer_group_describe_response::ConsumerGroupDescribeResponse;
 pub use consumer_group_heartbeat_request::ConsumerGroupHeartbeatRequest;
 pub use consumer_group_heartbeat_response::ConsumerGroupHeartbeatResponse;
+pub use consumer_group_member_metadata_key::ConsumerGroupMemberMetadataKey;
+pub use consumer_group_member_metadata_value::ConsumerGroupMemberMetadataValue;
+pub use consumer_group_metadata_key::ConsumerGroupMetadataKey;
+pub use consumer_group_metadata_value::ConsumerGroupMetadataValue;
+pub use consumer_group_regular_expression_key::ConsumerGroupRegularExpressionKey;
+pub use consumer_group_regular_expression_value::ConsumerGroupRegularExpressionValue;
+pub use consumer_group_target_assignment_member_key::ConsumerGroupTargetAssignmentMemberKey;
+pub use consumer_group_target_assignment_member_value::ConsumerGroupTargetAssignmentMemberValue;
+pub use consumer_group_target_assignment_metadata_key::ConsumerGroupTargetAssignmentMetadataKey;
+pub use consumer_group_target_assignment_metadata_value::ConsumerGroupTargetAssignmentMetadataValue;
 pub use consumer_protocol_assignment::ConsumerProtocolAssignment;
 pub use consumer_protocol_subscription::ConsumerProtocolSubscription;
 pub use control_record_type_schema::ControlRecordTypeSchema;
@@ -334,7 +358,7 @@ pub use write_txn_markers_response::WriteTxnMarkersResponse;
 
 /// Every message, for tests that hold for all of them.
 #[cfg(test)]
-pub(super) const CODECS: [Codec; 162] = [
+pub(super) const CODECS: [Codec; 174] = [
     Codec::of::<AddOffsetsToTxnRequest>(),
     Codec::of::<AddOffsetsToTxnResponse>(),
     Codec::of::<AddPartitionsToTxnRequest>(),
@@ -355,10 +379,22 @@ pub(super) const CODECS: [Codec; 162] = [
     Codec::of::<AlterUserScramCredentialsResponse>(),
     Codec::of::<ApiVersionsRequest>(),
     Codec::of::<ApiVersionsResponse>(),
+    Codec::of::<ConsumerGroupCurrentMemberAssignmentKey>(),
+    Codec::of::<ConsumerGroupCurrentMemberAssignmentValue>(),
     Codec::of::<ConsumerGroupDescribeRequest>(),
     Codec::of::<ConsumerGroupDescribeResponse>(),
     Codec::of::<ConsumerGroupHeartbeatRequest>(),
     Codec::of::<ConsumerGroupHeartbeatResponse>(),
+    Codec::of::<ConsumerGroupMemberMetadataKey>(),
+    Codec::of::<ConsumerGroupMemberMetadataValue>(),
+    Codec::of::<ConsumerGroupMetadataKey>(),
+    Codec::of::<ConsumerGroupMetadataValue>(),
+    Codec::of::<ConsumerGroupRegularExpressionKey>(),
+    Codec::of::<ConsumerGroupRegularExpressionValue>(),
+    Codec::of::<ConsumerGroupTargetAssignmentMemberKey>(),
+    Codec::of::<ConsumerGroupTargetAssignmentMemberValue>(),
+    Codec::of::<ConsumerGroupTargetAssignmentMetadataKey>(),
+    Codec::of::<ConsumerGroupTargetAssignmentMetadataValue>(),
     Codec::of::<ConsumerProtocolAssignment>(),
     Codec::of::<ConsumerProtocolSubscription>(),
     Codec::of::<ControlRecordTypeSchema>(),

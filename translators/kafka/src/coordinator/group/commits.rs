@@ -8,9 +8,10 @@ use kernel_model::time::Now;
 
 use super::GroupCoordinator;
 use super::desk::Pending;
-use super::state::Hold;
+use super::state::{Group, Hold};
 use super::transfer::TransferReply;
 use crate::codec::Str;
+use crate::codec::messages::ConsumerGroupHeartbeatResponse;
 use crate::errors::coordinator_error;
 
 impl GroupCoordinator {
@@ -48,6 +49,7 @@ impl GroupCoordinator {
                     group.replaced(turn, &member_id, caller, leader_before.as_ref());
                 });
             }
+            Pending::Beat { caller, response, .. } => self.desk.answer(caller, &*response),
             Pending::Emptied { replies } => {
                 replies.into_iter().for_each(|(message, reply)| self.desk.reply(message, reply));
             }
@@ -111,6 +113,7 @@ impl GroupCoordinator {
             | Pending::Generation { .. }
             | Pending::Replaced { .. }
             | Pending::Emptied { .. }
+            | Pending::Beat { .. }
             | Pending::OffsetsDeleted { .. }
             | Pending::GroupsDeleted { .. }
             | Pending::Expired { .. } => return,
@@ -152,6 +155,13 @@ impl GroupCoordinator {
                 self.with_group(now, &group, |group, turn| {
                     group.not_replaced(turn, &member_id, caller, *before, refusal);
                 });
+            }
+            Pending::Beat { group, caller, .. } => {
+                // What is stored is older than what is known here, which nobody may be told of.
+                self.with_group(now, &group, Group::forget_consumers);
+                let response =
+                    ConsumerGroupHeartbeatResponse { error_code: refusal.code(), ..Default::default() };
+                self.desk.answer(caller, &response);
             }
             Pending::Emptied { replies } => {
                 // The members have gone all the same. After a restart the generation before comes

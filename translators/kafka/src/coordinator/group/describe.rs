@@ -11,8 +11,9 @@ use crate::errors::ErrorCode;
 /// From this version a group that does not exist is an error (KIP-1043), before it is "Dead".
 const NOT_FOUND_FROM: i16 = 6;
 
-/// Kafka's name for the kind of groups served here.
-const TYPE_NAME: &str = "classic";
+/// Kafka's names for the kinds of groups served here.
+const CLASSIC: &str = "classic";
+const CONSUMER: &str = "consumer";
 
 /// Describes a group, or says why not.
 pub(super) fn describe(id: &Str, group: Option<&Group>, version: i16) -> DescribedGroup {
@@ -23,6 +24,9 @@ pub(super) fn describe(id: &Str, group: Option<&Group>, version: i16) -> Describ
             error_code: refusal.code(),
             ..DescribedGroup::default()
         };
+    }
+    if group.consumer.is_some() {
+        return missing(id, version);
     }
     let protocol = group.protocol_name.as_ref().filter(|_| matches!(group.phase, Phase::Stable { .. }));
     DescribedGroup {
@@ -70,15 +74,19 @@ pub(super) fn list(request: &ListGroupsRequest, group: &Group) -> Option<ListedG
         filter.is_empty() || filter.iter().any(|wanted| wanted.trim().eq_ignore_ascii_case(name))
     };
     let state = group.state_name();
+    let type_name = if group.consumer.is_some() { CONSUMER } else { CLASSIC };
     let is_listed = group.role == Role::Serving
         && !group.is_vacant()
         && passes(&request.states_filter, state)
-        && passes(&request.types_filter, TYPE_NAME);
+        && passes(&request.types_filter, type_name);
     is_listed.then(|| ListedGroup {
         group_id: group.id.clone(),
-        protocol_type: group.protocol_type.clone().unwrap_or_default(),
+        protocol_type: match &group.protocol_type {
+            None if group.consumer.is_some() => Str::from_static(CONSUMER),
+            known => known.clone().unwrap_or_default(),
+        },
         group_state: Str::from_static(state),
-        group_type: Str::from_static(TYPE_NAME),
+        group_type: Str::from_static(type_name),
         ..ListedGroup::default()
     })
 }

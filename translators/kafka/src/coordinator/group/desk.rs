@@ -15,7 +15,8 @@ use super::record::OffsetsRecord;
 use super::snapshot::{CommittedOffset, GroupSnapshot, OffsetKey};
 use super::transfer::TransferReply;
 use crate::codec::messages::{
-    DeleteGroupsResponse, OffsetCommitResponse, OffsetDeleteResponse, TxnOffsetCommitResponse,
+    ConsumerGroupHeartbeatResponse, DeleteGroupsResponse, OffsetCommitResponse, OffsetDeleteResponse,
+    TxnOffsetCommitResponse,
 };
 use crate::codec::{Response, Str};
 
@@ -131,6 +132,8 @@ pub(super) enum Pending {
     Generation { group: Str, generation: i32, assignments: BTreeMap<Str, Bytes>, stored_ms: i64 },
     /// A static member that came back under a new id while the group was stable.
     Replaced { group: Str, caller: Caller, member_id: Str, before: Box<Member>, leader_before: Option<Str> },
+    /// What a heartbeat of the consumer protocol changed.
+    Beat { group: Str, caller: Caller, response: Box<ConsumerGroupHeartbeatResponse> },
     /// A generation without members. Whoever left waits for it.
     Emptied { replies: Vec<(MessageId, Bytes)> },
     /// Offsets deleted by an administrator.

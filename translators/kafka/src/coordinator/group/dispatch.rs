@@ -9,9 +9,10 @@ use super::join::Client;
 use super::member::{Caller, millis};
 use super::state::{Group, Hold};
 use super::transfer::Transfer;
-use super::{GroupCoordinator, describe, fetch, join, membership, offsets, sync};
+use super::{GroupCoordinator, consumer, describe, fetch, join, membership, offsets, sync};
 use crate::codec::messages::delete_groups_response::DeletableGroupResult;
 use crate::codec::messages::{
+    ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse, ConsumerGroupHeartbeatRequest,
     DeleteGroupsRequest, DeleteGroupsResponse, DescribeGroupsRequest, DescribeGroupsResponse,
     HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, LeaveGroupRequest, ListGroupsRequest,
     ListGroupsResponse, OffsetCommitRequest, OffsetDeleteRequest, OffsetFetchRequest, SyncGroupRequest,
@@ -80,6 +81,8 @@ impl GroupCoordinator {
             ApiKey::OffsetDelete => self.on_offset_delete(call, &call.body()?),
             ApiKey::DescribeGroups => self.on_describe(call.caller, &call.body()?),
             ApiKey::ListGroups => self.on_list(call.caller, &call.body()?),
+            ApiKey::ConsumerGroupHeartbeat => self.on_consumer_heartbeat(call, &call.body()?),
+            ApiKey::ConsumerGroupDescribe => self.on_consumer_describe(call.caller, &call.body()?),
             ApiKey::DeleteGroups => self.on_delete(call.caller, &call.body()?),
             other => return Err(DecodeError::Version { message: other.spec().name, version }),
         }
@@ -159,6 +162,42 @@ impl GroupCoordinator {
         };
         let error_code = outcome.err().map_or(0, ErrorCode::code);
         self.desk.answer(call.caller, &HeartbeatResponse { error_code, ..HeartbeatResponse::default() });
+    }
+
+    fn on_consumer_heartbeat(&mut self, call: &Call, request: &ConsumerGroupHeartbeatRequest) {
+        if let Err(refusal) = self.admit_consumer(call, request) {
+            return consumer::refuse_heartbeat(&mut self.turn(call.now), call.caller, refusal);
+        }
+        let catalog = self.catalog.load();
+        self.with_group(call.now, &request.group_id, |group, turn| {
+            group.consumer_heartbeat(turn, &catalog, request, &call.client, call.caller);
+        });
+    }
+
+    fn admit_consumer(
+        &mut self,
+        call: &Call,
+        request: &ConsumerGroupHeartbeatRequest,
+    ) -> Result<(), consumer::Refusal> {
+        consumer::check_heartbeat(request, call.caller.version)?;
+        self.admission(&request.group_id)?;
+        self.bound_commits()?;
+        if request.member_epoch == 0 {
+            return Ok(self.create(&request.group_id)?);
+        }
+        if self.groups.contains_key(&request.group_id) {
+            return Ok(());
+        }
+        let why = format!("There is no group {}.", request.group_id);
+        Err(consumer::Refusal::new(ErrorCode::GroupIdNotFound, why))
+    }
+
+    fn on_consumer_describe(&mut self, caller: Caller, request: &ConsumerGroupDescribeRequest) {
+        let catalog = self.catalog.load();
+        let groups = request.group_ids.iter();
+        let groups = groups.map(|id| consumer::describe(id, self.groups.get(id), &catalog)).collect();
+        let response = ConsumerGroupDescribeResponse { groups, ..ConsumerGroupDescribeResponse::default() };
+        self.desk.answer(caller, &response);
     }
 
     fn on_leave(&mut self, call: &Call, request: &LeaveGroupRequest) {

@@ -48,6 +48,10 @@ impl Group {
     }
 
     fn retention_since(&self) -> Option<Since> {
+        if self.consumer.is_some() {
+            // Topics that nobody reads (any more) expire one by one.
+            return Some(Since::Committed);
+        }
         if self.protocol_type.is_none() {
             return self.is_empty().then_some(Since::Committed);
         }

@@ -48,6 +48,8 @@ pub(super) fn fetch(
     refusal: Option<ErrorCode>,
     require_stable: bool,
 ) -> OffsetFetchResponseGroup {
+    let stale = group.and_then(|group| member_refusal(wanted, group));
+    let refusal = refusal.or(stale);
     let served = group.filter(|_| refusal.is_none());
     let topics = match &wanted.topics {
         Some(topics) => topics.iter().map(|topic| some_of(topic, served, require_stable)).collect(),
@@ -59,6 +61,16 @@ pub(super) fn fetch(
         error_code: refusal.map_or(0, ErrorCode::code),
         ..OffsetFetchResponseGroup::default()
     }
+}
+
+/// Whether the member of the consumer protocol that asks is none, or has another epoch.
+fn member_refusal(wanted: &OffsetFetchRequestGroup, group: &Group) -> Option<ErrorCode> {
+    let consumer = group.consumer.as_ref()?;
+    if wanted.member_id.is_none() && wanted.member_epoch < 0 {
+        return None;
+    }
+    let id = wanted.member_id.clone().unwrap_or_default();
+    consumer.validate_epoch(&id, wanted.member_epoch).err()
 }
 
 fn some_of(

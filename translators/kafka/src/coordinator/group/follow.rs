@@ -136,6 +136,9 @@ impl GroupCoordinator {
         let Some(group) = groups.get_mut(&id) else { return Err(busy()) };
         group.hold = Some(Hold::Busy);
         group.dismiss(&mut Turn { now, limits, desk });
+        if let Some(consumer) = &group.consumer {
+            ops.extend(consumer.deletion(&id));
+        }
         // A generation that is being stored just now is the one to keep.
         if group.storing().is_none() && group.has_generation() {
             group.disband();
@@ -270,6 +273,13 @@ impl GroupCoordinator {
                         generation.and_then(|one| GroupSnapshot::from_packed(one.to_packed()).ok());
                     group.take_generation(generation.unwrap_or(fresh));
                 }
+                OffsetsRecord::Consumer { group, key, value } => {
+                    let Some(group) = self.groups.get_mut(&group) else { continue };
+                    let record = super::decode_consumer_record(&key, value.as_deref());
+                    if let Ok(Some((_, record))) = record {
+                        group.apply_consumer(record);
+                    }
+                }
                 OffsetsRecord::Unsupported { .. } => {}
             }
         }
@@ -294,7 +304,7 @@ impl GroupCoordinator {
         if let Some(group) = self.groups.get_mut(id) {
             group.role = Role::Serving;
             group.hold = None;
-            group.begin_sessions(now);
+            group.begin_sessions(now, &self.limits);
         }
         self.note_alarm(id);
     }
@@ -304,6 +314,8 @@ impl GroupCoordinator {
             group.role = Role::Following;
             group.hold = None;
             group.gathering = false;
+            // Who was a member here joins there anew, with whatever legacy's log then says.
+            group.consumer = None;
             group.settle();
         }
     }
@@ -347,6 +359,7 @@ impl Group {
             && self.hold.is_none()
             && self.follows == 0
             && !self.has_generation()
+            && self.consumer.is_none()
             && self.offsets.is_empty()
             && self.in_flight.is_empty()
     }
@@ -370,6 +383,8 @@ fn op_of(record: &OffsetsRecord) -> Option<(Str, Op)> {
         OffsetsRecord::Group { group, generation: None } => {
             Some((group.clone(), stored::delete_group(group)))
         }
+        OffsetsRecord::Consumer { group, key, value } => super::consumer::is_kept(key)
+            .then(|| (group.clone(), stored::consumer_op(group, key, value.clone()))),
         OffsetsRecord::Unsupported { .. } => None,
     }
 }

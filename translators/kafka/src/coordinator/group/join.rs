@@ -45,6 +45,9 @@ impl Group {
         client: &Client,
         caller: Caller,
     ) {
+        if !self.become_classic(turn) {
+            return refuse(turn, caller, &request.member_id, ErrorCode::InconsistentGroupProtocol);
+        }
         if !self.accepts(turn, request) {
             self.pending_members.remove(&request.member_id);
             self.remove_member(turn, &request.member_id);

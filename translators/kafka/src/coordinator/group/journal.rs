@@ -76,6 +76,8 @@ fn entry(op: &Op) -> Option<Entry> {
                 value.map(|value| GroupSnapshot::from_packed(value.clone())).transpose().ok()?;
             group_entry(&group, group_value)
         }
+        // They are stored in the layout of the log.
+        StoredKey::Consumer(_, key) => Some(Entry { timestamp_ms: 0, key, value: value.cloned() }),
         StoredKey::Open(..) | StoredKey::Following(_) | StoredKey::Progress(_) => None,
     }
 }

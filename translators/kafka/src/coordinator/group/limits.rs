@@ -14,6 +14,10 @@ pub struct Limits {
     pub session_timeout_min: Duration,
     /// Longest session time-out a member may ask for (`group.max.session.timeout.ms`).
     pub session_timeout_max: Duration,
+    /// How long a member of the consumer protocol may be silent (`group.consumer.session.timeout.ms`).
+    pub consumer_session_timeout: Duration,
+    /// How often it is told to be heard (`group.consumer.heartbeat.interval.ms`).
+    pub consumer_heartbeat_interval: Duration,
     /// How long offsets live after their group became empty, or after a commit of a consumer that
     /// has no group (`offsets.retention.minutes`).
     pub offsets_retention: Duration,
@@ -46,6 +50,8 @@ impl Default for Limits {
             new_member_join_timeout: Duration::from_secs(5 * 60),
             session_timeout_min: Duration::from_secs(6),
             session_timeout_max: Duration::from_secs(30 * 60),
+            consumer_session_timeout: Duration::from_secs(45),
+            consumer_heartbeat_interval: Duration::from_secs(5),
             offsets_retention: 7 * DAY,
             offsets_retention_check: Duration::from_secs(10 * 60),
             offset_metadata_bytes_max: 4096,

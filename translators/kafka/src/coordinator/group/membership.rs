@@ -51,6 +51,9 @@ impl Group {
     }
 
     fn leave_one(&mut self, turn: &mut Turn<'_>, identity: &MemberIdentity) -> Result<(), ErrorCode> {
+        if self.has_consumers() {
+            return self.remove_consumer(turn, &identity.member_id, identity.group_instance_id.as_ref());
+        }
         // An administrator removes a static member by its instance id alone.
         if identity.member_id.is_empty() {
             let named = identity.group_instance_id.as_ref();

@@ -1,4 +1,4 @@
-//! Classic consumer groups: who is a member, who reads what, and how far everybody has read.
+//! Consumer groups, classic ones and those of the consumer protocol: who is a member, who reads what, and how far everybody has read.
 //!
 //! One [`GroupCoordinator`] per shard owns a range of the group ids. It is deterministic: no clock, no
 //! IO, and randomness only from the seed it is made with.
@@ -16,7 +16,8 @@
 //! caller closes the connection.
 //!
 //! Served are JoinGroup 0–9, SyncGroup 0–5, Heartbeat 0–4, LeaveGroup 0–5, OffsetCommit 2–9,
-//! OffsetFetch 1–9, OffsetDelete 0, DescribeGroups 0–6, ListGroups 0–5 and DeleteGroups 0–3. What
+//! OffsetFetch 1–9, OffsetDelete 0, DescribeGroups 0–6, ListGroups 0–5, DeleteGroups 0–3,
+//! ConsumerGroupHeartbeat 0–1 and ConsumerGroupDescribe 0–1. What
 //! only the server knows it settles before and after: it authorises; it answers for topics that do
 //! not exist; it rewrites OffsetCommit and OffsetFetch 10 to 9 and back, whose topic ids mean nothing
 //! here; it splits requests that name groups of several shards and asks every shard for ListGroups.
@@ -29,6 +30,7 @@
 //! begin anew. A rebalance that was under way is forgotten: its members find the generation before.
 
 mod commits;
+mod consumer;
 mod describe;
 mod desk;
 mod dispatch;
@@ -73,6 +75,9 @@ use crate::catalog::CatalogHandle;
 use crate::codec::Str;
 use crate::codec::messages::OffsetFetchRequest;
 
+pub use self::consumer::{
+    ConsumerRecord, CurrentRecord, MemberRecord, MemberState, Partitions, decode_consumer_record,
+};
 pub use self::journal::OFFSETS_TOPIC;
 pub use self::limits::Limits;
 pub use self::member::Protocol;
@@ -211,6 +216,13 @@ impl GroupCoordinator {
                     Err(_) => group.hold = Some(Hold::Damaged),
                 }
             }
+            StoredKey::Consumer(id, key) => {
+                let group = self.restored_group(&id);
+                match decode_consumer_record(&key, Some(&value)) {
+                    Ok(Some((_, record))) => group.apply_consumer(record),
+                    Ok(None) | Err(_) => group.hold = Some(Hold::Damaged),
+                }
+            }
             StoredKey::Following(id) => self.restored_group(&id).role = Role::Following,
             StoredKey::Progress(partition) => match i64::from_packed(value) {
                 // Without it the feed begins from the start, which repeats what is known.
@@ -235,7 +247,7 @@ impl Coordinator for GroupCoordinator {
         for id in ids {
             self.with_group(now, &id, |group, turn| {
                 if group.role == Role::Serving {
-                    group.begin_sessions(turn.now);
+                    group.begin_sessions(turn.now, turn.limits);
                 }
             });
         }

@@ -25,6 +25,9 @@ use crate::codec::messages::{
 };
 use crate::errors::ErrorCode;
 
+/// First version of OffsetCommit that members of the consumer protocol may use.
+const MEMBER_EPOCH_FROM: i16 = 9;
+
 /// An offset that nobody has committed.
 pub(super) const NO_OFFSET: CommittedOffset = CommittedOffset {
     offset: -1,
@@ -63,7 +66,7 @@ impl Group {
         request: &OffsetCommitRequest,
         caller: Caller,
     ) {
-        if let Err(refusal) = self.validate_commit(request) {
+        if let Err(refusal) = self.validate_commit(request, caller.version) {
             return turn.desk.answer(caller, &commit_response(request, refusal));
         }
         if matches!(self.phase, Phase::Stable { .. } | Phase::Preparing { .. }) {
@@ -96,11 +99,16 @@ impl Group {
         turn.desk.commit(ops, Pending::Offsets { group, entries, caller, response });
     }
 
-    fn validate_commit(&self, request: &OffsetCommitRequest) -> Result<(), ErrorCode> {
+    fn validate_commit(&self, request: &OffsetCommitRequest, version: i16) -> Result<(), ErrorCode> {
         let generation = request.generation_id_or_member_epoch;
         // A consumer without group management, or an administrator.
         if generation < 0 && self.is_empty() {
             return Ok(());
+        }
+        if let Some(consumer) = self.consumer.as_ref().filter(|consumer| !consumer.members.is_empty()) {
+            consumer.validate_epoch(&request.member_id, generation)?;
+            let knows = version >= MEMBER_EPOCH_FROM;
+            return if knows { Ok(()) } else { Err(ErrorCode::UnsupportedVersion) };
         }
         if generation < 0 && request.member_id.is_empty() && request.group_instance_id.is_none() {
             return Err(ErrorCode::UnknownMemberId);
@@ -223,7 +231,9 @@ impl Group {
         let mut keys: Vec<&OffsetKey> = self.offsets.keys().collect();
         keys.extend(self.in_flight.keys().filter(|key| !self.offsets.contains_key(key)));
         let offsets = keys.into_iter().map(|key| stored::delete_offset(&self.id, key));
-        offsets.chain(self.open_deletion()).chain([stored::delete_group(&self.id)]).collect()
+        let consumer = self.consumer.iter().flat_map(|consumer| consumer.deletion(&self.id));
+        let group = [stored::delete_group(&self.id)];
+        offsets.chain(self.open_deletion()).chain(group).chain(consumer).collect()
     }
 }
 

@@ -188,6 +188,7 @@ impl Group {
             self.after_removal(turn);
         }
         self.expire_sessions(turn);
+        self.expire_consumers(turn);
         match &self.phase {
             Phase::Preparing { deadline, .. } if *deadline <= now => self.end_joining(turn),
             Phase::Completing { deadline, .. } if *deadline <= now => self.expire_unsynced(turn),

@@ -1,16 +1,18 @@
-//! Records of legacy's `__consumer_offsets`, as far as classic groups are concerned.
+//! Records of legacy's `__consumer_offsets`, as far as classic and consumer groups are concerned.
 //!
 //! ```text
 //! key    i16 type | content      0, 1  offset of a partition      2  generation of a group
 //! value  i16 version | content   none: a tombstone, which deletes
+//! key    3 to 8, 16   a group of the consumer protocol
 //! ```
 //!
-//! Other types belong to the new consumer, share and streams groups. All of their keys begin with a
+//! Other types belong to share and streams groups. All of their keys begin with a
 //! group id, so that the group can be named that cannot be moved.
 
 use bytes::Bytes;
 use thiserror::Error;
 
+use super::consumer::decode_consumer_record;
 use super::member::Protocol;
 use super::snapshot::{CommittedOffset, GroupSnapshot, MemberSnapshot, OffsetKey};
 use crate::codec::messages::group_metadata_value::MemberMetadata;
@@ -37,6 +39,15 @@ pub enum OffsetsRecord {
         group: Str,
         /// The generation: a snapshot without offsets.
         generation: Option<GroupSnapshot>,
+    },
+    /// A record of a group of the consumer protocol, as it was read: see [`super::decode_consumer_record`].
+    Consumer {
+        /// Group id.
+        group: Str,
+        /// Its key, with the type in front.
+        key: Bytes,
+        /// Its value, with the version in front.
+        value: Option<Bytes>,
     },
     /// A record of another kind of group, or of a version nobody has looked at.
     Unsupported {
@@ -81,6 +92,10 @@ pub fn decode_offsets_record(key: &[u8], value: Option<&[u8]>) -> Result<Offsets
         let key = GroupMetadataKey::decode_rest(reader, 0).map_err(OffsetsRecordError::Key)?;
         let generation = value.map(|value| decode_generation(&key.group, value)).transpose()?;
         return Ok(OffsetsRecord::Group { group: key.group, generation });
+    }
+    let plain = value.as_deref();
+    if let Some((group, _)) = decode_consumer_record(key, plain).map_err(OffsetsRecordError::Value)? {
+        return Ok(OffsetsRecord::Consumer { group, key: Bytes::copy_from_slice(key), value });
     }
     Ok(OffsetsRecord::Unsupported { key_version, group: reader.get(RIGID).ok() })
 }

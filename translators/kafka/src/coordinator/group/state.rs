@@ -6,7 +6,9 @@ use std::time::Duration;
 use kernel_model::coordinator::CommitId;
 use kernel_model::time::Now;
 
+use super::consumer::{Consumer, ConsumerRecord};
 use super::desk::Turn;
+use super::limits::Limits;
 use super::member::{Caller, Member};
 use super::snapshot::{CommittedOffset, GroupSnapshot, MemberSnapshot, OffsetKey};
 use super::subscription;
@@ -105,6 +107,8 @@ pub(super) struct Group {
     pub(super) pending_members: BTreeMap<Str, Duration>,
     /// Topics of all members, as far as they can be read from their subscriptions.
     pub(super) subscribed: Option<BTreeSet<Str>>,
+    /// Members and assignments of the consumer protocol; `None` for a classic group.
+    pub(super) consumer: Option<Box<Consumer>>,
     pub(super) offsets: BTreeMap<OffsetKey, CommittedOffset>,
     /// Partitions with commits that are not durable yet, and how many.
     pub(super) in_flight: BTreeMap<OffsetKey, u32>,
@@ -141,6 +145,7 @@ impl Group {
             static_members: BTreeMap::new(),
             pending_members: BTreeMap::new(),
             subscribed: None,
+            consumer: None,
             offsets: snapshot.offsets.into_iter().collect(),
             in_flight: BTreeMap::new(),
             open: BTreeMap::new(),
@@ -171,13 +176,18 @@ impl Group {
         let offsets = std::mem::take(&mut self.offsets);
         let in_flight = std::mem::take(&mut self.in_flight);
         let open = std::mem::take(&mut self.open);
+        let consumer = self.consumer.take();
         let (hold, alarm, follows, gathering) = (self.hold, self.alarm, self.follows, self.gathering);
         let generation = Self::restored(snapshot, self.role);
-        *self = Self { offsets, in_flight, open, hold, alarm, follows, gathering, ..generation };
+        *self = Self { offsets, in_flight, open, consumer, hold, alarm, follows, gathering, ..generation };
     }
 
     /// Starts every member's session anew.
-    pub(super) fn begin_sessions(&mut self, now: Now) {
+    pub(super) fn begin_sessions(&mut self, now: Now, limits: &Limits) {
+        if let Some(consumer) = &mut self.consumer {
+            consumer.begin_sessions(now, limits);
+        }
+        self.alarm = self.next_deadline();
         let ids: Vec<Str> = self.members.keys().cloned().collect();
         for id in ids {
             self.touch(now, &id);
@@ -200,6 +210,9 @@ impl Group {
 
     /// Kafka's name of the group's state.
     pub(super) fn state_name(&self) -> &'static str {
+        if let Some(consumer) = &self.consumer {
+            return consumer.state_name();
+        }
         match self.phase {
             Phase::Empty => "Empty",
             Phase::Preparing { .. } => "PreparingRebalance",
@@ -208,8 +221,21 @@ impl Group {
         }
     }
 
+    /// Takes a record of a group of the consumer protocol over.
+    pub(super) fn apply_consumer(&mut self, record: ConsumerRecord) {
+        let consumer = self.consumer.get_or_insert_default();
+        if !consumer.apply(record) {
+            self.consumer = None;
+        }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
-        self.phase == Phase::Empty
+        self.phase == Phase::Empty && !self.has_consumers()
+    }
+
+    /// Whether it has members of the consumer protocol.
+    pub(super) fn has_consumers(&self) -> bool {
+        self.consumer.as_ref().is_some_and(|consumer| !consumer.members.is_empty())
     }
 
     /// Whether it ever had members, as far as anybody knows.
@@ -222,6 +248,7 @@ impl Group {
         self.role == Role::Serving
             && self.hold.is_none()
             && self.is_empty()
+            && self.consumer.is_none()
             && !self.has_generation()
             && self.pending_members.is_empty()
             && self.offsets.is_empty()
@@ -285,6 +312,9 @@ impl Group {
 
     /// Whether an offset of this topic is in use by members.
     pub(super) fn is_subscribed(&self, topic: &Str) -> bool {
+        if let Some(consumer) = &self.consumer {
+            return consumer.is_subscribed(topic);
+        }
         match &self.subscribed {
             Some(topics) => topics.contains(topic),
             None => self.uses_consumer_protocol(),
@@ -292,7 +322,8 @@ impl Group {
     }
 
     pub(super) fn uses_consumer_protocol(&self) -> bool {
-        self.protocol_type.as_ref().is_some_and(|name| name == subscription::PROTOCOL_TYPE)
+        self.consumer.is_some()
+            || self.protocol_type.as_ref().is_some_and(|name| name == subscription::PROTOCOL_TYPE)
     }
 
     /// Longest rebalance time-out of a member.
@@ -396,7 +427,8 @@ impl Group {
             Phase::Stable { deadline, unsynced } => deadline.filter(|_| !unsynced.is_empty()),
         };
         let sessions = self.members.values().filter_map(|member| member.session_deadline);
-        sessions.chain(self.pending_members.values().copied()).chain(phase).min()
+        let consumers = self.consumer.as_ref().and_then(|consumer| consumer.next_deadline());
+        sessions.chain(self.pending_members.values().copied()).chain(phase).chain(consumers).min()
     }
 }
 

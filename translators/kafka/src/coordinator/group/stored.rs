@@ -5,6 +5,7 @@
 //! g o u16 length GROUP u16 length TOPIC i32   offset of a partition
 //! g t i64 u16 length GROUP u16 length TOPIC i32   offset in a producer's open transaction
 //! g f GROUP                                   the group follows legacy
+//! g r u16 length GROUP RECORD KEY             record of a group of the consumer protocol, as Kafka writes it
 //! g p i32                                     how far a partition of `__consumer_offsets` was followed
 //! ```
 
@@ -28,6 +29,8 @@ pub(super) enum StoredKey {
     Open(Str, i64, OffsetKey),
     Following(Str),
     Progress(i32),
+    /// A record of a group of the consumer protocol, by its own key.
+    Consumer(Str, Bytes),
 }
 
 impl StoredKey {
@@ -40,6 +43,10 @@ impl StoredKey {
             b'm' => Str::try_from(rest).ok().map(Self::Group),
             b'f' => Str::try_from(rest).ok().map(Self::Following),
             b'p' => rest.try_get_i32().ok().map(Self::Progress),
+            b'r' => {
+                let group = take_name(&mut rest)?;
+                Some(Self::Consumer(group, rest))
+            }
             b'o' => {
                 let (group, at) = take_offset_key(rest)?;
                 Some(Self::Offset(group, at))
@@ -135,6 +142,19 @@ pub(super) fn put_open(
 
 pub(super) fn delete_open(group: &str, producer_id: i64, at: &OffsetKey) -> Op {
     Op::KvDelete { key: open_key(group, producer_id, at) }
+}
+
+/// Stores a record of a group of the consumer protocol, or deletes it.
+pub(super) fn consumer_op(group: &str, record_key: &[u8], value: Option<Bytes>) -> Op {
+    let mut out = BytesMut::with_capacity(4 + group.len() + record_key.len());
+    out.put_slice(&[KIND.0, b'r']);
+    out.put_u16(u16::try_from(group.len()).unwrap_or(u16::MAX));
+    out.put_slice(group.as_bytes());
+    out.put_slice(record_key);
+    match value {
+        Some(value) => put(out.freeze(), value),
+        None => Op::KvDelete { key: out.freeze() },
+    }
 }
 
 pub(super) fn put_following(group: &str) -> Op {

@@ -260,6 +260,9 @@ impl Group {
         if generation < 0 && (anonymous || self.is_empty()) {
             return Ok(());
         }
+        if let Some(consumer) = self.consumer.as_ref().filter(|consumer| !consumer.members.is_empty()) {
+            return consumer.validate_epoch(&request.member_id, generation);
+        }
         self.validate_member(&request.member_id, request.group_instance_id.as_ref())?;
         if generation == self.generation { Ok(()) } else { Err(ErrorCode::IllegalGeneration) }
     }

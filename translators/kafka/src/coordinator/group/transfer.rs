@@ -295,6 +295,12 @@ impl Packed for OffsetsRecord {
                 group.pack(out);
                 generation.pack(out);
             }
+            Self::Consumer { group, key, value } => {
+                out.put_u8(4);
+                group.pack(out);
+                key.pack(out);
+                value.pack(out);
+            }
             Self::Unsupported { key_version, group } => {
                 out.put_u8(3);
                 key_version.pack(out);
@@ -310,6 +316,7 @@ impl Packed for OffsetsRecord {
                 Self::Offset { group, key, value: from.get::<Option<CommittedOffset>>()? }
             }
             2 => Self::Group { group: from.get()?, generation: from.get()? },
+            4 => Self::Consumer { group: from.get()?, key: from.get()?, value: from.get()? },
             3 => Self::Unsupported { key_version: from.get()?, group: from.get()? },
             other => return Err(PackedError::Kind(other)),
         })

@@ -49,8 +49,6 @@ const OPAQUE: &[ApiKey] = &[
     ApiKey::AlterUserScramCredentials,
     ApiKey::UpdateFeatures,
     ApiKey::ListTransactions,
-    ApiKey::ConsumerGroupHeartbeat,
-    ApiKey::ConsumerGroupDescribe,
     ApiKey::GetTelemetrySubscriptions,
     ApiKey::PushTelemetry,
     ApiKey::ShareGroupHeartbeat,

@@ -93,10 +93,11 @@ fn it_offers_nothing_that_it_would_have_to_own_and_lacks() {
         answer.api_keys.iter().map(|each| each.api_key).collect::<Vec<_>>()
     };
     let (legacy, kernel) = (offers(ANYWHERE), offers(Role::Kernel));
-    for api in [ApiKey::ShareFetch, ApiKey::ConsumerGroupHeartbeat, ApiKey::WriteTxnMarkers] {
+    for api in [ApiKey::ShareFetch, ApiKey::StreamsGroupHeartbeat, ApiKey::WriteTxnMarkers] {
         assert!(legacy.contains(&api.code()) || api == ApiKey::WriteTxnMarkers, "{api:?}");
         assert!(!kernel.contains(&api.code()), "{api:?}");
     }
+    assert!(kernel.contains(&ApiKey::ConsumerGroupHeartbeat.code()));
     assert!(kernel.contains(&ApiKey::Produce.code()) && kernel.contains(&ApiKey::Fetch.code()));
 }
 

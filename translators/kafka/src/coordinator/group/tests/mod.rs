@@ -9,6 +9,7 @@
 )]
 
 mod administration;
+mod consumers;
 mod host;
 mod membership;
 mod migration;

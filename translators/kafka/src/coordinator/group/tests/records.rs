@@ -95,9 +95,9 @@ fn tombstones_delete() {
 
 #[test]
 fn other_kinds_of_groups_are_named() {
-    // A member of a new consumer group: group id, member id.
-    let named = decode_offsets_record(b"\0\x05\0\x03new\0\x01m", Some(b"\0\0whatever")).unwrap();
-    assert_eq!(named, OffsetsRecord::Unsupported { key_version: 5, group: Some("new".into()) });
+    // A member of a share group: group id, member id.
+    let named = decode_offsets_record(b"\0\x0a\0\x03new\0\x01m", Some(b"\0\0whatever")).unwrap();
+    assert_eq!(named, OffsetsRecord::Unsupported { key_version: 10, group: Some("new".into()) });
     let nameless = decode_offsets_record(b"\x7f\xff\xff\xff", None).unwrap();
     assert_eq!(nameless, OffsetsRecord::Unsupported { key_version: 0x7fff, group: None });
 }

@@ -1,0 +1,87 @@
+"""Groups of the consumer protocol (KIP-848): straight at the kernel, and moved off a real Kafka under traffic."""
+
+from harness.clients import CODECS, Traffic, admin, first_commit
+from harness.legacy import Legacy
+from harness.processes import wait_for
+from harness.report import Workspace
+from harness.sluice import Sluice
+from harness.sockets import Watch
+from scenarios import migrate
+
+PROTOCOL = ("--config", "group.protocol=consumer")
+
+
+def options(parser):
+    """Command line."""
+    parser.add_argument("--version", choices=["4"], default="4", help="Kafka 3 has no such groups by default")
+    parser.add_argument("--nodes", type=int, choices=[1, 3], default=1)
+    parser.add_argument("--clients", default="python", help="of those that know the protocol: python,java4")
+    parser.add_argument("--dwell", type=float, default=4, help="seconds in each phase, at least")
+    parser.add_argument("--rate", type=int, default=40, help="records a second of each writer")
+
+
+def run(report, chosen):
+    """The scenario."""
+    clients = chosen.clients.split(",")
+    with Workspace(report) as folder:
+        straight(report, folder, clients, chosen.rate)
+        moved(report, folder, clients, chosen)
+
+
+def straight(report, folder, clients, rate):
+    """Members come, one is static, one leaves; what is written is read once by each group."""
+    sluice = Sluice(folder / "straight")
+    traffic = None
+    try:
+        sluice.start()
+        (folder / "s").mkdir()
+        admin(folder / "s", sluice.bootstrap, "python", "create-topic", "--topic", "t", "--partitions", 4)
+        traffic = Traffic(folder / "s", sluice.bootstrap, rate)
+        for client in clients:
+            traffic.write(client, "t", suffix="-straight")
+            traffic.read(client, "t", f"g-{client}", 2, *PROTOCOL)
+            traffic.read(client, "t", f"g-static-{client}", 1, *PROTOCOL, "--instance-id", "one")
+        traffic.running(seconds=120)
+        leaving = traffic.readers[1]
+        report.check("a member leaves in order", leaving.end())
+        stays = traffic.readers[0]
+        before = len(stays.look().reads)
+        wait_for("the other one reads on", lambda: len(stays.look().reads) > before + 20, 60)
+        traffic.running(seconds=60)
+        complaints = traffic.end()
+        report.check("straight: every group has read everything", not complaints, complaints)
+        report.judge("straight", traffic.histories(), 100)
+    finally:
+        if traffic:
+            traffic.abandon()
+        report.check("sluice stops in order", sluice.end())
+
+
+def moved(report, folder, clients, chosen):
+    """From observe to retired; the members keep their ids, epochs and partitions at the cutover."""
+    legacy = Legacy(folder / "kafka", chosen.version, chosen.nodes)
+    sluice = traffic = None
+    try:
+        (folder / "h").mkdir()
+        for topic, partitions in {**migrate.TOPICS, migrate.GROWS: migrate.PARTITIONS}.items():
+            admin(folder / "h", legacy.bootstrap, "python", "create-topic", "--topic", topic, "--partitions", partitions,
+                  "--replication", chosen.nodes)
+        first_commit(folder / "h", legacy.bootstrap, "orders-a")
+        migration = {"name": migrate.NAME, "topics": ["orders-*"], "groups": ["g-*"]}
+        sluice = Sluice(folder / "sluice", legacy, [migration])
+        sluice.start()
+        traffic = Traffic(folder / "h", sluice.bootstrap, chosen.rate)
+        topics = list(migrate.TOPICS)
+        for index, client in enumerate(clients):
+            for number, topic in enumerate(topics):
+                traffic.write(client, topic, CODECS[(2 * index + number) % len(CODECS)])
+                traffic.read(client, topic, f"g-{client}-{number}", 2, *PROTOCOL)
+        watch = Watch(traffic.processes)
+        migrate.walk(report, sluice, traffic, chosen.dwell, legacy.ports)
+        migrate.judge(report, sluice, legacy, traffic, watch.end())
+    finally:
+        if traffic:
+            traffic.abandon()
+        if sluice:
+            report.check("sluice stops in order", sluice.end())
+        legacy.end()

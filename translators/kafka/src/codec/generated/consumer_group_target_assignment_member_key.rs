@@ -1,0 +1,38 @@
+//! `ConsumerGroupTargetAssignmentMemberKey`, versions 0. Written by `generator/generate.py`; do not edit.
+
+use bytes::BytesMut;
+
+use crate::codec::{CoordinatorRecord, DecodeError, EncodeError, Format, Message, Reader, Str, Wire};
+
+/// Message `ConsumerGroupTargetAssignmentMemberKey`, versions 0.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ConsumerGroupTargetAssignmentMemberKey {
+    /// `GroupId`: `string`, versions 0.
+    pub group_id: Str,
+    /// `MemberId`: `string`, versions 0.
+    pub member_id: Str,
+}
+
+impl Wire for ConsumerGroupTargetAssignmentMemberKey {
+    const BYTES_MIN: usize = 4;
+
+    fn read(r: &mut Reader, f: Format) -> Result<Self, DecodeError> {
+        Ok(Self { group_id: r.get(f)?, member_id: r.get(f)? })
+    }
+
+    fn write(&self, out: &mut BytesMut, f: Format) -> Result<(), EncodeError> {
+        self.group_id.write(out, f)?;
+        self.member_id.write(out, f)?;
+        Ok(())
+    }
+}
+
+impl Message for ConsumerGroupTargetAssignmentMemberKey {
+    const NAME: &'static str = "ConsumerGroupTargetAssignmentMemberKey";
+    const VERSIONS: std::ops::RangeInclusive<i16> = 0..=0;
+    const FLEXIBLE_FROM: Option<i16> = None;
+}
+
+impl CoordinatorRecord for ConsumerGroupTargetAssignmentMemberKey {
+    const RECORD_TYPE: i16 = 7;
+}
