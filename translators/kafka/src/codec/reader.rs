@@ -119,6 +119,26 @@ impl Reader {
         T::read_nullable(self, format)
     }
 
+    /// The same for a struct in a tagged field, which says in a varint whether it is there: 0 is null, 1 precedes it.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`], above all [`DecodeError::Presence`] for another number.
+    pub fn get_tagged_nullable<T: Wire>(
+        &mut self,
+        format: Format,
+        nullable: bool,
+    ) -> Result<Option<T>, DecodeError> {
+        #[cfg(test)]
+        if self.sampler.is_some() {
+            return self.get_nullable(format, nullable);
+        }
+        if nullable && !self.is_present_in_tag()? {
+            return Ok(None);
+        }
+        T::read(self, format).map(Some)
+    }
+
     /// Reads the tagged fields that end a struct of a flexible version (nothing in others).
     /// `known` reads the field of a tag it knows and answers whether it knew it; the others are
     /// returned as they came.
@@ -262,6 +282,18 @@ impl Reader {
             -1 => Ok(false),
             1 => Ok(true),
             found => Err(DecodeError::Presence { at: self.at, found }),
+        }
+    }
+
+    /// The leading varint of a struct in a tagged field that may be null.
+    fn is_present_in_tag(&mut self) -> Result<bool, DecodeError> {
+        match self.varint()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            found => {
+                let found = i8::try_from(found).unwrap_or(i8::MAX);
+                Err(DecodeError::Presence { at: self.at, found })
+            }
         }
     }
 

@@ -216,6 +216,21 @@ pub(super) fn write_nullable<T: Wire>(
     value.ok_or(EncodeError::Null { field, version: format.version })?.write(out, format)
 }
 
+/// The same for a struct in a tagged field, which says in a varint whether it is there.
+pub(super) fn write_tagged_nullable<T: Wire>(
+    value: Option<&T>,
+    nullable: bool,
+    field: &'static str,
+    out: &mut BytesMut,
+    format: Format,
+) -> Result<(), EncodeError> {
+    if nullable {
+        out.put_u8(u8::from(value.is_some()));
+        return value.map_or(Ok(()), |value| value.write(out, format));
+    }
+    write_nullable(value, false, field, out, format)
+}
+
 /// The known tagged fields of one struct, gathered in ascending order.
 #[derive(Default)]
 pub(super) struct Tags(Vec<(u32, BytesMut)>);

@@ -2,7 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 
-use crate::codec::wire::{Tags, write_nullable};
+use crate::codec::wire::{Tags, write_nullable, write_tagged_nullable};
 use crate::codec::{
     CoordinatorRecord, DecodeError, EncodeError, Format, Message, Reader, Str, TaggedField, Wire,
 };
@@ -67,7 +67,7 @@ impl Wire for ConsumerGroupMemberMetadataValue {
         };
         it.unknown_tagged = r.tags(f, |tag, r| {
             match tag {
-                0 => it.classic_member_metadata = r.get_nullable(f, true)?,
+                0 => it.classic_member_metadata = r.get_tagged_nullable(f, true)?,
                 _ => return Ok(false),
             }
             Ok(true)
@@ -86,7 +86,13 @@ impl Wire for ConsumerGroupMemberMetadataValue {
         write_nullable(self.server_assignor.as_ref(), true, "ServerAssignor", out, f)?;
         let mut tags = Tags::default();
         tags.add(self.classic_member_metadata != Some(ClassicMemberMetadata::default()), 0, |out| {
-            write_nullable(self.classic_member_metadata.as_ref(), true, "ClassicMemberMetadata", out, f)
+            write_tagged_nullable(
+                self.classic_member_metadata.as_ref(),
+                true,
+                "ClassicMemberMetadata",
+                out,
+                f,
+            )
         })?;
         tags.write(&self.unknown_tagged, out, f)
     }

@@ -226,18 +226,23 @@ class Field:
         natural = {"Vec::new()", "Str::default()", "Bytes::new()", "Uuid::ZERO", "false", "0", "0.0"}
         return value == "None" if self.nullable else value in natural | {f"{self.element}::default()"}
 
+    def way_of_null(self):
+        """What says whether a value is there: a struct in a tagged field does so in another way than elsewhere."""
+        in_tag = self.tag is not None and self.is_struct and not self.is_array
+        return "tagged_nullable" if in_tag else "nullable"
+
     def read(self):
         layout = "f.rigid()" if self.rigid else "f"
         if not self.nullable:
             return f"r.get({layout})?"
-        return f"r.get_nullable({layout}, {self.nullable.condition(self.versions) or 'true'})?"
+        return f"r.get_{self.way_of_null()}({layout}, {self.nullable.condition(self.versions) or 'true'})?"
 
     def write(self, out="out"):
         layout = "f.rigid()" if self.rigid else "f"
         if not self.nullable:
             return f"self.{self.name}.write({out}, {layout})"
         when = self.nullable.condition(self.versions) or "true"
-        return f'write_nullable(self.{self.name}.as_ref(), {when}, "{self.wire_name}", {out}, {layout})'
+        return f'write_{self.way_of_null()}(self.{self.name}.as_ref(), {when}, "{self.wire_name}", {out}, {layout})'
 
     def bytes_min(self, version, flexible):
         """The fewest bytes the field takes in one version."""
@@ -425,7 +430,7 @@ class Message:
         codec = ["DecodeError", "EncodeError", "Format", "Message", "Reader", "Wire"]
         codec += [word for word in ["ApiKey", "CoordinatorRecord", "Request", "Response"] if used(rf"{word}(?: for|::)")]
         codec += [word for word in ["Str", "TaggedField", "Uuid"] if used(word)]
-        wire = [word for word in ["Tags", "absent", "write_nullable"] if used(word)]
+        wire = [word for word in ["Tags", "absent", "write_nullable", "write_tagged_nullable"] if used(word)]
         lines = [f"//! `{self.name}`, versions {self.valid}. {NOTICE}", ""]
         lines.append(f"use bytes::{{{'Bytes, ' if used('Bytes') else ''}BytesMut}};")
         lines.append("")

@@ -5,8 +5,8 @@ use bytes::Bytes;
 use crate::codec::messages::metadata_request::MetadataRequestTopic;
 use crate::codec::messages::metadata_response::MetadataResponseTopic;
 use crate::codec::messages::{
-    ConsumerGroupHeartbeatResponse, HeartbeatResponse, MetadataRequest, MetadataResponse, ProduceRequest,
-    SaslHandshakeRequest,
+    ConsumerGroupHeartbeatResponse, ConsumerGroupMemberMetadataValue, HeartbeatResponse, MetadataRequest,
+    MetadataResponse, ProduceRequest, SaslHandshakeRequest,
 };
 use crate::codec::{ApiKey, DecodeError, EncodeError, Message, Reader, Str, frame};
 
@@ -156,6 +156,24 @@ fn a_struct_is_present_or_null_and_nothing_else() {
     let decode = |presence| ConsumerGroupHeartbeatResponse::decode_exact(body(presence), 0);
     assert!(decode(1).unwrap().assignment.is_some());
     assert_eq!(decode(2), Err(DecodeError::Presence { at: 17, found: 2 }));
+}
+
+#[test]
+fn a_struct_in_a_tagged_field_says_in_a_varint_whether_it_is_there() {
+    // Two nulls, three empty values, a null pattern, a timeout of -1, a null assignor; then the tags.
+    let body =
+        |tags: &'static [u8]| Bytes::from([&[0, 0, 1, 1, 1, 0, 0xff, 0xff, 0xff, 0xff, 0], tags].concat());
+    let decode = |tags| ConsumerGroupMemberMetadataValue::decode_exact(body(tags), 0);
+    let null = decode(&[1, 0, 1, 0]).unwrap();
+    assert_eq!(null.classic_member_metadata, None);
+    assert_eq!(null.to_bytes(0).unwrap(), body(&[1, 0, 1, 0]));
+    let present: &[u8] = &[1, 0, 7, 1, 0, 0, 0, 5, 1, 0];
+    let member = decode(present).unwrap().classic_member_metadata.unwrap();
+    assert_eq!(member.session_timeout_ms, 5);
+    assert_eq!(decode(present).unwrap().to_bytes(0).unwrap(), body(present));
+    assert_eq!(decode(&[1, 0, 1, 2]), Err(DecodeError::Presence { at: 15, found: 2 }));
+    // A field that is not there has its default, which is no null.
+    assert!(decode(&[0]).unwrap().classic_member_metadata.is_some());
 }
 
 #[test]
