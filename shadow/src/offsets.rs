@@ -306,6 +306,11 @@ impl OffsetsFollower {
         self.readers.get(&partition).map(|reader| reader.leader)
     }
 
+    /// Members of the consumer protocol that a group has on legacy, as far as its log was read.
+    pub(crate) fn consumers(&self, group: &str) -> BTreeSet<String> {
+        self.consumers.members(group)
+    }
+
     /// Where it stands; `follows` says which topics are followed too.
     pub(crate) fn status(&self, now: Now, follows: &dyn Fn(&str) -> bool) -> OffsetsStatus {
         let mut unsupported = self.consumers.obstacles(follows);

@@ -256,9 +256,10 @@ impl Runner {
 
     /// Towards legacy a group there must be empty: it cannot be given members.
     pub(super) fn empty_on_legacy(end: &shadow::GroupEnd) -> Facts {
-        let empty = matches!(end.state.as_str(), "Empty" | "Dead");
-        let who = end.members.iter().next().cloned().unwrap_or_default();
-        let reason = format!("the group is in state {} on legacy, with {who}", end.state);
+        let empty = matches!(end.state.as_str(), "Empty" | "Dead") && end.consumers.is_empty();
+        let who = end.members.iter().chain(&end.consumers).next().cloned().unwrap_or_default();
+        let reason =
+            format!("the group has members on legacy: it is in state {} there, with {who}", end.state);
         Facts { obstacle: (!empty).then_some(Obstacle { reason, passing: true }), ..Facts::default() }
     }
 

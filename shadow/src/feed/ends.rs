@@ -137,6 +137,7 @@ impl Feed {
                 return self.ends_failed(token, reason);
             }
             if let Some((_, group)) = asking.groups.get_mut(described.group_id.as_str()) {
+                group.consumers = self.offsets.consumers(&described.group_id);
                 group.state = described.group_state.as_str().to_owned();
                 group.members =
                     described.members.iter().map(|member| member.member_id.as_str().to_owned()).collect();

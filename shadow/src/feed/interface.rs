@@ -327,6 +327,8 @@ pub struct GroupEnd {
     pub state: String,
     /// Member ids.
     pub members: BTreeSet<String>,
+    /// Ids of members of the consumer protocol, as legacy's log says. Its state is no classic group's then.
+    pub consumers: BTreeSet<String>,
 }
 
 /// What the outside is told of a feed.

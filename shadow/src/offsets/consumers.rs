@@ -3,7 +3,7 @@
 //! The kernel shares partitions out itself: it has to know every topic that the group reads, and the assignor that
 //! its members prefer. Else it would make another assignment at the first heartbeat.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use translator_kafka::codec::Str;
 use translator_kafka::coordinator::group::{ConsumerRecord, MemberRecord};
@@ -49,6 +49,12 @@ impl ConsumerGroups {
             | ConsumerRecord::Current { .. }
             | ConsumerRecord::Topics => {}
         }
+    }
+
+    /// Ids of a group's members.
+    pub(super) fn members(&self, group: &str) -> BTreeSet<String> {
+        let members = self.0.get(group).into_iter().flat_map(|seen| seen.members.keys());
+        members.map(|id| id.as_str().to_owned()).collect()
     }
 
     /// Groups that cannot move, each with a reason; `follows` says which topics the kernel has.

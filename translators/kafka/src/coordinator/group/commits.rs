@@ -181,6 +181,18 @@ impl GroupCoordinator {
                 self.desk.answer(caller, &response);
             }
             Pending::Expired { group, .. } => self.release(now, &group),
+            Pending::Installed { .. }
+            | Pending::Followed { .. }
+            | Pending::Activated { .. }
+            | Pending::Deactivated { .. }
+            | Pending::TopicsForgotten { .. }
+            | Pending::Forgotten { .. } => self.transfer_refused(now, pending, error),
+        }
+    }
+
+    /// A commit of a migration was refused.
+    fn transfer_refused(&mut self, now: Now, pending: Pending, error: &KernelError) {
+        match pending {
             Pending::Followed { message, groups, .. } => {
                 self.settle_follows(groups);
                 self.refuse_transfer(Some(message), error);
@@ -198,6 +210,16 @@ impl GroupCoordinator {
                 self.release(now, &group);
                 self.refuse_transfer(message, error);
             }
+            Pending::Offsets { .. }
+            | Pending::InTransaction { .. }
+            | Pending::Ended { .. }
+            | Pending::Generation { .. }
+            | Pending::Replaced { .. }
+            | Pending::Emptied { .. }
+            | Pending::Beat { .. }
+            | Pending::OffsetsDeleted { .. }
+            | Pending::GroupsDeleted { .. }
+            | Pending::Expired { .. } => {}
         }
     }
 

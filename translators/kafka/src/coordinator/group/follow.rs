@@ -158,16 +158,19 @@ impl GroupCoordinator {
             Some((None, false)) => {
                 self.with_group(now, id, |group, turn| {
                     group.gathering = true;
-                    if !group.is_empty() {
+                    if group.has_consumers() {
+                        group.gather_consumers(turn);
+                    } else if !group.is_empty() {
                         group.rebalance(turn);
                     }
                 });
             }
         }
         let group = self.groups.get(id);
-        let missing = group.into_iter().flat_map(|group| group.members.values());
-        let missing = missing.filter(|member| member.join.is_none()).map(|member| member.id.clone());
-        TransferReply::Gathered { missing: missing.collect() }
+        let joining = group.into_iter().flat_map(|group| group.members.values());
+        let joining = joining.filter(|member| member.join.is_none()).map(|member| &member.id);
+        let holding = group.into_iter().flat_map(Group::consumers);
+        TransferReply::Gathered { missing: joining.chain(holding).cloned().collect() }
     }
 
     fn close(&mut self, id: &Str) -> TransferReply {
@@ -192,6 +195,7 @@ impl GroupCoordinator {
             }
             if std::mem::take(&mut group.gathering) {
                 group.continue_joining(turn);
+                group.share_again();
             }
             group.alarm = group.next_deadline();
         });

@@ -13,7 +13,8 @@
 //! Legacy cannot be given members. So a group that goes back is gathered first: its members are asked to commit and
 //! to join again, and wait. Then it takes nothing more ([`Transfer::Close`]) while its offsets are copied, and
 //! [`Transfer::Deactivate`] sends everybody to the other side: one rebalance. [`Transfer::Reopen`] undoes the first
-//! two, and the rebalance ends here.
+//! two, and the rebalance ends here. Members of the consumer protocol are given nothing to read, commit, let go, and join
+//! anew with the other side's first epoch.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 

@@ -16,6 +16,7 @@ use crate::codec::messages::{ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbe
 use crate::codec::{Str, Uuid};
 use crate::coordinator::group::desk::{Pending, Turn};
 use crate::coordinator::group::join::Client;
+use crate::coordinator::group::limits::Limits;
 use crate::coordinator::group::member::Caller;
 use crate::coordinator::group::state::Group;
 use crate::errors::ErrorCode;
@@ -153,6 +154,9 @@ impl Group {
         client: &Client,
         ops: &mut Vec<Op>,
     ) -> Result<ConsumerGroupHeartbeatResponse, Refusal> {
+        if self.gathering {
+            return self.beat_gathering(turn, request, ops);
+        }
         if request.member_epoch == 0 {
             self.become_consumer(ops);
         }
@@ -178,27 +182,36 @@ impl Group {
             return Err(ErrorCode::UnknownMemberId.into());
         };
         member.touch(turn.now, turn.limits);
-        let deadline = member.deadline();
         let is_full = request.rebalance_timeout_ms != -1
             && (request.subscribed_topic_names.is_some() || request.subscribed_topic_regex.is_some())
             && request.topic_partitions.is_some();
         let tells = request.member_epoch == 0 || is_full || changed;
-        let response = ConsumerGroupHeartbeatResponse {
-            member_id: Some(id),
-            member_epoch: member.current.epoch,
-            heartbeat_interval_ms: i32::try_from(turn.limits.consumer_heartbeat_interval.as_millis())
-                .unwrap_or(i32::MAX),
-            assignment: tells.then(|| assignment(&member.current.assigned)),
-            ..ConsumerGroupHeartbeatResponse::default()
-        };
-        if let Some(deadline) = deadline {
+        let response = answer(turn.limits, id, member, tells);
+        if let Some(deadline) = member.deadline() {
             self.arm(deadline);
         }
         Ok(response)
     }
 }
 
-fn owned_of(
+/// What a member is told; of its assignment only if it `tells` that.
+pub(super) fn answer(
+    limits: &Limits,
+    id: Str,
+    member: &ConsumerMember,
+    tells: bool,
+) -> ConsumerGroupHeartbeatResponse {
+    let interval_ms = limits.consumer_heartbeat_interval.as_millis();
+    ConsumerGroupHeartbeatResponse {
+        member_id: Some(id),
+        member_epoch: member.current.epoch,
+        heartbeat_interval_ms: i32::try_from(interval_ms).unwrap_or(i32::MAX),
+        assignment: tells.then(|| assignment(&member.current.assigned)),
+        ..ConsumerGroupHeartbeatResponse::default()
+    }
+}
+
+pub(super) fn owned_of(
     topics: &[crate::codec::messages::consumer_group_heartbeat_request::TopicPartitions],
 ) -> Partitions {
     topics.iter().map(|topic| (topic.topic_id, topic.partitions.iter().copied().collect())).collect()
@@ -214,12 +227,12 @@ fn assignment(partitions: &Partitions) -> Assignment {
     Assignment { topic_partitions: topics.collect(), ..Assignment::default() }
 }
 
-fn unknown(id: &str) -> Refusal {
+pub(super) fn unknown(id: &str) -> Refusal {
     Refusal::new(ErrorCode::UnknownMemberId, format!("There is no member {id}."))
 }
 
 impl Consumer {
-    fn leave(
+    pub(super) fn leave(
         &mut self,
         group: &Str,
         request: &ConsumerGroupHeartbeatRequest,
@@ -259,7 +272,7 @@ impl Consumer {
     }
 
     /// Finds the member that a heartbeat is from, or lets a new one in.
-    fn identify(
+    pub(super) fn identify(
         &mut self,
         group: &Str,
         request: &ConsumerGroupHeartbeatRequest,

@@ -12,6 +12,7 @@
 
 mod assign;
 mod describe;
+mod gather;
 mod heartbeat;
 mod reconcile;
 mod records;

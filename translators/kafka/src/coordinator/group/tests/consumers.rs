@@ -430,3 +430,90 @@ fn members_go_on_where_their_groups_records_were_followed() {
     assert_eq!(reply, TransferReply::Done);
     assert_eq!(members[0].beat(&mut kernel), ErrorCode::NotCoordinator);
 }
+
+fn gather(host: &mut Host) -> Vec<Str> {
+    match host.transfer(&Transfer::Gather { group: GROUP.into() }) {
+        TransferReply::Gathered { missing } => missing,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn members_of_a_group_that_goes_back_let_go_of_everything_and_join_the_other_side_anew() {
+    let mut host = host(4);
+    let mut members = vec![Member::new("a"), Member::new("b")];
+    settle(&mut host, &mut members);
+    assert_eq!(gather(&mut host), [Str::from("a"), Str::from("b")]);
+    for member in &mut members {
+        let epoch = member.epoch;
+        assert_eq!(member.beat(&mut host), ErrorCode::None);
+        assert!(member.told.is_empty(), "nothing is left for it");
+        assert_eq!(member.epoch, epoch, "so that it may commit what it has read");
+    }
+    assert_eq!(gather(&mut host).len(), 2, "they have not let go yet");
+    let commit = commit_request(members[0].epoch, "a", "orders", 0, 70);
+    let committed: OffsetCommitResponse = host.call(9, &commit);
+    assert_eq!(code(committed.topics[0].partitions[0].error_code), ErrorCode::None);
+    members[0].owned.clear();
+    assert_eq!(members[0].beat(&mut host), ErrorCode::UnknownMemberId);
+    assert_eq!(gather(&mut host), [Str::from("b")]);
+    members[0].epoch = 0;
+    assert_eq!(
+        members[0].beat(&mut host),
+        ErrorCode::CoordinatorLoadInProgress,
+        "it waits for the other side"
+    );
+    members[1].owned.clear();
+    assert_eq!(members[1].beat(&mut host), ErrorCode::UnknownMemberId);
+    assert!(gather(&mut host).is_empty());
+    assert_eq!(host.transfer(&Transfer::Close { group: GROUP.into() }), TransferReply::Done);
+    let (snapshot, _) = host.export(GROUP).unwrap();
+    assert_eq!(snapshot.offsets[0].1.offset, 70);
+    assert_eq!(host.transfer(&Transfer::Deactivate { group: GROUP.into() }), TransferReply::Done);
+    assert_eq!(members[0].beat(&mut host), ErrorCode::NotCoordinator);
+    host.restart();
+    assert_eq!(host.export(GROUP).unwrap().0, snapshot);
+}
+
+#[test]
+fn a_consumer_that_does_not_let_go_is_waited_for_no_longer_than_its_time_allows() {
+    let mut host = host(2);
+    let mut members = vec![Member::new("a")];
+    settle(&mut host, &mut members);
+    gather(&mut host);
+    for _ in 0..2 {
+        host.advance(Duration::from_secs(25));
+        assert_eq!(members[0].beat(&mut host), ErrorCode::None);
+        assert_eq!(gather(&mut host).len(), 1);
+    }
+    host.advance(Duration::from_secs(40));
+    assert!(gather(&mut host).is_empty());
+    assert_eq!(members[0].beat(&mut host), ErrorCode::UnknownMemberId);
+}
+
+#[test]
+fn a_group_of_consumers_that_stays_after_all_is_shared_out_again() {
+    let mut host = host(4);
+    let mut members = vec![Member::new("a"), Member::new("b")];
+    settle(&mut host, &mut members);
+    gather(&mut host);
+    members[0].follow(&mut host);
+    assert_eq!(members[0].beat(&mut host), ErrorCode::UnknownMemberId);
+    members[0].epoch = 0;
+    assert_eq!(host.transfer(&Transfer::Reopen { group: GROUP.into() }), TransferReply::Done);
+    settle(&mut host, &mut members);
+    assert_eq!(shares(&members), [2, 2]);
+    assert_eq!(state(&mut host), "Stable");
+}
+
+#[test]
+fn a_gathering_that_a_restart_ends_leaves_a_group_that_is_shared_out_again() {
+    let mut host = host(4);
+    let mut members = vec![Member::new("a")];
+    settle(&mut host, &mut members);
+    gather(&mut host);
+    members[0].follow(&mut host);
+    host.restart();
+    settle(&mut host, &mut members);
+    assert_eq!(shares(&members), [4]);
+}
