@@ -1,4 +1,4 @@
-"""Groups of the consumer protocol (KIP-848): straight at the kernel, and moved off a real Kafka under traffic."""
+"""Groups of the consumer protocol (KIP-848): straight at the kernel, moved off a real Kafka under traffic, and back."""
 
 from harness.clients import CODECS, Traffic, admin, first_commit
 from harness.legacy import Legacy
@@ -6,7 +6,7 @@ from harness.processes import wait_for
 from harness.report import Workspace
 from harness.sluice import Sluice
 from harness.sockets import Watch
-from scenarios import migrate
+from scenarios import migrate, rollback
 
 PROTOCOL = ("--config", "group.protocol=consumer")
 
@@ -17,15 +17,21 @@ def options(parser):
     parser.add_argument("--nodes", type=int, choices=[1, 3], default=1)
     parser.add_argument("--clients", default="python", help="of those that know the protocol: python,java4")
     parser.add_argument("--dwell", type=float, default=4, help="seconds in each phase, at least")
+    parser.add_argument("--parts", default="straight,moved,back", help="which, in this order")
     parser.add_argument("--rate", type=int, default=40, help="records a second of each writer")
 
 
 def run(report, chosen):
     """The scenario."""
     clients = chosen.clients.split(",")
+    parts = chosen.parts.split(",")
     with Workspace(report) as folder:
-        straight(report, folder, clients, chosen.rate)
-        moved(report, folder, clients, chosen)
+        if "straight" in parts:
+            straight(report, folder, clients, chosen.rate)
+        if "moved" in parts:
+            moved(report, folder / "moved", clients, chosen)
+        if "back" in parts:
+            back(report, folder / "back", clients, chosen)
 
 
 def straight(report, folder, clients, rate):
@@ -59,6 +65,7 @@ def straight(report, folder, clients, rate):
 
 def moved(report, folder, clients, chosen):
     """From observe to retired; the members keep their ids, epochs and partitions at the cutover."""
+    folder.mkdir()
     legacy = Legacy(folder / "kafka", chosen.version, chosen.nodes)
     sluice = traffic = None
     try:
@@ -85,3 +92,65 @@ def moved(report, folder, clients, chosen):
         if sluice:
             report.check("sluice stops in order", sluice.end())
         legacy.end()
+
+
+def back(report, folder, clients, chosen):
+    """To cutover, back and to cutover again; each group has all its partitions, and is described, on every side."""
+    folder.mkdir()
+    legacy = Legacy(folder / "kafka", chosen.version, chosen.nodes)
+    sluice = traffic = None
+    try:
+        (folder / "h").mkdir()
+        for topic, partitions in migrate.TOPICS.items():
+            admin(folder / "h", legacy.bootstrap, "python", "create-topic", "--topic", topic, "--partitions", partitions,
+                  "--replication", chosen.nodes)
+        first_commit(folder / "h", legacy.bootstrap, "orders-a")
+        migration = {"name": migrate.NAME, "topics": ["orders-*"], "groups": ["g-*"]}
+        sluice = Sluice(folder / "sluice", legacy, [migration])
+        sluice.start()
+        traffic = Traffic(folder / "h", sluice.bootstrap, chosen.rate)
+        groups = {}
+        for index, client in enumerate(clients):
+            for number, topic in enumerate(migrate.TOPICS):
+                traffic.write(client, topic, CODECS[(2 * index + number) % len(CODECS)])
+                traffic.read(client, topic, f"g-{client}-{number}", 2, *PROTOCOL)
+                groups[f"g-{client}-{number}"] = migrate.TOPICS[topic]
+        traffic.running(seconds=120)
+        described(report, folder / "h", sluice, groups, "observe")
+        rollback.there(report, sluice, traffic, chosen.dwell)
+        described(report, folder / "h", sluice, groups, "cutover")
+        rollback.back(report, sluice, traffic, chosen.dwell, "mirror")
+        described(report, folder / "h", sluice, groups, "back in mirror")
+        rollback.there(report, sluice, traffic, chosen.dwell)
+        described(report, folder / "h", sluice, groups, "cutover again")
+        rollback.judge(report, sluice, traffic)
+    except BaseException:
+        if sluice:
+            report.say("\n".join(sluice.log_lines("WARN")[-20:]))
+        raise
+    finally:
+        if traffic:
+            traffic.abandon()
+        if sluice:
+            report.check("sluice stops in order", sluice.end())
+        legacy.end()
+
+
+def described(report, folder, sluice, groups, phase):
+    """Every group is stable, and its members have all partitions between them."""
+    def look():
+        found = {}
+        for group in groups:
+            shown = admin(folder, sluice.bootstrap, "java4", "describe-group", "--group", group)
+            has = sorted(number for member in shown["members"] for number in member["partitions"])
+            found[group] = (shown["state"], has)
+        return found
+
+    expected = {group: ("stable", list(range(count))) for group, count in groups.items()}
+    found = {}
+    for _ in range(10):
+        found = look()
+        if found == expected:
+            break
+    report.check(f"{phase}: every group is described, stable, with all its partitions", found == expected,
+                 "" if found == expected else found)
