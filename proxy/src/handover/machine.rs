@@ -9,7 +9,9 @@
 //! Before the commit entry any failure or the fence's limit leads to `undo`; behind it there is only forward:
 //! what fails is asked again until it is done. The crash paths enter at `undo` and at `switch`.
 
+mod judging;
 mod state;
+mod steps;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -19,15 +21,10 @@ use session::UnitId;
 
 use self::state::State;
 use super::action::{Action, Completion, Facts, ForwarderId, NewOwner, PlannedUnit, Ticket, UnitKind, Whose};
-use super::compare::{Round, Verdict, busy_groups};
+use super::compare::{Round, busy_groups};
 use super::forwarders::Forwarders;
 use super::limits::HandoverLimits;
-use crate::ledger::{
-    CommittedUnit, Decider, DivergenceKind, Evidence, Explanation, HandoverId, Primary, Sample, Step, What,
-};
-
-/// How often groups are looked at while writes on their way hold up a fence.
-const LOOK_AT_GROUPS: Duration = Duration::from_millis(50);
+use crate::ledger::{CommittedUnit, Decider, HandoverId, Primary, Step, What};
 
 /// What a handover shall do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -451,207 +448,6 @@ impl Handover {
             other => self.state = other,
         }
     }
-
-    fn judge_round(&mut self, now: Now) {
-        let fenced = self.fence_began.is_some();
-        let calm_until = *self.calm_until.get_or_insert(now.deadline(self.limits.calm_max));
-        let lag_max = if now.elapsed < calm_until { 0 } else { self.limits.lag_max_records };
-        #[allow(clippy::wildcard_enum_match_arm, reason = "only the comparing states come here")]
-        let verdict = match &self.state {
-            State::Prepare(round) | State::Verify(round) if round.next().is_some() => {
-                self.ask_again(now);
-                return;
-            }
-            State::Prepare(round) => round.ready(&self.plan.units, lag_max),
-            State::Verify(round) => round.equal(&self.plan.units),
-            _ => return,
-        };
-        if fenced {
-            self.watch_bypass();
-        }
-        match verdict {
-            Verdict::Never(reason) => self.abort(now, self.step(), reason),
-            Verdict::NotYet(reason) => self.judge_again(now, reason),
-            // Before the fence a batch that would be empty without them waits: nobody is held.
-            Verdict::Busy(busy) if !fenced && (busy.len() == self.plan.units.len() || self.gathered) => {
-                self.judge_again(now, in_words(&busy));
-            }
-            Verdict::Busy(busy) => self.leave_busy(now, busy),
-            Verdict::Equal(_) if !fenced && now.elapsed < self.not_before => {
-                self.state = State::Prepare(Round::before_fence(self.plan.to));
-                self.last_reason = "leases of an earlier run are not over".to_owned();
-                self.again_at = Some(self.not_before);
-            }
-            Verdict::Equal(_) if !fenced => {
-                self.state = State::RecordFence;
-                let step =
-                    What::StepBegun { handover: self.plan.handover, step: Step::Fence, forwarders: vec![] };
-                self.ask(now, Action::Record(vec![step]));
-            }
-            Verdict::Equal(evidence) => self.record_verified(now, evidence),
-        }
-    }
-
-    fn judge_again(&mut self, now: Now, reason: String) {
-        let fenced = self.fence_began.is_some();
-        self.state = if fenced {
-            State::Verify(Round::fenced(self.plan.to))
-        } else {
-            State::Prepare(Round::before_fence(self.plan.to))
-        };
-        self.ask_again_later(now, reason);
-    }
-
-    /// Gives up for the sake of groups that are in the middle of something. Behind a fence the requests that
-    /// would end it wait at the proxy, so it would last until the limit.
-    fn leave_busy(&mut self, now: Now, busy: BTreeMap<UnitId, String>) {
-        let reason = in_words(&busy);
-        self.busy = busy;
-        self.abort(now, self.step(), reason);
-    }
-
-    /// A member's request that legacy answers when the group's rebalance ends is on its way for that long.
-    fn look_at_groups(&mut self, now: Now) {
-        if self.plan.units.iter().any(|unit| unit.kind != UnitKind::Log) {
-            self.again_at = Some(now.deadline(LOOK_AT_GROUPS));
-        }
-    }
-
-    /// Notes who wrote to the source although nothing can be on its way.
-    fn watch_bypass(&mut self) {
-        let State::Verify(round) = &self.state else { return };
-        for (unit, first, end) in round.source_ends() {
-            let log =
-                self.plan.units.iter().any(|planned| planned.unit == *unit && planned.kind == UnitKind::Log);
-            let drained = *self.drained_ends.entry(unit.clone()).or_insert(first);
-            if log && end > drained {
-                self.bypass.insert(unit.clone(), (drained, end));
-            }
-        }
-    }
-
-    fn enter_prepare(&mut self, now: Now) {
-        self.state = State::Prepare(Round::before_fence(self.plan.to));
-        self.ask_again(now);
-    }
-
-    fn enter_fence(&mut self, now: Now) {
-        self.state = State::Fence;
-        self.fence_began = Some(now.elapsed);
-        self.deadline = Some(now.deadline(self.limits.fence_max));
-        self.last_reason = "waiting for what is on its way".to_owned();
-        self.forwarders.fence();
-        self.look_at_groups(now);
-        self.check_forwarders(now);
-    }
-
-    /// Hands out questions to forwarders, and goes on when the last of them has come to its end.
-    fn check_forwarders(&mut self, now: Now) {
-        let units = self.plan.names();
-        // One that joins late is told too: by then the new side may long be primary.
-        let side = if self.state.is_committed() { self.plan.to } else { self.plan.to.other() };
-        while let Some(action) = self.forwarders.poll_action(&units, side) {
-            let ticket = self.ticket();
-            self.forwarders.asked(now, ticket, &action, &self.limits);
-            self.queue.push_back((ticket, action));
-        }
-        if matches!(self.state, State::Fence) && self.forwarders.all_drained() {
-            self.state = State::Close;
-            self.again_at = None;
-            self.ask_again(now);
-        } else if matches!(self.state, State::Release) && self.forwarders.all_released() {
-            self.record_released(now);
-        } else if matches!(self.state, State::ReleaseOld) && self.forwarders.all_released() {
-            self.record_aborted(now);
-        }
-    }
-
-    fn record_verified(&mut self, now: Now, evidence: Vec<Evidence>) {
-        let began = self.fence_began.unwrap_or(now.elapsed);
-        let step = What::StepBegun {
-            handover: self.plan.handover,
-            step: Step::Verify,
-            forwarders: self.forwarders.notes(began),
-        };
-        let mut whats = vec![step];
-        whats.extend(self.bypass.iter().map(|(unit, (from, to))| bypass_entry(unit, *from, *to)));
-        whats.push(What::Verified { handover: self.plan.handover, evidence: evidence.clone() });
-        self.state = State::RecordVerified(evidence);
-        self.ask(now, Action::Record(whats));
-    }
-
-    /// The last look at the limit, then the entry that changes the primary.
-    fn commit(&mut self, now: Now, evidence: Vec<Evidence>) {
-        if self.deadline.is_some_and(|deadline| now.elapsed >= deadline) {
-            let reason = format!("over its limit of {:?} before the commit", self.limits.fence_max);
-            self.abort(now, Step::Commit, reason);
-            return;
-        }
-        let side = self.plan.to;
-        let epochs: BTreeMap<&UnitId, u64> =
-            self.plan.units.iter().map(|unit| (&unit.unit, unit.epoch + 1)).collect();
-        let units: Vec<CommittedUnit> = evidence
-            .into_iter()
-            .map(|evidence| CommittedUnit {
-                epoch: epochs.get(&evidence.unit).copied().unwrap_or(0),
-                evidence,
-            })
-            .collect();
-        self.owners = new_owners(side, &units);
-        self.state = State::RecordCommit;
-        let committed = What::Committed {
-            handover: self.plan.handover,
-            migration: self.plan.migration.clone(),
-            to: side,
-            units,
-            fence_ms: millis(self.fenced_for(now)),
-        };
-        self.ask(now, Action::Record(vec![committed]));
-    }
-
-    fn enter_switch(&mut self, now: Now) {
-        self.deadline = None;
-        self.last_reason.clear();
-        self.state = State::Switch;
-        self.ask_again(now);
-    }
-
-    fn enter_release(&mut self, now: Now, state: State) {
-        self.state = state;
-        self.forwarders.release();
-        self.check_forwarders(now);
-    }
-
-    fn record_released(&mut self, now: Now) {
-        self.fence_ended = Some(now.elapsed);
-        self.state = State::RecordReleased;
-        let released =
-            What::Released { handover: self.plan.handover, fence_ms: millis(self.fenced_for(now)) };
-        self.ask(now, Action::Record(vec![released]));
-    }
-
-    fn record_aborted(&mut self, now: Now) {
-        self.fence_ended = self.fence_began.map(|_| now.elapsed);
-        self.state = State::RecordAborted;
-        let (step, reason) = self.failure.clone().unwrap_or((Step::Prepare, String::new()));
-        let fence_ms = millis(self.fenced_for(now));
-        let aborted = What::Aborted { handover: self.plan.handover, step, reason, fence_ms };
-        self.ask(now, Action::Record(vec![aborted]));
-    }
-
-    fn abort(&mut self, now: Now, step: Step, reason: String) {
-        self.failure = Some((step, reason));
-        self.deadline = None;
-        self.again_at = None;
-        self.waiting = None;
-        if self.fence_began.is_none() && !self.gathered {
-            // Nobody was held and nothing was touched.
-            self.record_aborted(now);
-            return;
-        }
-        self.state = State::Undo;
-        self.ask_again(now);
-    }
 }
 
 /// Owners behind a commit entry.
@@ -667,25 +463,6 @@ pub fn new_owners(side: Primary, units: &[CommittedUnit]) -> Vec<NewOwner> {
             cut: evidence.source_end,
         })
         .collect()
-}
-
-fn bypass_entry(unit: &UnitId, from: u64, to: u64) -> What {
-    let detail = format!("written past the fence, offsets {from} to {to}; the feed has it");
-    What::Diverged {
-        unit: unit.clone(),
-        divergence: DivergenceKind::BypassDuringFence,
-        sample: Sample::new(from, &detail, &[]),
-        explained_by: Some(Explanation::MirroredBeforeCommit),
-    }
-}
-
-fn in_words(busy: &BTreeMap<UnitId, String>) -> String {
-    let each: Vec<String> = busy.iter().map(|(unit, reason)| format!("{unit}: {reason}")).collect();
-    each.join("; ")
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Facts by unit, as completions carry them.

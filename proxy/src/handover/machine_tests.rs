@@ -10,7 +10,7 @@
 
 use super::*;
 use crate::handover::action::{ActionKind, Obstacle, Whose};
-use crate::ledger::Digest;
+use crate::ledger::{Digest, DivergenceKind};
 
 const F0: ForwarderId = ForwarderId(0);
 const F1: ForwarderId = ForwarderId(1);

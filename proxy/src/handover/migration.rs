@@ -12,6 +12,10 @@
 //! kernel has mirrored, which a reset consumer would be told is out of range. The way back keeps to the same
 //! mixed state by moving groups first.
 
+mod batches;
+mod commands;
+mod restoring;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
@@ -19,19 +23,14 @@ use kernel_model::Now;
 use session::UnitId;
 
 use super::action::{Action, Completion, ForwarderId, Ticket, UnitKind};
-use super::command::{Accepted, Command, Refused};
-use super::gate::{GateLimits, Situation, WayBack};
+use super::gate::{GateLimits, Situation};
 use super::lease::Leases;
 use super::limits::HandoverLimits;
-use super::machine::{Handover, Outcome, Plan};
+use super::machine::Handover;
 use super::phase::Phase;
-use super::recovery;
 pub use super::work::phase_of;
-use super::work::{Doing, Work, back_path, forward_path, furthest_phase, is_away, units_of};
+use super::work::{Doing, Work, furthest_phase, is_away, units_of};
 use crate::ledger::{Book, Decider, HandoverId, Primary, What};
-
-/// What is told where a path passes over canary.
-const PASSED_OVER: &str = "canary is passed over: it is entered with `advance MIGRATION canary --percent N`";
 
 /// A configured migration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,184 +123,6 @@ pub struct Migrations {
 }
 
 impl Migrations {
-    /// Takes up what the ledger says: open handovers end, phases are applied again, intents go on.
-    #[must_use]
-    pub fn restore(
-        now: Now,
-        book: &Book,
-        specs: Vec<MigrationSpec>,
-        limits: ControlLimits,
-        forwarders: &[ForwarderId],
-    ) -> Self {
-        let mut control = Self {
-            limits,
-            works: BTreeMap::new(),
-            handovers: BTreeMap::new(),
-            orders: VecDeque::new(),
-            next_order: 1,
-            next_handover: book.next_handover(),
-            stopped: None,
-            background: BTreeMap::new(),
-            apply_again: Vec::new(),
-        };
-        for spec in specs {
-            control.restore_one(book, spec);
-        }
-        for handover in recovery::recover(now, book, limits.handover, forwarders) {
-            let id = handover.plan().handover;
-            if let Some(work) = control.works.get_mut(&handover.plan().migration) {
-                work.doing = Doing::Handover(id);
-            }
-            control.handovers.insert(id, handover);
-        }
-        for name in control.works.keys().cloned().collect::<Vec<_>>() {
-            control.resume_intent(now, book, &name);
-        }
-        control.collect(now);
-        control
-    }
-
-    fn restore_one(&mut self, book: &Book, spec: MigrationSpec) {
-        let recorded = book.migrations().get(&spec.name);
-        if recorded.is_none() {
-            let what = What::MigrationCreated { migration: spec.name.clone(), cluster: spec.cluster.clone() };
-            self.record(Decider::Sluice, vec![what]);
-        }
-        let mut by_phase: BTreeMap<Phase, Vec<UnitId>> = BTreeMap::new();
-        for unit in recorded.iter().flat_map(|recorded| &recorded.units) {
-            by_phase.entry(book.phase(unit)).or_default().push(unit.clone());
-        }
-        for (phase, units) in by_phase {
-            self.apply_in_background(phase, units);
-        }
-        let work = Work {
-            kinds: BTreeMap::new(),
-            situation: None,
-            doing: Doing::Idle,
-            path: VecDeque::new(),
-            backward: false,
-            force: false,
-            percent: None,
-            by: Decider::Sluice,
-            intent_recorded: true,
-            attempts: 0,
-            last_gate: None,
-            last_end: None,
-            set_aside: BTreeMap::new(),
-            spec,
-        };
-        self.works.insert(work.spec.name.clone(), work);
-    }
-
-    /// Goes on with an intent that the ledger still holds.
-    fn resume_intent(&mut self, now: Now, book: &Book, name: &str) {
-        let Some(wanted) = book.migrations().get(name).and_then(|recorded| recorded.intent) else { return };
-        let (from, furthest) = (phase_of(book, name), furthest_phase(book, name));
-        let until = now.deadline(self.limits.gate_wait);
-        let Some(work) = self.works.get_mut(name) else { return };
-        // On the way forward no unit is further than where all are to be.
-        work.backward = wanted < furthest;
-        work.path = if work.backward { back_path(furthest, wanted) } else { forward_path(from, wanted) };
-        work.intent_recorded = true;
-        if work.doing == Doing::Idle {
-            work.doing = Doing::WaitGate { until, next_look: now.elapsed };
-        }
-    }
-
-    /// An operator's command.
-    ///
-    /// # Errors
-    ///
-    /// [`Refused`] says why nothing was begun, and what to do.
-    pub fn handle_command(&mut self, now: Now, book: &Book, command: Command) -> Result<Accepted, Refused> {
-        if let Some(reason) = &self.stopped {
-            return Err(Refused::Stopped(reason.clone()));
-        }
-        let accepted = match command {
-            Command::Advance { migration, to, percent, force, by } => {
-                self.advance(book, &migration, (to, percent), force, by)
-            }
-            Command::Rollback { migration, to, by } => self.rollback(book, &migration, to, by),
-        };
-        self.collect(now);
-        accepted
-    }
-
-    fn advance(
-        &mut self,
-        book: &Book,
-        name: &str,
-        (to, percent): (Option<Phase>, Option<u8>),
-        force: bool,
-        by: String,
-    ) -> Result<Accepted, Refused> {
-        let limits = self.limits;
-        let from = phase_of(book, name);
-        let work = self.works.get_mut(name).ok_or_else(|| Refused::Unknown(name.to_owned()))?;
-        work.idle()?;
-        match (to, percent) {
-            (Some(Phase::Canary), None) => return Err(Refused::ShareMissing),
-            (Some(Phase::Canary), Some(_)) | (_, None) => {}
-            (_, Some(_)) => return Err(Refused::ShareMeansNothing(to)),
-        }
-        let to = to.or_else(|| from.next()).ok_or(Refused::Retired)?;
-        // In canary another share may be set.
-        if to <= from && (to, from) != (Phase::Canary, Phase::Canary) {
-            return Err(Refused::NotForward { from, to });
-        }
-        let path = forward_path(from, to);
-        let first = path.front().copied().unwrap_or(to);
-        let report = work.ask_gate(first, limits.gate);
-        // Fewer consumers on the kernel are never refused.
-        let share = book.migrations().get(name).and_then(|recorded| recorded.percent);
-        let eases = from == Phase::Canary && to == from && percent <= share;
-        if !report.green() && !force && !eases {
-            return Err(Refused::GateRed(report));
-        }
-        let closing = work.ways_that_close();
-        let skips_canary = from < Phase::Canary && to > Phase::Canary;
-        work.begin(path.clone(), false, force, Decider::Operator(by));
-        work.percent = percent;
-        self.enter_step(book, name);
-        let mut notes = if to >= Phase::Cutover { closing } else { Vec::new() };
-        if skips_canary {
-            notes.push(PASSED_OVER.to_owned());
-        }
-        Ok(Accepted { from, to, steps: path.into(), notes })
-    }
-
-    fn rollback(
-        &mut self,
-        book: &Book,
-        name: &str,
-        to: Option<Phase>,
-        by: String,
-    ) -> Result<Accepted, Refused> {
-        let from = furthest_phase(book, name);
-        let work = self.works.get_mut(name).ok_or_else(|| Refused::Unknown(name.to_owned()))?;
-        work.interruptible()?;
-        if from == Phase::Retired {
-            return Err(Refused::Retired);
-        }
-        if to == Some(Phase::Canary) {
-            return Err(Refused::NoRollbackToCanary);
-        }
-        let to = to.unwrap_or(Phase::Observe);
-        // Before cutover legacy is the primary: nothing has to lead back to it.
-        if from >= Phase::Cutover
-            && let WayBack::Closed(reason) = work.ways_back(book)
-        {
-            return Err(Refused::WayBackClosed(reason));
-        }
-        if to >= from {
-            return Err(Refused::NotBack { from, to });
-        }
-        let path = back_path(from, to);
-        work.begin(path.clone(), true, false, Decider::Operator(by));
-        self.enter_step(book, name);
-        Ok(Accepted { from, to, steps: path.into(), notes: Vec::new() })
-    }
-
     /// What legacy is found to have for a migration. New units join it; they are brought to dual-write at the
     /// most by themselves, and cut over with the next advance.
     pub fn handle_discovered(&mut self, now: Now, book: &Book, name: &str, units: &[(UnitId, UnitKind)]) {
@@ -584,74 +405,6 @@ impl Migrations {
         };
     }
 
-    /// Units that are left on legacy, or the end of the cutover.
-    fn next_batch(&mut self, now: Now, book: &Book, name: &str) {
-        let left = units_of(book, name).iter().any(|unit| book.phase(unit) < Phase::Cutover);
-        if left {
-            self.set(name, Doing::Retry { at: now.elapsed });
-        } else {
-            self.step_done(now, book, name);
-        }
-    }
-
-    fn begin_handover(&mut self, now: Now, book: &Book, name: &str, leases: &Leases) {
-        let limits = self.limits.handover;
-        let Some(work) = self.works.get_mut(name) else { return };
-        let to = if work.backward { Primary::Legacy } else { Primary::Kernel };
-        let batch = match to {
-            Primary::Kernel => work.batch(book, limits.units_max),
-            Primary::Legacy => work.batch_back(book, limits.units_max),
-        };
-        let units = match batch {
-            Ok(units) => units,
-            Err(reason) => {
-                self.drop_intent(name, reason);
-                return;
-            }
-        };
-        if units.is_empty() && to == Primary::Legacy {
-            work.doing = Doing::Retry { at: now.deadline(self.limits.retry_after) };
-            return;
-        }
-        let already: Vec<UnitId> = units
-            .iter()
-            .filter(|unit| book.owner(&unit.unit).side == to)
-            .map(|unit| unit.unit.clone())
-            .collect();
-        if !already.is_empty() {
-            // A crash came between the commit and the phase entry.
-            self.record_moved(name, to, already);
-            return;
-        }
-        let by = work.by.clone();
-        work.attempts += 1;
-        let id = self.next_handover.max(book.next_handover());
-        self.next_handover = HandoverId(id.0 + 1);
-        let plan = Plan { handover: id, migration: name.to_owned(), to, units, by };
-        let machine = Handover::new(now, plan, limits, leases.forwarders(now), leases.not_before());
-        self.handovers.insert(id, machine);
-        self.set(name, Doing::Handover(id));
-    }
-
-    /// Writes that units have moved: to cutover, or back to the phase that is being entered.
-    fn record_moved(&mut self, name: &str, to: Primary, units: Vec<UnitId>) {
-        let Some(work) = self.works.get_mut(name) else { return };
-        let back = work.path.front().copied().filter(|phase| *phase < Phase::Cutover);
-        let phase = match to {
-            Primary::Kernel => Phase::Cutover,
-            Primary::Legacy => back.unwrap_or(Phase::DualWrite),
-        };
-        work.attempts = 0;
-        for unit in &units {
-            work.set_aside.remove(unit);
-        }
-        let by = work.by.clone();
-        let whats = vec![What::PhaseReached { migration: name.to_owned(), phase, units }];
-        let id = self.record(by, whats);
-        let doing = if to == Primary::Kernel { Doing::RecordReached(id) } else { Doing::RecordBack(id) };
-        self.set(name, doing);
-    }
-
     fn drop_intent(&mut self, name: &str, reason: String) {
         let what = What::IntentDropped { migration: name.to_owned(), reason: reason.clone() };
         let id = self.record(Decider::Sluice, vec![what]);
@@ -659,60 +412,6 @@ impl Migrations {
             work.last_end = Some(reason);
             work.path.clear();
             work.doing = Doing::RecordDropped(id);
-        }
-    }
-
-    /// Moves actions of machines into orders, and takes the ends of machines.
-    fn collect(&mut self, now: Now) {
-        let mut ended = Vec::new();
-        for (&handover, machine) in &mut self.handovers {
-            let by = machine.plan().by.clone();
-            while let Some((ticket, action)) = machine.poll_action() {
-                self.orders.push_back(Order::Handover { handover, by: by.clone(), ticket, action });
-            }
-            if let Some(outcome) = machine.outcome() {
-                ended.push((handover, outcome.clone()));
-            }
-        }
-        for (handover, outcome) in ended {
-            if let Some(machine) = self.handovers.remove(&handover) {
-                self.handover_ended(now, machine.plan(), outcome);
-            }
-        }
-    }
-
-    fn handover_ended(&mut self, now: Now, plan: &Plan, outcome: Outcome) {
-        let name = plan.migration.as_str();
-        let (retry, attempts_max) = (self.limits.retry_after, self.limits.attempts_max);
-        match outcome {
-            Outcome::Stopped { reason } => self.stopped = Some(reason),
-            Outcome::Moved { .. } => {
-                let units = plan.units.iter().map(|unit| unit.unit.clone()).collect();
-                self.record_moved(name, plan.to, units);
-            }
-            Outcome::Aborted { step, reason, busy } => {
-                let Some(work) = self.works.get_mut(name) else { return };
-                work.last_end = Some(format!("{step}: {reason}"));
-                let others = !busy.is_empty() && busy.len() < plan.units.len();
-                for planned in &plan.units {
-                    work.set_aside.remove(&planned.unit);
-                }
-                work.set_aside.extend(busy);
-                if work.path.is_empty() {
-                    work.doing = Doing::Idle;
-                } else if others {
-                    // No attempt of theirs: each time at least one group fewer is in the batch.
-                    work.attempts = work.attempts.saturating_sub(1);
-                    work.doing = Doing::Retry { at: now.elapsed };
-                } else if work.attempts >= attempts_max {
-                    self.drop_intent(
-                        name,
-                        format!("{} was tried {attempts_max} times: {reason}", plan.handover),
-                    );
-                } else {
-                    work.doing = Doing::Retry { at: now.deadline(retry) };
-                }
-            }
         }
     }
 }

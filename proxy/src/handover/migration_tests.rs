@@ -10,6 +10,7 @@
 
 use super::*;
 use crate::handover::action::{Facts, Obstacle, Whose};
+use crate::handover::command::{Accepted, Command, Refused};
 use crate::handover::gate::{Lag, WayBack};
 use crate::ledger::{Digest, Ledger, MemoryStore};
 
