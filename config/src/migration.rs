@@ -29,7 +29,7 @@ pub struct Migration {
 pub struct MigrationLimits {
     /// `fence_ms_max`: a fence that lasts longer is released to the old primary. Below what clients wait.
     pub fence_ms_max: u64,
-    /// `fence_units_max`: how many units one handover moves.
+    /// `fence_units_max`: how many units one handover moves, and how many groups go back at the same time.
     pub fence_units_max: usize,
     /// `lag_records_max`: how far behind the kernel may be when a step starts.
     pub lag_records_max: u64,

@@ -71,6 +71,11 @@ impl Round {
         self.source.iter().map(move |(unit, facts)| (unit, facts.end, after(unit, facts.end)))
     }
 
+    /// The groups that the source names as being in the middle of something, each with what.
+    pub(super) fn source_busy(&self, units: &[PlannedUnit]) -> BTreeMap<UnitId, String> {
+        busy_groups(units, &self.source)
+    }
+
     /// Whether the handover could begin: the feed lags by no more than `lag_max` and nothing stands in the way.
     pub(super) fn ready(&self, units: &[PlannedUnit], lag_max: u64) -> Verdict {
         self.judge(units, |unit, source, feed, _| {

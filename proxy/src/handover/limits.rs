@@ -5,7 +5,8 @@ use std::time::Duration;
 /// How long and how much.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HandoverLimits {
-    /// Most units in one handover: what one commit entry changes together.
+    /// Most units in one handover: what one commit entry changes together. Also most groups that go back at the same
+    /// time, each in a handover of its own.
     pub units_max: usize,
     /// Longest preparation; clients notice nothing of it.
     pub prepare_max: Duration,

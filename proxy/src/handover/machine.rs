@@ -193,6 +193,13 @@ impl Handover {
         }
     }
 
+    /// Ends it on the old primary, unless clients are held already.
+    pub fn give_up(&mut self, now: Now, reason: &str) {
+        if self.outcome.is_none() && matches!(self.state, State::Gather | State::Prepare(_)) {
+            self.abort(now, Step::Prepare, reason.to_owned());
+        }
+    }
+
     /// What it shall do.
     #[must_use]
     pub fn plan(&self) -> &Plan {

@@ -3,7 +3,8 @@
 //! ```text
 //!   advance ─► gate ─► record intent ─► apply phase ─► record phase ─► next step …
 //!                │                         │
-//!                └ red: wait, drop         └ cutover, and back from it: handovers of bounded batches, one at a time
+//!                └ red: wait, drop         └ cutover, and back from it: handovers of bounded batches, one at a time;
+//!                                             groups go back side by side
 //! ```
 //!
 //! Within a cutover partitions go first, groups behind them. The only mixed state is then "partition on the
@@ -193,7 +194,10 @@ impl Migrations {
             (Doing::RecordReached(_), Ok(())) => self.step_done(now, book, name),
             (Doing::RecordBack(_), Ok(())) => self.apply_step(now, book, name),
             (Doing::RecordDropped(_), Ok(())) => work.doing = Doing::Idle,
-            (Doing::Idle | Doing::WaitGate { .. } | Doing::Handover(_) | Doing::Retry { .. }, Ok(())) => {}
+            (
+                Doing::Idle | Doing::WaitGate { .. } | Doing::Handovers { .. } | Doing::Retry { .. },
+                Ok(()),
+            ) => {}
         }
     }
 
@@ -282,9 +286,9 @@ impl Migrations {
             Doing::Apply { order: None, again_at: Some(at) } if now.elapsed >= at => {
                 self.apply_step(now, book, name)
             }
-            Doing::Retry { at } if now.elapsed >= at => {
+            Doing::Retry { at } | Doing::Handovers { more_at: Some(at), .. } if now.elapsed >= at => {
                 if let Some(leases) = leases {
-                    self.begin_handover(now, book, name, leases);
+                    self.begin_handovers(now, book, name, leases);
                 }
             }
             _ => {}
@@ -298,11 +302,11 @@ impl Migrations {
             Doing::WaitGate { until, next_look } => Some(until.min(next_look)),
             Doing::Apply { again_at, .. } => again_at,
             Doing::Retry { at } => Some(at),
+            Doing::Handovers { more_at, .. } => more_at,
             Doing::Idle
             | Doing::RecordStep(_)
             | Doing::RecordReached(_)
             | Doing::RecordBack(_)
-            | Doing::Handover(_)
             | Doing::RecordDropped(_) => None,
         });
         let again = self.apply_again.iter().map(|(at, ..)| *at);
@@ -396,7 +400,7 @@ impl Migrations {
         let until = now.deadline(self.limits.gate_wait);
         let Some(work) = self.works.get_mut(name) else { return };
         work.path.pop_front();
-        work.attempts = 0;
+        work.attempts.clear();
         work.doing = if work.path.is_empty() {
             work.last_end = Some(format!("reached {}", phase_of(book, name)));
             Doing::Idle
@@ -411,6 +415,7 @@ impl Migrations {
         if let Some(work) = self.works.get_mut(name) {
             work.last_end = Some(reason);
             work.path.clear();
+            work.giving_up = None;
             work.doing = Doing::RecordDropped(id);
         }
     }

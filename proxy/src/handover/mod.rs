@@ -17,7 +17,7 @@
 //! | `Ask(Source)`, to legacy | `Describe` and `Producers` of each log, after `Close` with an obstacle while it still takes writes; per group a hash over its offsets, and who has not joined again as a passing obstacle | `Facts` |
 //! | `Ask(Feed)`, to legacy | the reverse feed's position, under the kernel's epoch; a closed way back is an obstacle that does not pass | `Facts` |
 //! | `Ask(Target)`, to legacy | asks *legacy itself*, now, as above, with its own leader epoch beside; per group a hash over its offsets, and a member of it as a passing obstacle | `Facts` |
-//! | `Gather` | to legacy only: members of groups are asked to join again, and wait | `Done` |
+//! | `Gather` | to legacy only: members of groups are asked to join again, and wait; other groups' are left alone, here and in `Reopen` and `Switch`: their handovers run beside this one | `Done` |
 //! | `Close` | to the kernel: nothing; to legacy: logs take no more appends, groups no more requests, and their offsets are committed on legacy | `Done` |
 //! | `Reopen` | undoes `Gather` and `Close`; also called where neither ran | `Done` |
 //! | `Switch` | to the kernel: `LogConfigure` to led under `target_epoch`, groups active; a log that is led under that epoch already is left as it is | `Done` |

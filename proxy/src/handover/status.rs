@@ -7,6 +7,7 @@ use session::UnitId;
 use super::action::UnitKind;
 pub use super::gate::WayBack;
 use super::gate::{GateReport, Lag};
+use super::machine::Handover;
 use super::migration::Migrations;
 use super::phase::Phase;
 use super::resume;
@@ -32,7 +33,7 @@ pub struct MigrationStatus {
     pub last: Option<String>,
     /// The gate before the next phase, as it stands now; `None` on the way back and at the end.
     pub gate: Option<GateReport>,
-    /// The handover that runs.
+    /// The handover that runs; of several, the one that began first, with what all of them wait for.
     pub handover: Option<HandoverStatus>,
     /// Whether a rollback would lose nothing.
     pub way_back: WayBack,
@@ -132,13 +133,16 @@ impl Migrations {
     }
 
     fn handover_status(&self, now: Now, name: &str) -> Option<HandoverStatus> {
-        let machine = self.handovers.values().find(|machine| machine.plan().migration == name)?;
+        let machines = || self.handovers.values().filter(|machine| machine.plan().migration == name);
+        let machine = machines().next()?;
+        let mut waits_for: Vec<&str> = machines().map(Handover::waits_for).collect();
+        waits_for.retain(|reason| !reason.is_empty());
         Some(HandoverStatus {
             handover: machine.plan().handover,
             step: machine.step(),
             units: machine.plan().units.len(),
             fenced_ms: u64::try_from(machine.fenced_for(now).as_millis()).unwrap_or(u64::MAX),
-            waits_for: machine.waits_for().to_owned(),
+            waits_for: waits_for.join("; "),
         })
     }
 }
@@ -178,7 +182,10 @@ impl std::fmt::Display for Doing {
             }
             Self::Apply { again_at: None, .. } => f.write_str("applying the phase"),
             Self::Apply { .. } => f.write_str("applying the phase failed; trying again"),
-            Self::Handover(handover) => write!(f, "{handover}"),
+            Self::Handovers { running, .. } => match (running.first(), running.len()) {
+                (Some(handover), 1) => write!(f, "{handover}"),
+                (_, count) => write!(f, "{count} handovers"),
+            },
             Self::Retry { .. } => f.write_str("about to begin a handover"),
         }
     }

@@ -1,6 +1,6 @@
 //! One migration at work: what it is doing, and which units it moves next.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use session::UnitId;
@@ -33,8 +33,11 @@ pub(super) enum Doing {
     RecordReached(OrderId),
     /// That units are back is being written.
     RecordBack(OrderId),
-    /// A handover runs.
-    Handover(HandoverId),
+    /// Handovers run. More begin at this time: those of groups go back side by side.
+    Handovers {
+        running: BTreeSet<HandoverId>,
+        more_at: Option<Duration>,
+    },
     /// An aborted handover is tried again later.
     Retry {
         at: Duration,
@@ -57,7 +60,10 @@ pub(super) struct Work {
     pub(super) percent: Option<u8>,
     pub(super) by: Decider,
     pub(super) intent_recorded: bool,
-    pub(super) attempts: u32,
+    /// How often each unit was in a handover that came to nothing, or is in its first.
+    pub(super) attempts: BTreeMap<UnitId, u32>,
+    /// Why the path is given up as soon as the handovers that run have ended.
+    pub(super) giving_up: Option<String>,
     pub(super) last_gate: Option<GateReport>,
     pub(super) last_end: Option<String>,
     /// Groups that an attempt found in the middle of something, each with what: the others go first.
@@ -78,7 +84,7 @@ impl Work {
             | Doing::Apply { .. }
             | Doing::RecordReached(_)
             | Doing::RecordBack(_)
-            | Doing::Handover(_)
+            | Doing::Handovers { .. }
             | Doing::RecordDropped(_) => self.idle(),
         }
     }
@@ -90,8 +96,45 @@ impl Work {
         self.by = by;
         self.percent = None;
         self.intent_recorded = false;
-        self.attempts = 0;
+        self.attempts.clear();
+        self.giving_up = None;
         self.set_aside.clear();
+    }
+
+    /// The handovers that run.
+    pub(super) fn running(&self) -> BTreeSet<HandoverId> {
+        match &self.doing {
+            Doing::Handovers { running, .. } => running.clone(),
+            Doing::Idle
+            | Doing::WaitGate { .. }
+            | Doing::RecordStep(_)
+            | Doing::Apply { .. }
+            | Doing::RecordReached(_)
+            | Doing::RecordBack(_)
+            | Doing::Retry { .. }
+            | Doing::RecordDropped(_) => BTreeSet::new(),
+        }
+    }
+
+    /// A handover runs no more.
+    pub(super) fn ended(&mut self, handover: HandoverId) {
+        if let Doing::Handovers { running, .. } = &mut self.doing {
+            running.remove(&handover);
+        }
+    }
+
+    /// Begins another handover at this time, or earlier where that is due.
+    pub(super) fn more_at(&mut self, at: Duration) {
+        let running = self.running();
+        let due = match &self.doing {
+            Doing::Handovers { more_at: Some(due), .. } => at.min(*due),
+            _ => at,
+        };
+        self.doing = if running.is_empty() {
+            Doing::Retry { at: due }
+        } else {
+            Doing::Handovers { running, more_at: Some(due) }
+        };
     }
 
     pub(super) fn awaits(&self, id: OrderId) -> bool {
@@ -101,7 +144,7 @@ impl Work {
             | Doing::RecordBack(order)
             | Doing::RecordDropped(order) => order == id,
             Doing::Apply { order, .. } => order == Some(id),
-            Doing::Idle | Doing::WaitGate { .. } | Doing::Handover(_) | Doing::Retry { .. } => false,
+            Doing::Idle | Doing::WaitGate { .. } | Doing::Handovers { .. } | Doing::Retry { .. } => false,
         }
     }
 
@@ -152,9 +195,15 @@ impl Work {
         Ok(left)
     }
 
-    /// The next units to go back: groups before logs. A group goes alone: its members wait from when they have
-    /// joined again, and must not wait for another group's. None while it is not known whether one can go.
-    pub(super) fn batch_back(&self, book: &Book, units_max: usize) -> Result<Vec<PlannedUnit>, String> {
+    /// The next units to go back, by handover: groups before logs. A group has a handover of its own: its members wait
+    /// from when they have joined again, and must not wait for another group's. All of them begin together, so that
+    /// every group is waited for at the same time. None while it is not known whether one can go.
+    pub(super) fn batches_back(
+        &self,
+        book: &Book,
+        units_max: usize,
+        under_way: &BTreeSet<UnitId>,
+    ) -> Result<Vec<Vec<PlannedUnit>>, String> {
         let mut left: Vec<PlannedUnit> = Vec::new();
         for unit in units_of(book, &self.spec.name).into_iter().filter(|unit| is_away(book, unit)) {
             match self.known_way_back(book, &unit) {
@@ -171,9 +220,13 @@ impl Work {
             left.push(PlannedUnit { unit, kind, epoch });
         }
         let first = left.iter().map(|unit| unit.kind).max();
-        left.retain(|unit| Some(unit.kind) == first);
-        left.truncate(if first == Some(UnitKind::Group) { 1 } else { units_max });
-        Ok(left)
+        left.retain(|unit| Some(unit.kind) == first && !under_way.contains(&unit.unit));
+        left.truncate(units_max.saturating_sub(under_way.len()));
+        Ok(match first {
+            Some(UnitKind::Group) => left.into_iter().map(|unit| vec![unit]).collect(),
+            _ if left.is_empty() => Vec::new(),
+            Some(UnitKind::Log | UnitKind::Transactions) | None => vec![left],
+        })
     }
 
     /// Whether a rollback of this unit would lose nothing. Where legacy is primary it loses nothing now.

@@ -448,6 +448,7 @@ impl World {
             legacy_replicas: 3,
             ..Situation::default()
         };
+        self.check_waiting_joins();
         if self.now < self.sluice_paused_until {
             return;
         }

@@ -166,6 +166,7 @@ impl World {
     /// The commit entry is durable: both sides must be equal at this moment.
     pub fn check_commit(&mut self, to: Primary, units: &[CommittedUnit]) {
         for committed in units {
+            self.check_order(to, &committed.evidence.unit);
             let Some(partition) = partition_of(&committed.evidence.unit) else { continue };
             let asked = self.judge.asked.get(&partition).copied().unwrap_or(0);
             if self.judge.damaged.get(&partition).is_some_and(|(at, _)| *at > asked) {
@@ -179,6 +180,19 @@ impl World {
             {
                 self.judge.fail("K3", format!("partition {partition} is cut within a transaction"));
             }
+        }
+    }
+
+    /// A group may only be on legacy while its partitions are on the kernel, never the other way round.
+    fn check_order(&mut self, to: Primary, unit: &session::UnitId) {
+        let groups_first = to == Primary::Legacy;
+        if group_of(unit).is_some() == groups_first {
+            return;
+        }
+        let others = all_units().into_iter().filter(|other| group_of(other).is_some() == groups_first);
+        let left: Vec<_> = others.filter(|other| self.durable_owner(other).side != to).collect();
+        if !left.is_empty() {
+            self.judge.fail("K6", format!("{unit} goes to {to} before {left:?}"));
         }
     }
 

@@ -212,12 +212,14 @@ fn planted() -> Vec<Planted> {
 #[rustfmt::skip]
 fn planted_back() -> Vec<Planted> {
     use ActionKind as K;
-    use When::Completed;
+    use When::{After, Completed};
     vec![
         (Plant::ReverseTrusts, &["K1", "G4", "G10", "G6", "G7", "K5", "G12"], vec![(Fault::Bypass, (K::RecordBegun, Completed))]),
         (Plant::LowShift, &["K5"], vec![]),
         (Plant::CopyLosesMetadata, &["K6"], vec![]),
         (Plant::NoGather, &["K7", "G11"], vec![]),
+        (Plant::StaysGathered, &["G12"], vec![(Fault::CutLegacy, (K::Fence, After))]),
+        (Plant::DismissesEverybody, &["K7"], vec![]),
     ]
 }
 

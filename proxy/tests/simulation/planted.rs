@@ -59,6 +59,10 @@ pub enum Plant {
     GroupStaysOpen,
     /// K7: a group goes back while its members are at work.
     NoGather,
+    /// G12: members go on waiting for a handover that has ended on the kernel.
+    StaysGathered,
+    /// K7: a group that goes back takes the members of the others from where they wait.
+    DismissesEverybody,
     /// Not a mistake that may be seen: dual-write brings wrong bytes, and the feed must correct them (D2).
     WrongAhead,
 }

@@ -12,10 +12,11 @@ use crate::rng::hash;
 use crate::world::*;
 
 impl World {
-    /// Members are asked to commit and to join again; they do so after a while.
+    /// Members are asked to commit and to join again; they do so after a while. Some are slow.
     pub fn gather(&mut self, units: &[UnitId]) -> Completion {
         for group in units.iter().filter_map(group_of) {
-            let joined = self.now + self.rng.between(20, 900) * MS;
+            let slow = self.rng.chance(10);
+            let joined = self.now + self.rng.between(20, if slow { 5_000 } else { 900 }) * MS;
             self.kernel_groups.gathering[group].get_or_insert(joined);
         }
         Completion::Done
@@ -58,10 +59,24 @@ impl World {
                 }
             } else if let Some(group) = group_of(unit) {
                 self.kernel_groups.closed[group] = false;
-                self.kernel_groups.gathering[group] = None;
+                if !self.planted(Plant::StaysGathered) {
+                    self.kernel_groups.gathering[group] = None;
+                }
             }
         }
         Completion::Done
+    }
+
+    /// Members that have joined again wait only while a handover wants their group.
+    pub fn check_waiting_joins(&mut self) {
+        let Some(sluice) = &self.sluice else { return };
+        let open: Vec<UnitId> = sluice.ledger.book().open().flat_map(|open| open.units.clone()).collect();
+        for group in 0..GROUPS {
+            let unit = group_unit(group);
+            if self.kernel_groups.gathering[group].is_some() && !open.contains(&unit) {
+                self.judge.fail("G12", format!("members of {unit} wait, and no handover wants it"));
+            }
+        }
     }
 
     fn set_kind(&mut self, partition: usize, kind: LogKind, epoch: Option<i32>) -> Result<(), String> {
@@ -169,6 +184,9 @@ impl World {
                 self.kernel_groups.active[group] = false;
                 self.kernel_groups.closed[group] = false;
                 self.kernel_groups.gathering[group] = None;
+                if self.planted(Plant::DismissesEverybody) {
+                    self.kernel_groups.gathering.fill(None);
+                }
             }
         }
         Completion::Done

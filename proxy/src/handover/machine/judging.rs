@@ -22,6 +22,10 @@ impl Handover {
         let lag_max = if now.elapsed < calm_until { 0 } else { self.limits.lag_max_records };
         #[allow(clippy::wildcard_enum_match_arm, reason = "only the comparing states come here")]
         let verdict = match &self.state {
+            // Members that are missing are waited for without asking legacy.
+            State::Prepare(round) if self.gathered && !round.source_busy(&self.plan.units).is_empty() => {
+                Verdict::Busy(round.source_busy(&self.plan.units))
+            }
             State::Prepare(round) | State::Verify(round) if round.next().is_some() => {
                 self.ask_again(now);
                 return;

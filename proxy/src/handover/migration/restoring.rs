@@ -39,7 +39,8 @@ impl Migrations {
         for handover in recovery::recover(now, book, limits.handover, forwarders) {
             let id = handover.plan().handover;
             if let Some(work) = control.works.get_mut(&handover.plan().migration) {
-                work.doing = Doing::Handover(id);
+                let running = work.running().into_iter().chain([id]).collect();
+                work.doing = Doing::Handovers { running, more_at: None };
             }
             control.handovers.insert(id, handover);
         }
@@ -73,7 +74,8 @@ impl Migrations {
             percent: None,
             by: Decider::Sluice,
             intent_recorded: true,
-            attempts: 0,
+            attempts: BTreeMap::new(),
+            giving_up: None,
             last_gate: None,
             last_end: None,
             set_aside: BTreeMap::new(),
