@@ -1,6 +1,7 @@
 """Cutover, back, and cutover again, as often as asked, under clients that know nothing of it; back for good at the end:
 sluice is taken away, and the same clients go on where they were, at legacy's own address."""
 
+import json
 import time
 
 from harness.clients import CODECS, IDEMPOTENT, Traffic, admin, first_commit
@@ -103,8 +104,18 @@ def back(report, sluice, traffic, dwell, goal):
     time.sleep(dwell)
     pause = traffic.longest_pause_ms(asked, now_ms())
     rebalances = traffic.rebalances_between(asked, now_ms())
-    report.facts.setdefault("back", []).append({"pause_ms_max": pause, "rebalances": rebalances})
+    groups, partitions = moved(sluice, asked, "group:"), moved(sluice, asked, "/orders-")
+    report.facts.setdefault("back", []).append(
+        {"groups_ms": groups, "partitions_ms": partitions, "pause_ms_max": pause, "rebalances": rebalances})
+    report.say(f"groups back after {groups} ms, partitions after {partitions} ms")
     report.say(f"longest pause {pause} ms, rebalances {rebalances}")
+
+
+def moved(sluice, since, named):
+    """When units with this in their names were committed to legacy, in milliseconds from `since`, ascending."""
+    times = [entry["wall_ms"] - since for entry in sluice.ledger(NAME)
+             if entry["kind"] == "committed" and entry["to"] == "legacy" and named in json.dumps(entry["units"])]
+    return sorted(time for time in times if time >= 0)
 
 
 def accounted(report, sluice):
