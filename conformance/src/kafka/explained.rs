@@ -28,7 +28,8 @@ const REFUSED_SETTING: &str = "40 INVALID_CONFIG";
 const NO_FIELD: &str = "(no such field)";
 const REMOVED: &str = "a topic setting of Kafka 3 that 4.0 removed";
 const KEPT: &str = "a topic setting of Kafka 3, which the kernel keeps for tools of that time";
-const NEWER: &str = "a topic setting that came with Kafka 4.4: it is kept and shown, and an older reference does not know it";
+const NEWER: &str =
+    "a topic setting that came with Kafka 4.4: it is kept and shown, and an older reference does not know it";
 const BROKER: &str = "set in the reference's own broker settings, not by the topic";
 const DEFAULTS: &str = "the default of Kafka 4; that of Kafka 3 was another";
 
