@@ -126,10 +126,8 @@ impl Work {
     /// Begins another handover at this time, or earlier where that is due.
     pub(super) fn more_at(&mut self, at: Duration) {
         let running = self.running();
-        let due = match &self.doing {
-            Doing::Handovers { more_at: Some(due), .. } => at.min(*due),
-            _ => at,
-        };
+        let due =
+            if let Doing::Handovers { more_at: Some(due), .. } = &self.doing { at.min(*due) } else { at };
         self.doing = if running.is_empty() {
             Doing::Retry { at: due }
         } else {

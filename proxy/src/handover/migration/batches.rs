@@ -110,20 +110,19 @@ impl Migrations {
         let whats = vec![What::PhaseReached { migration: name.to_owned(), phase, units }];
         let id = self.record(by, whats);
         let Some(work) = self.works.get_mut(name) else { return };
-        match &work.doing {
-            Doing::Handovers { running, more_at } if !running.is_empty() || more_at.is_some() => {
-                // Entries are written in their order, so what looks at the ledger next finds this one. A group that
-                // is to be tried again keeps its time.
-                let at = more_at.unwrap_or(now.elapsed);
-                if work.giving_up.is_none() {
-                    work.more_at(at);
-                }
+        if let Doing::Handovers { running, more_at } = &work.doing
+            && (!running.is_empty() || more_at.is_some())
+        {
+            // Entries are written in their order, so what looks at the ledger next finds this one. A group that is to
+            // be tried again keeps its time.
+            let at = more_at.unwrap_or(now.elapsed);
+            if work.giving_up.is_none() {
+                work.more_at(at);
             }
-            _ => {
-                let back = to == Primary::Legacy;
-                work.doing = if back { Doing::RecordBack(id) } else { Doing::RecordReached(id) };
-            }
+            return;
         }
+        let back = to == Primary::Legacy;
+        work.doing = if back { Doing::RecordBack(id) } else { Doing::RecordReached(id) };
     }
 
     /// No handover begins any more; those in which nobody is held yet end where they are.
