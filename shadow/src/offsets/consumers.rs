@@ -6,10 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use translator_kafka::codec::Str;
-use translator_kafka::coordinator::group::{ConsumerRecord, MemberRecord};
-
-/// Assignors of the kernel.
-const ASSIGNORS: [&str; 2] = ["uniform", "range"];
+use translator_kafka::coordinator::group::{ASSIGNORS, ConsumerRecord, MemberRecord};
 
 /// Groups of the consumer protocol, by id.
 #[derive(Debug, Default)]

@@ -1,12 +1,10 @@
 //! Who a certificate is about, as Kafka's default principal builder names it: the subject as RFC 2253 writes it.
 //!
-//! ```text
-//! Certificate ::= SEQUENCE { tbs SEQUENCE { [0] version?, serial, algorithm, issuer, validity, subject, ... }, ... }
-//! Name        ::= SEQUENCE OF SET OF SEQUENCE { type OBJECT IDENTIFIER, value string }
-//! ```
-//!
 //! Names are written only where no rule of writing can be read in two ways. Of any other certificate nothing is said,
 //! and its holder is nobody: a name that is nearly right would be decided about as somebody else.
+
+use x509_parser::asn1_rs::Tag;
+use x509_parser::prelude::{AttributeTypeAndValue, FromDer, X509Certificate};
 
 /// Parts that a name can have.
 const PARTS_MAX: usize = 64;
@@ -14,41 +12,24 @@ const PARTS_MAX: usize = 64;
 /// Kafka's name for whoever shows this certificate (X.509, DER); `None` where it cannot be told with certainty.
 #[must_use]
 pub fn subject(certificate: &[u8]) -> Option<String> {
-    let mut outer = Der(certificate);
-    let mut whole = Der(outer.take(SEQUENCE)?);
-    let mut tbs = Der(whole.take(SEQUENCE)?);
-    if tbs.next_tag() == Some(VERSION) {
-        tbs.take(VERSION)?;
-    }
-    for before in [INTEGER, SEQUENCE, SEQUENCE, SEQUENCE] {
-        tbs.take(before)?;
-    }
-    let mut name = Der(tbs.take(SEQUENCE)?);
+    let (_, certificate) = X509Certificate::from_der(certificate).ok().filter(|(rest, _)| rest.is_empty())?;
     let mut parts = Vec::new();
-    while !name.0.is_empty() {
-        let mut set = Der(name.take(SET)?);
-        let mut attribute = Der(set.take(SEQUENCE)?);
-        let kind = keyword(attribute.take(OBJECT_ID)?)?;
-        let (tag, value) = attribute.any()?;
-        let known = matches!(tag, UTF8 | PRINTABLE | IA5) && set.0.is_empty() && attribute.0.is_empty();
-        if !known || parts.len() >= PARTS_MAX {
-            return None;
-        }
-        parts.push(format!("{kind}={}", plain(value)?));
+    for set in certificate.subject().iter().take(PARTS_MAX + 1) {
+        let mut attributes = set.iter();
+        let (Some(only), None) = (attributes.next(), attributes.next()) else { return None };
+        parts.push(part(only)?);
     }
     // The last part of the certificate's name is written first.
     parts.reverse();
-    (!parts.is_empty()).then(|| parts.join(","))
+    (1..=PARTS_MAX).contains(&parts.len()).then(|| parts.join(","))
 }
 
-const VERSION: u8 = 0xa0;
-const INTEGER: u8 = 0x02;
-const OBJECT_ID: u8 = 0x06;
-const UTF8: u8 = 0x0c;
-const PRINTABLE: u8 = 0x13;
-const IA5: u8 = 0x16;
-const SEQUENCE: u8 = 0x30;
-const SET: u8 = 0x31;
+fn part(attribute: &AttributeTypeAndValue<'_>) -> Option<String> {
+    let kind = keyword(attribute.attr_type().as_bytes())?;
+    let value = attribute.attr_value();
+    let known = [Tag::Utf8String, Tag::PrintableString, Tag::Ia5String].contains(&value.tag());
+    known.then(|| plain(value.data)).flatten().map(|text| format!("{kind}={text}"))
+}
 
 /// The attributes that RFC 2253 has words for.
 fn keyword(object_id: &[u8]) -> Option<&'static str> {
@@ -77,83 +58,42 @@ fn plain(value: &[u8]) -> Option<&str> {
     (!text.is_empty() && !spaced && text.chars().all(legal)).then_some(text)
 }
 
-/// What is left to be read.
-struct Der<'a>(&'a [u8]);
-
-impl<'a> Der<'a> {
-    fn next_tag(&self) -> Option<u8> {
-        self.0.first().copied()
-    }
-
-    /// The value of the next element, which has this tag.
-    fn take(&mut self, tag: u8) -> Option<&'a [u8]> {
-        let (found, value) = self.any()?;
-        (found == tag).then_some(value)
-    }
-
-    fn any(&mut self) -> Option<(u8, &'a [u8])> {
-        let (&[tag, length], rest) = self.0.split_first_chunk::<2>()?;
-        let (length, rest) = match length {
-            0..=0x7f => (usize::from(length), rest),
-            0x81 => {
-                let (&[low], rest) = rest.split_first_chunk::<1>()?;
-                (usize::from(low), rest)
-            }
-            0x82 => {
-                let (&both, rest) = rest.split_first_chunk::<2>()?;
-                (usize::from(u16::from_be_bytes(both)), rest)
-            }
-            // Longer than any certificate that a handshake takes.
-            _ => return None,
-        };
-        let (value, rest) = rest.split_at_checked(length)?;
-        self.0 = rest;
-        Some((tag, value))
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use rcgen::{CertificateParams, DistinguishedName, DnType, DnValue, KeyPair};
+
     use super::*;
 
-    fn element(tag: u8, value: &[u8]) -> Vec<u8> {
-        let length = u16::try_from(value.len()).unwrap().to_be_bytes();
-        [&[tag, 0x82], &length[..], value].concat()
+    const CN: &[u64] = &[2, 5, 4, 3];
+    const O: &[u64] = &[2, 5, 4, 10];
+    const EMAIL: &[u64] = &[1, 2, 840, 113_549, 1, 9, 1];
+
+    fn utf8(text: &str) -> DnValue {
+        DnValue::Utf8String(text.to_owned())
     }
 
-    fn certificate(parts: &[(&[u8], u8, &str)]) -> Vec<u8> {
-        let part = |(id, tag, text): &(&[u8], u8, &str)| {
-            let pair = [element(OBJECT_ID, id), element(*tag, text.as_bytes())].concat();
-            element(SET, &element(SEQUENCE, &pair))
-        };
-        let name: Vec<u8> = parts.iter().flat_map(part).collect();
-        let tbs = [
-            element(VERSION, &element(INTEGER, &[2])),
-            element(INTEGER, &[1]),
-            element(SEQUENCE, b""),
-            element(SEQUENCE, b"issuer"),
-            element(SEQUENCE, b""),
-            element(SEQUENCE, &name),
-        ];
-        element(SEQUENCE, &element(SEQUENCE, &tbs.concat()))
+    fn certificate(parts: &[(&[u64], DnValue)]) -> Vec<u8> {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = DistinguishedName::new();
+        for (id, value) in parts {
+            params.distinguished_name.push(DnType::CustomDnType(id.to_vec()), value.clone());
+        }
+        params.self_signed(&KeyPair::generate().unwrap()).unwrap().der().to_vec()
     }
-
-    const CN: &[u8] = &[0x55, 4, 3];
-    const O: &[u8] = &[0x55, 4, 10];
-    const EMAIL: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 1];
 
     #[test]
     fn the_last_part_is_written_first_and_what_is_not_plain_is_nobody() {
-        let said = |parts: &[(&[u8], u8, &str)]| subject(&certificate(parts));
-        assert_eq!(said(&[(O, PRINTABLE, "Shop"), (CN, UTF8, "ada 1")]).as_deref(), Some("CN=ada 1,O=Shop"));
-        let wrong: [&[(&[u8], u8, &str)]; 7] = [
+        let said = |parts: &[(&[u64], DnValue)]| subject(&certificate(parts));
+        let shop = DnValue::PrintableString("Shop".try_into().unwrap());
+        assert_eq!(said(&[(O, shop), (CN, utf8("ada 1"))]).as_deref(), Some("CN=ada 1,O=Shop"));
+        let wrong: [&[(&[u64], DnValue)]; 7] = [
             &[],
-            &[(EMAIL, IA5, "ada@example.org")],
-            &[(CN, UTF8, "ada, admin")],
-            &[(CN, UTF8, " ada")],
-            &[(CN, UTF8, "")],
-            &[(CN, UTF8, "ad\u{e4}")],
-            &[(CN, 0x1e, "ada")],
+            &[(EMAIL, DnValue::Ia5String("ada@example.org".try_into().unwrap()))],
+            &[(CN, utf8("ada, admin"))],
+            &[(CN, utf8(" ada"))],
+            &[(CN, utf8(""))],
+            &[(CN, utf8("ad\u{e4}"))],
+            &[(CN, DnValue::BmpString("ada".try_into().unwrap()))],
         ];
         for parts in wrong {
             assert_eq!(said(parts), None, "{parts:?}");
@@ -173,7 +113,7 @@ mod tests {
 
     #[test]
     fn no_beginning_of_a_certificate_names_anybody_and_no_bytes_are_too_strange() {
-        let whole = certificate(&[(O, UTF8, "Shop"), (CN, UTF8, "ada")]);
+        let whole = certificate(&[(O, utf8("Shop")), (CN, utf8("ada"))]);
         assert!(subject(&whole).is_some());
         for length in 0..whole.len() {
             assert_eq!(subject(&whole[..length]), None);

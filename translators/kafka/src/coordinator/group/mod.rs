@@ -76,7 +76,7 @@ use crate::codec::Str;
 use crate::codec::messages::OffsetFetchRequest;
 
 pub use self::consumer::{
-    ConsumerRecord, CurrentRecord, MemberRecord, MemberState, Partitions, decode_consumer_record,
+    ASSIGNORS, ConsumerRecord, CurrentRecord, MemberRecord, MemberState, Partitions, decode_consumer_record,
 };
 pub use self::journal::OFFSETS_TOPIC;
 pub use self::limits::Limits;

@@ -7,7 +7,7 @@ use super::{Consumer, Partitions};
 use crate::codec::{Str, Uuid};
 
 /// Names of the assignors; the first is used where no member prefers one.
-pub(super) const ASSIGNORS: [&str; 2] = [UNIFORM, RANGE];
+pub const ASSIGNORS: [&str; 2] = [UNIFORM, RANGE];
 const UNIFORM: &str = "uniform";
 const RANGE: &str = "range";
 /// How often the shares of members with different subscriptions are gone through to even them out.

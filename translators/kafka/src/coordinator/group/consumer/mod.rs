@@ -33,6 +33,7 @@ use crate::catalog::Catalog;
 use crate::codec::{Str, Uuid};
 use crate::errors::ErrorCode;
 
+pub use self::assign::ASSIGNORS;
 pub(super) use self::describe::describe;
 pub(super) use self::heartbeat::{Refusal, check as check_heartbeat, refuse as refuse_heartbeat};
 pub(super) use self::records::is_kept;
