@@ -217,7 +217,13 @@ impl Audit {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(error),
             };
-            let lines = BufReader::new(file).split(b'\n').collect::<io::Result<Vec<Vec<u8>>>>()?;
+            let mut lines = VecDeque::new();
+            for line in BufReader::new(file).split(b'\n') {
+                if lines.len() + acts.len() >= count {
+                    lines.pop_front();
+                }
+                lines.push_back(line?);
+            }
             // A line that a crash has cut is left out.
             let mut older: Vec<Value> =
                 lines.iter().filter_map(|line| serde_json::from_slice(line).ok()).collect();

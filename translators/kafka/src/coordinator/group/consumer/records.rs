@@ -214,7 +214,8 @@ fn current_of(value: ConsumerGroupCurrentMemberAssignmentValue) -> Box<CurrentRe
     })
 }
 
-/// Stores a record, or deletes it for a tombstone.
+/// Stores a record, or deletes it for a tombstone. Every record can be written: names are as long as a request may have
+/// them, and version 0 has every field that is set here.
 pub(super) fn put(group: &Str, record: &ConsumerRecord) -> Option<Op> {
     let (key, value) = encode(group, record).ok()?;
     Some(stored::consumer_op(group, &key, value))
@@ -290,6 +291,8 @@ fn about_value(about: &MemberRecord) -> ConsumerGroupMemberMetadataValue {
         subscribed_topic_regex: about.pattern.clone(),
         rebalance_timeout_ms: about.rebalance_timeout_ms,
         server_assignor: about.assignor.clone(),
+        // Absent would mean that it is there, and empty.
+        classic_member_metadata: about.is_classic.then(Default::default),
         ..Default::default()
     }
 }
@@ -323,5 +326,47 @@ fn current_value(current: &CurrentRecord) -> ConsumerGroupCurrentMemberAssignmen
         assigned_partitions: listed(&current.assigned),
         partitions_pending_revocation: listed(&current.revoking),
         ..Default::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_names_and_every_field_can_be_stored() {
+        let longest: Str = "x".repeat(0x7fff).into();
+        let about = MemberRecord {
+            instance_id: Some(longest.clone()),
+            rack_id: Some(longest.clone()),
+            client_id: longest.clone(),
+            client_host: longest.clone(),
+            names: [longest.clone()].into(),
+            pattern: Some(longest.clone()),
+            rebalance_timeout_ms: i32::MAX,
+            assignor: Some(longest.clone()),
+            is_classic: false,
+        };
+        let share = Partitions::from([(Uuid([1; 16]), [0, i32::MAX].into())]);
+        let current = CurrentRecord {
+            epoch: i32::MAX,
+            previous_epoch: i32::MAX,
+            state: MemberState::Unrevoked,
+            assigned: share.clone(),
+            revoking: share.clone(),
+        };
+        let member = longest.clone();
+        for record in [
+            ConsumerRecord::Epoch(Some(i32::MAX)),
+            ConsumerRecord::TargetEpoch(Some(i32::MAX)),
+            ConsumerRecord::Member { member: member.clone(), about: Some(Box::new(about)) },
+            ConsumerRecord::Target { member: member.clone(), partitions: Some(share) },
+            ConsumerRecord::Current { member, current: Some(Box::new(current)) },
+        ] {
+            let (key, value) = encode(&longest, &record).unwrap();
+            let read = decode(&key, value.as_deref()).unwrap().unwrap();
+            assert!(read == (longest.clone(), record.clone()), "another one is read back");
+            assert!(put(&longest, &record).is_some());
+        }
     }
 }
