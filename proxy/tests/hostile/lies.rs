@@ -13,7 +13,7 @@ use crate::sluice::{Client, LONG, Sluice, free_ports};
 
 /// How long the lies go on.
 const WHILE: Duration = Duration::from_secs(6);
-/// What the process may have taken at its highest.
+/// What the process may have taken at its highest: nearly all of it is answers of `endless` that are held whole.
 const MEMORY_KIB: u64 = 1024 * 1024;
 /// Connections that one lying cluster may be given meanwhile: attempts rest between one another.
 const CONNECTIONS_MAX: usize = 400;
