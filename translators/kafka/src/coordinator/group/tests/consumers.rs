@@ -286,6 +286,19 @@ fn topics_that_grow_or_come_are_shared_out() {
 }
 
 #[test]
+fn a_pattern_that_would_take_much_memory_is_refused() {
+    let mut host = host(2);
+    let mut request = Member::new("a").request();
+    request.subscribed_topic_names = None;
+    for pattern in ["a".repeat(4097), "((((a{100}){100}){100}){100})".to_owned(), "(".repeat(4096)] {
+        request.subscribed_topic_regex = Some(pattern.into());
+        assert_eq!(code(host.call(1, &request).error_code), ErrorCode::InvalidRegularExpression);
+    }
+    request.subscribed_topic_regex = Some("a".repeat(4096).into());
+    assert_eq!(code(host.call(1, &request).error_code), ErrorCode::None);
+}
+
+#[test]
 fn a_heartbeat_that_makes_no_sense_is_refused() {
     let mut host = Host::with(Limits { group_members_max: 1, ..Limits::default() });
     publish(&host, &[("orders", ORDERS, 2)]);
