@@ -1,11 +1,11 @@
 """Groups of the consumer protocol (KIP-848): straight at the kernel, moved off a real Kafka under traffic, and back."""
 
-from harness.clients import CODECS, Traffic, admin, first_commit
-from harness.legacy import Legacy
+from harness.clients import CODECS, Traffic, admin
 from harness.processes import wait_for
 from harness.report import Workspace
 from harness.sluice import Sluice
 from harness.sockets import Watch
+from harness.stage import staged
 from scenarios import migrate, rollback
 
 PROTOCOL = ("--config", "group.protocol=consumer")
@@ -66,55 +66,31 @@ def straight(report, folder, clients, rate):
 def moved(report, folder, clients, chosen):
     """From observe to retired; the members keep their ids, epochs and partitions at the cutover."""
     folder.mkdir()
-    legacy = Legacy(folder / "kafka", chosen.version, chosen.nodes)
-    sluice = traffic = None
-    try:
-        (folder / "h").mkdir()
-        for topic, partitions in {**migrate.TOPICS, migrate.GROWS: migrate.PARTITIONS}.items():
-            admin(folder / "h", legacy.bootstrap, "python", "create-topic", "--topic", topic, "--partitions", partitions,
-                  "--replication", chosen.nodes)
-        first_commit(folder / "h", legacy.bootstrap, "orders-a")
-        migration = {"name": migrate.NAME, "topics": ["orders-*"], "groups": ["g-*"]}
-        sluice = Sluice(folder / "sluice", legacy, [migration])
-        sluice.start()
-        traffic = Traffic(folder / "h", sluice.bootstrap, chosen.rate)
-        topics = list(migrate.TOPICS)
-        for index, client in enumerate(clients):
-            for number, topic in enumerate(topics):
-                traffic.write(client, topic, CODECS[(2 * index + number) % len(CODECS)])
-                traffic.read(client, topic, f"g-{client}-{number}", 2, *PROTOCOL)
-        watch = Watch(traffic.processes)
-        migrate.walk(report, sluice, traffic, chosen.dwell, legacy.ports)
-        migrate.judge(report, sluice, legacy, traffic, watch.end())
-    finally:
-        if traffic:
-            traffic.abandon()
-        if sluice:
-            report.check("sluice stops in order", sluice.end())
-        legacy.end()
+    topics = {**migrate.TOPICS, migrate.GROWS: migrate.PARTITIONS}
+    with staged(report, folder, chosen, topics, chosen.rate) as stage:
+        begin(stage.traffic, clients)
+        watch = Watch(stage.traffic.processes)
+        migrate.walk(report, stage.sluice, stage.traffic, chosen.dwell, stage.legacy.ports)
+        migrate.judge(report, stage.sluice, stage.legacy, stage.traffic, watch.end())
+
+
+def begin(traffic, clients):
+    """A writer of each topic and a group of two that reads it, for each kind of client; partitions by group."""
+    groups = {}
+    for index, client in enumerate(clients):
+        for number, (topic, partitions) in enumerate(migrate.TOPICS.items()):
+            traffic.write(client, topic, CODECS[(2 * index + number) % len(CODECS)])
+            traffic.read(client, topic, f"g-{client}-{number}", 2, *PROTOCOL)
+            groups[f"g-{client}-{number}"] = partitions
+    return groups
 
 
 def back(report, folder, clients, chosen):
     """To cutover, back and to cutover again; each group has all its partitions, and is described, on every side."""
     folder.mkdir()
-    legacy = Legacy(folder / "kafka", chosen.version, chosen.nodes)
-    sluice = traffic = None
-    try:
-        (folder / "h").mkdir()
-        for topic, partitions in migrate.TOPICS.items():
-            admin(folder / "h", legacy.bootstrap, "python", "create-topic", "--topic", topic, "--partitions", partitions,
-                  "--replication", chosen.nodes)
-        first_commit(folder / "h", legacy.bootstrap, "orders-a")
-        migration = {"name": migrate.NAME, "topics": ["orders-*"], "groups": ["g-*"]}
-        sluice = Sluice(folder / "sluice", legacy, [migration])
-        sluice.start()
-        traffic = Traffic(folder / "h", sluice.bootstrap, chosen.rate)
-        groups = {}
-        for index, client in enumerate(clients):
-            for number, topic in enumerate(migrate.TOPICS):
-                traffic.write(client, topic, CODECS[(2 * index + number) % len(CODECS)])
-                traffic.read(client, topic, f"g-{client}-{number}", 2, *PROTOCOL)
-                groups[f"g-{client}-{number}"] = migrate.TOPICS[topic]
+    with staged(report, folder, chosen, migrate.TOPICS, chosen.rate) as stage:
+        sluice, traffic = stage.sluice, stage.traffic
+        groups = begin(traffic, clients)
         traffic.running(seconds=120)
         described(report, folder / "h", sluice, groups, "observe")
         rollback.there(report, sluice, traffic, chosen.dwell)
@@ -123,17 +99,8 @@ def back(report, folder, clients, chosen):
         described(report, folder / "h", sluice, groups, "back in mirror")
         rollback.there(report, sluice, traffic, chosen.dwell)
         described(report, folder / "h", sluice, groups, "cutover again")
-        rollback.judge(report, sluice, traffic)
-    except BaseException:
-        if sluice:
-            report.say("\n".join(sluice.log_lines("WARN")[-20:]))
-        raise
-    finally:
-        if traffic:
-            traffic.abandon()
-        if sluice:
-            report.check("sluice stops in order", sluice.end())
-        legacy.end()
+        rollback.accounted(report, sluice)
+        rollback.judge(report, traffic)
 
 
 def described(report, folder, sluice, groups, phase):

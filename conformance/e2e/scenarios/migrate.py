@@ -2,12 +2,11 @@
 
 import time
 
-from harness.clients import CODECS, IDEMPOTENT, Traffic, admin, first_commit
-from harness.legacy import Legacy
+from harness.clients import admin
 from harness.processes import wait_for
 from harness.report import Workspace, now_ms
-from harness.sluice import Sluice
 from harness.sockets import Watch, dialled
+from harness.stage import everybody, staged
 
 NAME = "orders"
 TOPICS = {"orders-a": 4, "orders-b": 2}
@@ -29,43 +28,12 @@ def options(parser):
 
 def run(report, chosen):
     """The scenario."""
-    with Workspace(report) as folder:
-        legacy = Legacy(folder / "kafka", chosen.version, chosen.nodes)
-        sluice = traffic = None
-        try:
-            report.say(f"Kafka {chosen.version}.x with {chosen.nodes} node(s) runs")
-            (folder / "h").mkdir()
-            for topic, partitions in {**TOPICS, GROWS: PARTITIONS}.items():
-                admin(folder / "h", legacy.bootstrap, "python", "create-topic", "--topic", topic, "--partitions", partitions,
-                      "--replication", chosen.nodes)
-            first_commit(folder / "h", legacy.bootstrap, "orders-a")
-            migration = {"name": NAME, "topics": ["orders-*"], "groups": ["g-*"]}
-            sluice = Sluice(folder / "sluice", legacy, [migration])
-            sluice.start()
-            traffic = Traffic(folder / "h", sluice.bootstrap, chosen.rate)
-            begin(traffic, chosen.clients.split(","))
-            watch = Watch(traffic.processes)
-            walk(report, sluice, traffic, chosen.dwell, legacy.ports)
-            ports = watch.end()
-            judge(report, sluice, legacy, traffic, ports)
-        finally:
-            if traffic:
-                traffic.abandon()
-            if sluice:
-                report.check("sluice stops in order", sluice.end())
-            legacy.end()
-
-
-def begin(traffic, clients):
-    """Two writers and a group of two for each kind of client, over all codecs; groups read what others wrote."""
-    topics = list(TOPICS)
-    for index, client in enumerate(clients):
-        for number in range(2):
-            more = ["--idempotent", "true"] if client in IDEMPOTENT else []
-            topic = topics[(index + number) % len(topics)]
-            traffic.write(client, topic, CODECS[(2 * index + number) % len(CODECS)], *more)
-        members = 1 if client == "kcat" else 2
-        traffic.read(client, topics[(index + 1) % len(topics)], f"g-{client}", members)
+    topics = {**TOPICS, GROWS: PARTITIONS}
+    with Workspace(report) as folder, staged(report, folder, chosen, topics, chosen.rate) as stage:
+        everybody(stage.traffic, chosen.clients.split(","), TOPICS)
+        watch = Watch(stage.traffic.processes)
+        walk(report, stage.sluice, stage.traffic, chosen.dwell, stage.legacy.ports)
+        judge(report, stage.sluice, stage.legacy, stage.traffic, watch.end())
 
 
 def walk(report, sluice, traffic, dwell, legacy_ports):

@@ -5,11 +5,11 @@ import subprocess
 import sys
 import time
 
-from harness.clients import CODECS, Traffic, admin, first_commit, once
-from harness.legacy import Legacy, PEERS
+from harness.clients import CODECS, once
+from harness.legacy import PEERS
 from harness.processes import wait_for
 from harness.report import Workspace
-from harness.sluice import Sluice
+from harness.stage import staged
 
 NAME = "orders"
 TOPICS = {"orders-a": 3, "orders-b": 1}
@@ -27,32 +27,19 @@ def options(parser):
 def run(report, chosen):
     """The scenario."""
     with Workspace(report) as folder:
-        legacy = Legacy(folder / "kafka", chosen.version, chosen.nodes)
-        sluice = traffic = None
-        try:
-            (folder / "h").mkdir()
-            for topic, partitions in TOPICS.items():
-                admin(folder / "h", legacy.bootstrap, "python", "create-topic", "--topic", topic, "--partitions", partitions,
-                      "--replication", chosen.nodes)
-            first_commit(folder / "h", legacy.bootstrap, "orders-a")
+        def early(legacy):
             # Before Sluice: it is copied from the beginning all the same.
             write(folder, "early", legacy.bootstrap, "orders-a", 500)
-            sluice = Sluice(folder / "sluice", legacy, [{"name": NAME, "topics": ["orders-*"], "groups": ["g-*"]}])
-            sluice.start()
-            traffic = Traffic(folder / "h", sluice.bootstrap)
-            begin(traffic, chosen.clients.split(","))
-            walk(report, sluice, traffic, chosen.dwell)
+
+        with staged(report, folder, chosen, TOPICS, before=early) as stage:
+            sluice, legacy = stage.sluice, stage.legacy
+            begin(stage.traffic, chosen.clients.split(","))
+            walk(report, sluice, stage.traffic, chosen.dwell)
             account = exported(report, sluice, folder)
-            traffic.end()
+            stage.traffic.end()
             proven(report, sluice, legacy, folder, account)
             edited(report, sluice, folder, account)
             bypassed(report, sluice, legacy, folder, account)
-        finally:
-            if traffic:
-                traffic.abandon()
-            if sluice:
-                report.check("sluice stops in order", sluice.end())
-            legacy.end()
 
 
 def begin(traffic, clients):

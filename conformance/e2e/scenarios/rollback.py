@@ -4,11 +4,9 @@ sluice is taken away, and the same clients go on where they were, at legacy's ow
 import json
 import time
 
-from harness.clients import CODECS, IDEMPOTENT, Traffic, admin, first_commit
-from harness.legacy import Legacy
 from harness.processes import wait_for
 from harness.report import Workspace, now_ms
-from harness.sluice import Sluice
+from harness.stage import everybody, staged
 
 NAME = "orders"
 TOPICS = {"orders-a": 4, "orders-b": 2}
@@ -28,55 +26,23 @@ def options(parser):
 
 def run(report, chosen):
     """The scenario."""
-    with Workspace(report) as folder:
-        legacy = Legacy(folder / "kafka", chosen.version, chosen.nodes)
-        sluice = traffic = None
-        try:
-            report.say(f"Kafka {chosen.version}.x with {chosen.nodes} node(s) runs")
-            (folder / "h").mkdir()
-            for topic, partitions in TOPICS.items():
-                admin(folder / "h", legacy.bootstrap, "python", "create-topic", "--topic", topic, "--partitions",
-                      partitions, "--replication", chosen.nodes)
-            first_commit(folder / "h", legacy.bootstrap, "orders-a")
-            sluice = Sluice(folder / "sluice", legacy, [{"name": NAME, "topics": ["orders-*"], "groups": ["g-*"]}])
-            sluice.start()
-            traffic = Traffic(folder / "h", sluice.bootstrap, chosen.rate)
-            begin(traffic, chosen.clients.split(","))
-            traffic.running(seconds=120)
-            for number in range(chosen.times):
-                there(report, sluice, traffic, chosen.dwell)
-                back(report, sluice, traffic, chosen.dwell, GOALS[number % len(GOALS)])
+    with Workspace(report) as folder, staged(report, folder, chosen, TOPICS, chosen.rate) as stage:
+        sluice, traffic = stage.sluice, stage.traffic
+        everybody(traffic, chosen.clients.split(","), TOPICS)
+        traffic.running(seconds=120)
+        for number in range(chosen.times):
             there(report, sluice, traffic, chosen.dwell)
-            back(report, sluice, traffic, chosen.dwell, "observe")
-            accounted(report, sluice)
-            complaints = traffic.halt()
-            report.check("clients end in order", not complaints, complaints)
-            report.check("sluice stops in order", sluice.end())
-            sluice = None
-            traffic.restart(legacy.bootstrap)
-            traffic.running(seconds=90)
-            judge(report, traffic)
-        except BaseException:
-            if sluice:
-                report.say("\n".join(sluice.log_lines("WARN")[-20:]))
-            raise
-        finally:
-            if traffic:
-                traffic.abandon()
-            if sluice:
-                sluice.end()
-            legacy.end()
-
-
-def begin(traffic, clients):
-    """Two writers and a group for each kind of client."""
-    topics = list(TOPICS)
-    for index, client in enumerate(clients):
-        for number in range(2):
-            more = ["--idempotent", "true"] if client in IDEMPOTENT else []
-            topic = topics[(index + number) % len(topics)]
-            traffic.write(client, topic, CODECS[(2 * index + number) % len(CODECS)], *more)
-        traffic.read(client, topics[(index + 1) % len(topics)], f"g-{client}", 1 if client == "kcat" else 2)
+            back(report, sluice, traffic, chosen.dwell, GOALS[number % len(GOALS)])
+        there(report, sluice, traffic, chosen.dwell)
+        back(report, sluice, traffic, chosen.dwell, "observe")
+        accounted(report, sluice)
+        complaints = traffic.halt()
+        report.check("clients end in order", not complaints, complaints)
+        report.check("sluice stops in order", sluice.end())
+        stage.sluice = None
+        traffic.restart(stage.legacy.bootstrap)
+        traffic.running(seconds=90)
+        judge(report, traffic)
 
 
 def primaries(sluice):
