@@ -215,7 +215,7 @@ class Cluster:
         return self._asked(topic, partition, ask)
 
     def batches(self, topic, partition, begin, end):
-        """Headers of the batches between two offsets: (base offset, end, checksum, records, checksum holds)."""
+        """The batches between two offsets: (base offset, end, fingerprint, records, checksum holds)."""
         at = begin
         while at < end:
             data = self.fetch(topic, partition, at)
@@ -235,10 +235,36 @@ class Cluster:
                 if base >= end:
                     return
                 at = base + delta + 1
-                yield base, at, crc, records, crc32c(body) == crc
+                yield base, at, fingerprint(crc, body), records, crc32c(body) == crc
             if at == before:
                 # Nothing more below the end: offsets may be missing at the end of a log.
                 return
+
+
+def fingerprint(crc, body):
+    """What a batch is known by: its checksum; a transaction's marker by what it says, whoever wrote it and when."""
+    attributes, _, _, _, producer, epoch = struct.unpack_from(">hiqqqh", body, 0)
+    if not attributes & 0x20:
+        return crc
+    at = 40
+    _, at = _varint(body, at)  # length
+    _, at = _varint(body, at + 1)  # attributes, timestamp delta
+    _, at = _varint(body, at)  # offset delta
+    length, at = _varint(body, at)
+    version_and_type = body[at:at + length]
+    if len(version_and_type) < 4 or version_and_type[2] != 0 or version_and_type[3] > 1:
+        return crc
+    return crc32c(struct.pack(">qhB", producer, epoch, version_and_type[3]))
+
+
+def _varint(data, at):
+    value = shift = 0
+    while True:
+        byte = data[at]
+        value |= (byte & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+        if not byte & 0x80:
+            return (value >> 1) ^ -(value & 1), at
 
 
 def _table():

@@ -1,6 +1,6 @@
 //! The hash that a mirror feed keeps over what legacy has shown of a partition, with marks to begin from later.
 //!
-//! It goes over each final batch's base offset and checksum, in order, by [`chain_next`]: the checksum covers
+//! It goes over each final batch's base offset and [fingerprint](kernel_model::batch::fingerprint), in order, by [`chain_next`]: the checksum covers
 //! everything behind itself, from the attributes (which say codec, timestamp type, transaction) and the offset delta
 //! of the last record on, so nothing that both sides must share is left out. The feed reckons it from legacy's own
 //! bytes; the kernel reckons its own from what it stored. The feed begins where the kernel's copy ends when it
@@ -36,7 +36,7 @@ pub(crate) struct Chain {
     marks: VecDeque<(u64, u64)>,
     every: u64,
     since_mark: u64,
-    /// Base offset, end and checksum of batches that legacy may still lose.
+    /// Base offset, end and fingerprint of batches that legacy may still lose.
     waiting: VecDeque<(u64, u64, u32)>,
 }
 
@@ -54,8 +54,8 @@ impl Chain {
         *self = Self::default();
     }
 
-    /// Legacy has shown this batch.
-    pub(crate) fn show(&mut self, header: &BatchHeader) {
+    /// Legacy has shown this batch, with this fingerprint.
+    pub(crate) fn show(&mut self, header: &BatchHeader, print: u32) {
         let Some((counted, _)) = self.at else { return };
         let base = header.base_offset.0;
         self.waiting.retain(|(_, end, _)| *end <= base);
@@ -63,18 +63,18 @@ impl Chain {
             return self.forget();
         }
         if base >= counted {
-            self.waiting.push_back((base, header.end_offset().0, header.crc));
+            self.waiting.push_back((base, header.end_offset().0, print));
         }
     }
 
     /// Everything below is final on legacy.
     pub(crate) fn settle(&mut self, high_watermark: u64) {
-        while let (Some((_, value)), Some((base, end, crc))) = (self.at, self.waiting.front().copied()) {
+        while let (Some((_, value)), Some((base, end, print))) = (self.at, self.waiting.front().copied()) {
             if end > high_watermark {
                 return;
             }
             self.waiting.pop_front();
-            let value = chain_next(value, Offset(base), crc);
+            let value = chain_next(value, Offset(base), print);
             self.at = Some((end, value));
             self.since_mark += 1;
             if self.since_mark >= self.every {
@@ -125,6 +125,10 @@ mod tests {
         }
     }
 
+    fn show(chain: &mut Chain, batch: &BatchHeader) {
+        chain.show(batch, batch.crc);
+    }
+
     fn expected(from: u64, to: u64) -> u64 {
         let bases = (from..to).step_by(10);
         bases.fold(3, |chain, base| chain_next(chain, Offset(base), batch(base).crc))
@@ -133,11 +137,11 @@ mod tests {
     #[test]
     fn it_counts_what_is_final_once_however_often_it_is_shown() {
         let mut chain = Chain::default();
-        chain.show(&batch(0));
+        show(&mut chain, &batch(0));
         assert_eq!(chain.status(), None, "nothing before the kernel's copy was found");
         chain.begin(100, 3);
         for base in [90, 100, 110, 120, 110, 120, 130] {
-            chain.show(&batch(base));
+            show(&mut chain, &batch(base));
             chain.settle(130);
         }
         let status = chain.status().unwrap();
@@ -151,11 +155,11 @@ mod tests {
     fn a_tail_that_legacy_lost_is_not_counted() {
         let mut chain = Chain::default();
         chain.begin(0, 3);
-        chain.show(&batch(0));
-        chain.show(&batch(10));
+        show(&mut chain, &batch(0));
+        show(&mut chain, &batch(10));
         let mut other = batch(10);
         other.crc = 1;
-        chain.show(&other);
+        show(&mut chain, &other);
         chain.settle(20);
         assert_eq!(chain.status().unwrap().value, chain_next(expected(0, 10), Offset(10), 1));
     }
@@ -165,7 +169,7 @@ mod tests {
         let mut chain = Chain::default();
         chain.begin(0, 3);
         for base in (0..200_000).step_by(10) {
-            chain.show(&batch(base));
+            show(&mut chain, &batch(base));
             chain.settle(base + 10);
         }
         let status = chain.status().unwrap();

@@ -4,11 +4,12 @@
 //! The checksum of a batch covers everything from its attributes on (attributes, offset deltas, timestamps, producer,
 //! sequence, records), so base offset and checksum together are all that both sides must share; the other fields
 //! are kept to say *what* differs. The leader epoch lies outside the checksum and is compared by itself, in the
-//! epochs that clients see.
+//! epochs that clients see. Of a transaction's marker whoever wrote it chose the timestamp: what counts is what it says.
 
 use std::collections::VecDeque;
 
-use kernel_model::batch::{BatchHeader, chain_next};
+use kernel_model::VerifiedBatch;
+use kernel_model::batch::{Marker, chain_next, fingerprint};
 
 /// Differences that are kept with their particulars; more are only counted.
 pub const DIFFERENCES_MAX: usize = 64;
@@ -20,7 +21,7 @@ pub struct Print {
     pub base: u64,
     /// Offset after the last.
     pub end: u64,
-    /// Checksum.
+    /// Checksum; of a marker what it says, see [`kernel_model::batch::fingerprint`].
     pub crc: u32,
     /// Leader epoch, as clients see it.
     pub epoch: i32,
@@ -32,29 +33,32 @@ pub struct Print {
     pub producer_epoch: i16,
     /// First sequence number, or −1.
     pub base_sequence: i32,
-    /// Timestamp of the first record.
+    /// Timestamp of the first record; −1 of a marker.
     pub base_timestamp_ms: i64,
-    /// Greatest timestamp.
+    /// Greatest timestamp; −1 of a marker.
     pub max_timestamp_ms: i64,
     /// Number of records.
     pub records: u32,
 }
 
 impl Print {
-    /// What this header says.
+    /// What this batch says.
     #[must_use]
-    pub fn of(header: &BatchHeader) -> Self {
+    pub fn of(batch: &VerifiedBatch) -> Self {
+        let header = batch.header();
+        let is_marker = Marker::of(header, batch.bytes()).is_some();
+        let stamped = |timestamp_ms: i64| if is_marker { -1 } else { timestamp_ms };
         Self {
             base: header.base_offset.0,
             end: header.end_offset().0,
-            crc: header.crc,
+            crc: fingerprint(header, batch.bytes()),
             epoch: header.leader_epoch.0,
             attributes: header.attributes,
             producer_id: header.producer_id,
             producer_epoch: header.producer_epoch,
             base_sequence: header.base_sequence,
-            base_timestamp_ms: header.base_timestamp_ms,
-            max_timestamp_ms: header.max_timestamp_ms,
+            base_timestamp_ms: stamped(header.base_timestamp_ms),
+            max_timestamp_ms: stamped(header.max_timestamp_ms),
             records: header.record_count,
         }
     }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use kernel_model::batch::{BatchError, split};
+use kernel_model::batch::{BatchError, fingerprint, split};
 use kernel_model::reply::LogInfo;
 use kernel_model::request::MirrorOrigin;
 use kernel_model::{KernelError, LogId, Now, Offset, Request, VerifiedBatch};
@@ -334,7 +334,9 @@ impl Follower {
         if self.state == FollowerState::Watching {
             return self.bypassed(from, &batches);
         }
-        batches.iter().for_each(|batch| self.chain.show(batch.header()));
+        for batch in &batches {
+            self.chain.show(batch.header(), fingerprint(batch.header(), batch.bytes()));
+        }
         self.chain.settle(self.high_watermark);
         self.hand_over(from, batches, u64::try_from(answer.log_start_offset).unwrap_or(0));
         Outcome::Fine

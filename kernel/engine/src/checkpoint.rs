@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use kernel_model::Commit;
+use kernel_model::batch::Marker;
 use kernel_model::commit::{LogConfig, Op};
 use kernel_model::error::KernelError;
 use kernel_model::position::{CursorId, LogEpoch, LogId, Offset, RouterId, Seq, ShardId, ViewId};
@@ -25,7 +26,7 @@ use kernel_model::reply::Aborted;
 
 use crate::cursor::{Cursor, Lease};
 use crate::log::Log;
-use crate::log::meta::{BatchMeta, Marker};
+use crate::log::meta::BatchMeta;
 use crate::log::producers::{Producer, Remembered};
 use crate::log::spans::Span;
 use crate::log::transactions::AbortedEntry;

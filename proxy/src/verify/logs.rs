@@ -71,7 +71,7 @@ async fn once(reader: &mut Reader<'_, '_>) -> Result<(LogReport, Vec<Finding>), 
     let mut keys = compacted.then(|| reader.keys(from, end));
     while let Some((side, at)) = comparison.wants() {
         let batches = reader.batches(side, at).await?;
-        comparison.take(side, batches.iter().map(|batch| Print::of(batch.header())));
+        comparison.take(side, batches.iter().map(Print::of));
         if let Some(known) = keys.take() {
             keys = Some(
                 with_keys(known, move |keys| batches.iter().for_each(|batch| keys.take(side, batch))).await?,

@@ -1,16 +1,7 @@
 //! What the engine keeps of a batch once its bytes are with the store.
 
-use kernel_model::batch::{BATCH_HEADER_LEN, BatchError, BatchHeader};
+use kernel_model::batch::{BatchError, BatchHeader, Marker};
 use kernel_model::position::{LogEpoch, Offset};
-
-/// How a transaction ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Marker {
-    /// Aborted.
-    Abort,
-    /// Committed.
-    Commit,
-}
 
 /// The facts of one batch that the log's tables are built from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +38,7 @@ impl BatchMeta {
             base_sequence: header.base_sequence,
             last_sequence: header.last_sequence(),
             record_count: header.record_count,
-            marker: if header.is_control() { marker(bytes) } else { None },
+            marker: Marker::of(header, bytes),
         }
     }
 
@@ -58,6 +49,11 @@ impl BatchMeta {
     /// [`BatchError`] when they are no batch.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, BatchError> {
         Ok(Self::of(&BatchHeader::decode(bytes)?, bytes))
+    }
+
+    /// What the batch is known by on both sides of a handover: see [`kernel_model::batch::fingerprint`].
+    pub(crate) fn fingerprint(&self) -> u32 {
+        self.marker.map_or(self.crc, |marker| marker.fingerprint(self.producer_id, self.producer_epoch))
     }
 
     pub(crate) fn is_transactional(&self) -> bool {
@@ -76,35 +72,4 @@ impl BatchMeta {
         self.epoch = epoch;
         self
     }
-}
-
-/// Kind of a control batch's first record, whose key is a version and a type, 16 bits each (type 0 aborts, 1
-/// commits). Control batches are never compressed. Other types end no transaction.
-fn marker(batch: &[u8]) -> Option<Marker> {
-    let mut input = batch.get(BATCH_HEADER_LEN..)?;
-    varint(&mut input)?; // length
-    input = input.get(1..)?; // attributes
-    varint(&mut input)?; // timestamp delta
-    varint(&mut input)?; // offset delta
-    let key_len = usize::try_from(varint(&mut input)?).ok()?;
-    let key = input.get(..key_len)?;
-    match (key.get(2)?, key.get(3)?) {
-        (0, 0) => Some(Marker::Abort),
-        (0, 1) => Some(Marker::Commit),
-        _ => None,
-    }
-}
-
-/// A zigzag variable-length integer of at most ten bytes.
-fn varint(input: &mut &[u8]) -> Option<i64> {
-    let mut value = 0_u64;
-    for shift in (0..64).step_by(7) {
-        let (&byte, rest) = input.split_first()?;
-        *input = rest;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Some((value >> 1).cast_signed() ^ -(value & 1).cast_signed());
-        }
-    }
-    None
 }

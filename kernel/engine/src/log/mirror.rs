@@ -16,7 +16,7 @@ use super::{Log, OFFSET_MAX};
 pub(crate) struct StoredBatch {
     pub(crate) base_offset: Offset,
     pub(crate) end_offset: Offset,
-    pub(crate) crc: u32,
+    pub(crate) fingerprint: u32,
 }
 
 /// Looks up the stored batch that holds an offset, or the next one after it.
@@ -206,12 +206,14 @@ fn ascending(batches: &[VerifiedBatch]) -> Result<(), KernelError> {
 /// The same records at the same place. The leader epoch lies before the checksummed part: who brings a batch ahead
 /// may name an older one than the leader then wrote.
 fn same(held: &BatchMeta, shown: &BatchMeta) -> bool {
-    held.base_offset == shown.base_offset && held.end_offset == shown.end_offset && held.crc == shown.crc
+    held.base_offset == shown.base_offset
+        && held.end_offset == shown.end_offset
+        && held.fingerprint() == shown.fingerprint()
 }
 
 /// The same bytes, leader epoch included.
 fn identical(held: &BatchMeta, shown: &BatchMeta) -> bool {
-    same(held, shown) && held.epoch == shown.epoch
+    same(held, shown) && held.crc == shown.crc && held.epoch == shown.epoch
 }
 
 fn compare_final(
@@ -225,7 +227,9 @@ fn compare_final(
     }
     let held = if shown.end_offset <= confirmed { stored(shown.base_offset.max(log.start))? } else { None };
     let equal = held.is_some_and(|held| {
-        held.base_offset == shown.base_offset && held.end_offset == shown.end_offset && held.crc == shown.crc
+        held.base_offset == shown.base_offset
+            && held.end_offset == shown.end_offset
+            && held.fingerprint == shown.fingerprint()
     });
     if equal { Ok(()) } else { Err(KernelError::MirrorConflict { at: shown.base_offset }) }
 }

@@ -22,14 +22,14 @@ pub(crate) mod transactions;
 
 use std::collections::VecDeque;
 
-use kernel_model::batch::chain_next;
+use kernel_model::batch::{Marker, chain_next};
 use kernel_model::commit::{LogConfig, LogKind};
 use kernel_model::position::{LogEpoch, Offset, Seq};
 use kernel_model::reply::LogInfo;
 use kernel_model::request::ReadLimit;
 
 use epochs::Epochs;
-use meta::{BatchMeta, Marker};
+use meta::BatchMeta;
 use producers::Producers;
 use spans::Spans;
 use transactions::Transactions;
@@ -171,7 +171,7 @@ impl Log {
             }
         }
         self.spans.add(batch, self.config.compaction.as_ref());
-        self.chain = chain_next(self.chain, batch.base_offset, batch.crc);
+        self.chain = chain_next(self.chain, batch.base_offset, batch.fingerprint());
         self.records += u64::from(batch.record_count);
     }
 

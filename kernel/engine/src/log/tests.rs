@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use kernel_model::batch::Marker;
 use kernel_model::commit::{LogConfig, LogKind};
 use kernel_model::position::{LogEpoch, Offset, Seq};
 
 use super::Log;
 use super::epochs::Epochs;
-use super::meta::{BatchMeta, Marker};
+use super::meta::BatchMeta;
 
 /// A small generator of even 64-bit numbers (splitmix64).
 struct Random(u64);

@@ -1,7 +1,7 @@
 //! Mirrored logs: what the feed and dual-write bring.
 
 use kernel_model::VerifiedBatch;
-use kernel_model::batch::BatchHeader;
+use kernel_model::batch::{BatchHeader, fingerprint};
 use kernel_model::commit::Op;
 use kernel_model::error::KernelError;
 use kernel_model::position::{LogId, Offset};
@@ -122,6 +122,6 @@ fn stored(
     Ok(Some(StoredBatch {
         base_offset: header.base_offset,
         end_offset: header.end_offset(),
-        crc: header.crc,
+        fingerprint: fingerprint(&header, &bytes),
     }))
 }

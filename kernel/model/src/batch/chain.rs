@@ -2,11 +2,11 @@
 
 use crate::position::Offset;
 
-/// The chain after one more batch. It begins at 0; equal chains over equally many batches mean equal base
-/// offsets and checksums, in the same order, but for a chance of about one in 2^64.
+/// The chain after one more batch, of which `print` is the [`super::fingerprint`]. It begins at 0; equal chains over
+/// equally many batches mean equal base offsets and contents, in the same order, but for a chance of about one in 2^64.
 #[must_use]
-pub const fn chain_next(chain: u64, base_offset: Offset, crc: u32) -> u64 {
-    scramble(scramble(chain ^ base_offset.0) ^ crc as u64)
+pub const fn chain_next(chain: u64, base_offset: Offset, print: u32) -> u64 {
+    scramble(scramble(chain ^ base_offset.0) ^ print as u64)
 }
 
 /// A bijection of 64-bit words in which every input bit reaches every output bit. Zero does not map to itself,

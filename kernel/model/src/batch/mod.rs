@@ -25,6 +25,7 @@ mod chain;
 mod filter;
 mod header;
 mod inflate;
+mod marker;
 mod record;
 #[cfg(test)]
 mod tests;
@@ -35,5 +36,6 @@ pub use chain::chain_next;
 pub use filter::{emptied, filtered};
 pub use header::{BATCH_HEADER_LEN, BatchError, BatchHeader, VerifiedBatch, patch_header, restamp, split};
 pub use inflate::{Codec, InflateError, inflate, record_bytes};
+pub use marker::{Marker, fingerprint};
 pub use record::{Record, RecordError, Records};
 pub use validate::{Fault, Rules, TimestampBounds, refused_records, validate};
