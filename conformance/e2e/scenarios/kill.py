@@ -1,4 +1,5 @@
-"""Migrations under load, with sluice killed at the edges of a handover's actions and at random moments."""
+"""Migrations under load, with sluice killed at the edges of a handover's actions and at random moments; with `--brokers`
+legacy's brokers are killed or stopped meanwhile, and so their leaders move."""
 
 import random
 import threading
@@ -27,6 +28,7 @@ def options(parser):
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--edges", action="store_true", help="every named edge at least once, whatever --runs says")
     parser.add_argument("--back", action="store_true", help="kill on the way back, and move again after it")
+    parser.add_argument("--brokers", action="store_true", help="three brokers; in each run one is killed or stopped, and started again")
     parser.add_argument("--version", choices=["4", "3"], default="4")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--clients", default="python,go,java4,node,java3", help="two of them in turn in each run")
@@ -36,7 +38,7 @@ def run(report, chosen):
     """The scenario: one Kafka, and a fresh sluice, topics and groups for each run."""
     report.facts["runs"] = []
     with Workspace(report) as folder:
-        legacy = Legacy(folder / "kafka", chosen.version)
+        legacy = Legacy(folder / "kafka", chosen.version, 3 if chosen.brokers else 1)
         try:
             for number, place in enumerate(places(chosen)):
                 try:
@@ -67,7 +69,8 @@ def one(report, folder, legacy, number, place, chosen):
     traffic = Traffic(folder / "h", sluice.bootstrap)
     try:
         for topic, partitions in topics.items():
-            admin(folder / "h", legacy.bootstrap, "python", "create-topic", "--topic", topic, "--partitions", partitions)
+            admin(folder / "h", legacy.bootstrap, "python", "create-topic", "--topic", topic, "--partitions", partitions,
+                  "--replication", legacy.nodes)
         sluice.start(failpoint=None if chosen.back else place, supervised=True)
         first, second = clients[number % len(clients)], clients[(number + 1) % len(clients)]
         for index, (family, topic) in enumerate(((first, f"{name}-a"), (second, f"{name}-b"))):
@@ -79,28 +82,53 @@ def one(report, folder, legacy, number, place, chosen):
             there(sluice, name)
             if place:
                 sluice.arm(place)
-        killer = None if place else threading.Thread(target=strike, args=(sluice, chance))
-        if killer:
+        killers = [] if place else [threading.Thread(target=strike, args=(sluice, chance))]
+        fault = Fault(legacy, chance) if chosen.brokers else None
+        killers += [fault] if fault else []
+        for killer in killers:
             killer.start()
         begun = time.monotonic()
         if chosen.back:
-            sluice.roll_back(name, "dual-write", 120)
+            sluice.roll_back(name, "dual-write", 180)
         else:
             there(sluice, name)
         took = time.monotonic() - begun
-        if killer:
+        for killer in killers:
             killer.join()
+        if fault and fault.failed:
+            raise Failure(fault.failed)
         traffic.running(seconds=60)
         if chosen.back:
             sluice.advance(name, "cutover", 90)
             traffic.running(seconds=60)
         complaints = traffic.end()
-        judge(report, sluice, legacy, traffic, name, topics, place, took, complaints)
+        judge(report, sluice, legacy, traffic, name, topics, place, took, complaints, fault)
     except Failure as failure:
         raise Failure(f"{failure}\n{sluice.log_tail()}") from None
     finally:
         traffic.abandon()
         sluice.end()
+
+
+class Fault(threading.Thread):
+    """A broker that is killed, or stopped in order so that its leaders move first, and started again a while later."""
+
+    def __init__(self, legacy, chance):
+        super().__init__()
+        self.legacy, self.node = legacy, chance.randint(1, 3)
+        self.kills, self.after, self.away = chance.random() < 0.5, chance.uniform(0, 3), chance.uniform(0, 3)
+        self.what = f"broker {self.node} {'killed' if self.kills else 'stopped'} after {self.after:.1f} s for {self.away:.1f} s"
+        self.failed = None
+
+    def run(self):
+        """The fault."""
+        try:
+            time.sleep(self.after)
+            (self.legacy.kill if self.kills else self.legacy.stop)(self.node)
+            time.sleep(self.away)
+            self.legacy.start(self.node)
+        except Failure as failure:
+            self.failed = f"{self.what}: {failure}"
 
 
 def there(sluice, name):
@@ -129,9 +157,9 @@ def brought_back(folder, legacy, kernel, topic):
         return both()
 
 
-def judge(report, sluice, legacy, traffic, name, topics, place, took, complaints):
+def judge(report, sluice, legacy, traffic, name, topics, place, took, complaints, fault):
     """Nothing lost, nothing twice, and each unit on exactly one side, in the eyes of all three."""
-    title = f"run of {name} ({place or 'random moments'})"
+    title = f"run of {name} ({place or 'random moments'}{f', {fault.what}' if fault else ''})"
     # With nothing on its way when the fence begins, nothing is counted again: that edge is not always met.
     met = sluice.deaths > 0 or str(place).endswith(":Count")
     report.check(f"{title}: it died, and groups read everything", met and not complaints,
@@ -151,7 +179,7 @@ def judge(report, sluice, legacy, traffic, name, topics, place, took, complaints
     report.check(f"{title}: every unit is on one side", not wrong, wrong or f"cuts {sorted(cuts.values())}")
     found = report.judge(title, traffic.histories(), 50)
     report.facts["runs"].append({
-        "place": place or "random", "deaths": sluice.deaths, "seconds": round(took, 1),
+        "place": place or "random", "broker": fault.what if fault else None, "deaths": sluice.deaths, "seconds": round(took, 1),
         "acknowledged": found.get("acknowledged"), "redelivered": found.get("redelivered"),
         "client_errors": found.get("client_errors"), "failed_sends": found.get("failed"),
     })
