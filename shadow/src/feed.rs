@@ -13,6 +13,7 @@ mod epochs;
 mod fetch;
 mod groups;
 mod interface;
+mod keeping;
 mod topics;
 mod transactions;
 
@@ -37,6 +38,8 @@ pub use self::interface::{
     AccessFact, Address, Fact, FeedConfig, FeedStatus, GroupEnd, LinkAction, LinkEvent, LinkId, Mode, Order,
     PartitionEnd, Token,
 };
+pub use self::keeping::{GivenProducer, NotGiven};
+use self::keeping::{Giving, Told};
 use self::topics::TopicSetup;
 pub use self::transactions::LegacyTransaction;
 use self::transactions::{AskingTransactions, ShuttingOut};
@@ -75,6 +78,9 @@ pub(crate) enum Tag {
     ListTransactions(Token, i32),
     DescribeTransactions(Token, i32),
     ShutOut(Token, String),
+    FindCoordinator(Token),
+    Init(Token),
+    Verification(i32),
     Acls,
     Quotas,
     Fetch(Vec<Fetched>),
@@ -142,6 +148,10 @@ pub struct Feed {
     rewriting: BTreeMap<Token, groups::Rewrite>,
     asking_transactions: BTreeMap<Token, AskingTransactions>,
     shutting_out: BTreeMap<Token, ShuttingOut>,
+    giving: BTreeMap<Token, Giving>,
+    /// What each broker says of its verification of transactions, and when they are asked again.
+    verification: BTreeMap<i32, Told>,
+    verification_due: Duration,
     requests: VecDeque<(RequestId, Request)>,
     pending: BTreeMap<RequestId, Pending>,
     next_request: u64,
@@ -184,6 +194,9 @@ impl Feed {
             rewriting: BTreeMap::new(),
             asking_transactions: BTreeMap::new(),
             shutting_out: BTreeMap::new(),
+            giving: BTreeMap::new(),
+            verification: BTreeMap::new(),
+            verification_due: Duration::ZERO,
             requests: VecDeque::new(),
             pending: BTreeMap::new(),
             next_request: 0,
@@ -222,6 +235,9 @@ impl Feed {
             Order::ReadOffsets { token, group } => self.read_offsets(now, token, &group),
             Order::ReadTransactions { token } => self.read_transactions(now, token),
             Order::ShutOut { token, ids } => self.shut_out(now, token, ids),
+            Order::InitProducer { token, id, timeout_ms, coordinator } => {
+                self.init_producer(now, token, id, timeout_ms, coordinator);
+            }
             Order::Hold { topic } => {
                 self.followers.retain(|(of, _), _| *of != topic);
                 self.setups.remove(&topic);
@@ -296,6 +312,9 @@ impl Feed {
             Tag::ListTransactions(token, node) => self.see_listed(now, *token, *node, &answer.decode()?),
             Tag::DescribeTransactions(token, node) => self.see_described(*token, *node, &answer.decode()?),
             Tag::ShutOut(token, id) => self.see_shut(now, *token, id, &answer.decode()?),
+            Tag::FindCoordinator(token) => self.see_coordinator(now, *token, &answer.decode()?),
+            Tag::Init(token) => self.see_given(*token, &answer.decode()?),
+            Tag::Verification(node) => self.see_verification(*node, &answer.decode()?),
             Tag::Acls => self.facts.push_back(Fact::Access(access::of_acls(&answer.decode()?))),
             Tag::Quotas => self.facts.push_back(Fact::Access(access::of_quotas(&answer.decode()?))),
             Tag::Fetch(fetched) => {
@@ -329,6 +348,7 @@ impl Feed {
         self.fail_asking("the connection to legacy broke");
         self.fail_asking_offsets("the connection to legacy broke");
         self.fail_asking_transactions("the connection to legacy broke");
+        self.fail_giving("the connection to legacy broke");
         for setup in self.setups.values_mut() {
             setup.ask_again();
         }
@@ -496,6 +516,7 @@ impl Feed {
         if self.mirroring {
             self.set_up_topics(now);
             self.locate_followers(now);
+            self.ask_verification(now);
             self.fetch(now);
         }
         self.report_stops();
@@ -600,6 +621,8 @@ impl Feed {
         let links = self.connections.values().filter_map(|connection| connection.link.deadline());
         let located = self.followers.values().filter_map(Follower::retry_at);
         let metadata = (!self.metadata_asked).then_some(self.metadata_due);
+        let asks = self.mirroring && self.config.moves_transactions;
+        let metadata = metadata.into_iter().chain(asks.then_some(self.verification_due));
         let resting = self.resting.values().chain(self.refused.values()).copied();
         let dues = links.chain(located).chain(metadata).chain(resting);
         dues.filter(|due| self.looked_until.is_none_or(|looked| *due > looked)).min()

@@ -17,8 +17,9 @@ mod view;
 pub use chain::ChainStatus;
 pub use compare::{Comparison, DIFFERENCES_MAX, Difference, Found, Print, Side};
 pub use feed::{
-    AccessFact, Address, Fact, Feed, FeedConfig, FeedStatus, GroupEnd, GroupOffset, GroupOffsets,
-    LegacyTransaction, LinkAction, LinkEvent, LinkId, Mode, Order, PartitionEnd, Token,
+    AccessFact, Address, Fact, Feed, FeedConfig, FeedStatus, GivenProducer, GroupEnd, GroupOffset,
+    GroupOffsets, LegacyTransaction, LinkAction, LinkEvent, LinkId, Mode, NotGiven, Order, PartitionEnd,
+    Token,
 };
 pub use follower::{FollowerState, FollowerStatus, StopReason};
 pub use keyed::{KeyComparison, KeyDifference, KeysFound};

@@ -20,6 +20,7 @@
 
 mod interface;
 mod kernel;
+mod markers;
 mod metadata;
 mod partition;
 mod produce;
@@ -69,6 +70,9 @@ enum Tag {
     Tail(Vec<Asked>),
     Delete(Vec<Asked>),
     Produce(Vec<Asked>),
+    Markers(Vec<Asked>),
+    /// Under which coordinators producers have been, where a marker was refused for that.
+    Coordinators(Vec<Asked>),
 }
 
 struct Connection {
@@ -104,6 +108,8 @@ pub struct ReverseFeed {
     next_request: u64,
     /// Where the kernel was read last, so that every partition has its turn.
     read_turn: Option<Key>,
+    /// Where each leader was written to last: the same.
+    send_turns: BTreeMap<i32, Key>,
     requests: VecDeque<(RequestId, Request)>,
     actions: VecDeque<(LinkId, LinkAction)>,
     facts: VecDeque<ReverseFact>,
@@ -129,6 +135,7 @@ impl ReverseFeed {
             pending: BTreeMap::new(),
             next_request: 0,
             read_turn: None,
+            send_turns: BTreeMap::new(),
             requests: VecDeque::new(),
             actions: VecDeque::new(),
             facts: VecDeque::new(),
@@ -222,6 +229,8 @@ impl ReverseFeed {
             Tag::Tail(asked) => self.see_tail(now, asked, &answer.decode()?),
             Tag::Delete(asked) => self.see_deleted(now, asked, &answer.decode()?),
             Tag::Produce(asked) => self.see_produced(now, asked, &answer.decode()?),
+            Tag::Markers(asked) => self.see_marked(now, asked, &answer.decode()?),
+            Tag::Coordinators(asked) => self.see_coordinators(now, asked, &answer.decode()?),
         }
         Ok(())
     }
@@ -267,13 +276,13 @@ impl ReverseFeed {
         self.refresh(now);
     }
 
-    /// Sends a request in the best version. Says whether it could be sent; a connection that cannot express it is
-    /// closed.
+    /// Sends a request in the best version, at most `api.1`. Says whether it could be sent; a connection that cannot
+    /// express it is closed.
     fn call<R: LegacyRequest>(
         &mut self,
         now: Now,
         id: LinkId,
-        api: ApiKey,
+        (api, newest): (ApiKey, i16),
         tag: Tag,
         patience: Duration,
         request: impl FnOnce(i16) -> R,
@@ -284,6 +293,7 @@ impl ReverseFeed {
         let sent = connection
             .link
             .version_of(api)
+            .map(|version| version.min(newest))
             .and_then(|version| connection.link.call(now, version, &request(version), tag, patience));
         match sent {
             Ok(()) => {

@@ -16,6 +16,8 @@ TOPICS = {"eos-in": 2, "eos-out": 2, "eos-streams-out": 2, "eos-txn": 3, "eos-zo
 # What the gate and the status say before the cutover.
 CLOSED = "nothing leads back from cutover"
 PHASES = ("mirror", "dual-write", "cutover")
+# With this legacy takes batches of transactions that its own coordinator does not lead, and there is a way back.
+UNVERIFIED = "transaction.partition.verification.enable=false"
 # Records a second of each writer.
 RATE = 40
 
@@ -28,13 +30,14 @@ def options(parser):
     parser.add_argument("--dwell", type=float, default=4, help="seconds in each phase, at least")
     parser.add_argument("--count", type=int, default=5000, help="records that the pipeline reads")
     parser.add_argument("--no-streams", action="store_true", help="without the pipeline on Kafka Streams")
+    parser.add_argument("--back", action="store_true", help="back to legacy after the cutover, and to the kernel again")
     parser.add_argument("--kills", type=int, default=2, help="how often sluice is killed after the cutover")
 
 
 def run(report, chosen):
     """The scenario."""
     with Workspace(report) as folder:
-        legacy = Legacy(folder / "kafka", chosen.version, chosen.nodes)
+        legacy = Legacy(folder / "kafka", chosen.version, chosen.nodes, [UNVERIFIED] if chosen.back else [])
         sluice, clients = None, []
         try:
             here = folder / "h"
@@ -57,6 +60,8 @@ def run(report, chosen):
                 report.say(f"kill {number + 1}, on the kernel")
                 sluice.kill()
                 moving(clients)
+            if chosen.back:
+                there_and_back(report, sluice, legacy, here, clients, chosen)
             judge(report, sluice, legacy, here, clients, chosen)
         finally:
             for client in clients:
@@ -117,14 +122,15 @@ def walk(report, sluice, legacy, folder, clients, chosen):
     moving(clients)
     to = ["--bootstrap", sluice.bootstrap]
     zombie = waiting(folder, "zombie", *to, "--topic", "eos-zombie", "--id", "eos-zombie")
-    past = waiting(folder, "late", "--bootstrap", legacy.bootstrap, "--topic", "eos-late", "--id", "eos-late")
+    # Past the proxy: with a way back that would close it.
+    past = None if chosen.back else waiting(folder, "late", "--bootstrap", legacy.bootstrap, "--topic", "eos-late", "--id", "eos-late")
     opened = waiting(folder, "open", *to, "--topic", "eos-open", "--id", "eos-open")
     try:
         for phase in PHASES:
             time.sleep(chosen.dwell)
             moving(clients)
             if phase == "cutover":
-                refused(report, sluice, opened)
+                refused(report, sluice, opened, chosen)
             asked = now_ms()
             refusals = sluice.advance(NAME, phase)
             report.say(f"{phase} after {now_ms() - asked} ms {refusals or ''}")
@@ -136,17 +142,47 @@ def walk(report, sluice, legacy, folder, clients, chosen):
         found = told(*zombie)
         report.check("a producer of before the move is fenced by its heir after it",
                      found.get("zombie") == "_FENCED fatal" and found.get("committed") == ["before", "heir-1"], json.dumps(found))
+        if chosen.back:
+            return
         wait_for("legacy fences the producers of moved ids", lambda: sluice.log_lines("legacy fences the producers"), 60)
         found = told(*past)
         report.check("a producer that goes on at legacy's own address is fenced there",
                      "fatal" in str(found.get("late")) and found.get("committed") == ["before"], json.dumps(found))
     finally:
         stop(zombie[0], 5)
-        stop(past[0], 5)
+        if past:
+            stop(past[0], 5)
         stop(opened[0], 5)
 
 
-def refused(report, sluice, opened):
+def there_and_back(report, sluice, legacy, folder, clients, chosen):
+    """Back to legacy under load, on there, and to the kernel again; a producer that begins on the kernel comes along."""
+    once(folder, "begun", "python", "produce", "--bootstrap", sluice.bootstrap, "--topic", "eos-zombie", "--id", "begun",
+         "--count", 20, "--transactional-id", "eos-begun", "--txn-size", 5)
+    asked = now_ms()
+    refusals = sluice.roll_back(NAME, "dual-write", 240)
+    took = now_ms() - asked
+    back = [entry for entry in sluice.ledger(NAME) if entry["kind"] == "released"][-1:]
+    report.say(f"back after {took} ms, fence {[entry['fence_ms'] for entry in back]} ms {refusals or ''}")
+    report.facts["back_ms"] = took
+    units = sluice.migration(NAME).get("units", [])
+    report.check("every unit is legacy's", units and all(unit["primary"] == "legacy" for unit in units),
+                 [unit["unit"] for unit in units if unit["primary"] != "legacy"])
+    listed = subprocess.run([PEERS / "ktool", "transactions", "--bootstrap-server", legacy.bootstrap, "list"],
+                            capture_output=True, text=True, check=False, timeout=60).stdout
+    report.check("legacy has the id that began on the kernel", "eos-begun" in listed, "" if "eos-begun" in listed else listed[-400:])
+    moving(clients)
+    time.sleep(chosen.dwell)
+    code, answer = sluice.ask("verify", NAME, timeout=300)
+    report.check("verify finds both sides alike, markers included", code == 0, "" if code == 0 else json.dumps(answer)[-600:])
+    once(folder, "heir", "python", "produce", "--bootstrap", sluice.bootstrap, "--topic", "eos-zombie", "--id", "heir",
+         "--count", 20, "--transactional-id", "eos-begun", "--txn-size", 5)
+    refusals = sluice.advance(NAME, "cutover", 240)
+    report.say(f"on the kernel again {refusals or ''}")
+    moving(clients)
+
+
+def refused(report, sluice, opened, chosen):
     """A transaction that stays open keeps the cutover waiting, and nobody is held for it; its end lets it go."""
     asked = []
 
@@ -156,10 +192,13 @@ def refused(report, sluice, opened):
 
     shown = sluice.migration(NAME)
     gate, given_up = shown.get("gate") or {}, shown.get("cutover_gives_up") or []
-    report.check("the gate to cutover says that nothing leads back, and why",
-                 gate.get("to") == "cutover" and CLOSED in json.dumps(gate.get("gives_up")), gate.get("gives_up"))
-    report.check("so does the status, of every partition and the ids",
-                 any(CLOSED in each and "transactional ids" in each for each in given_up), given_up)
+    if chosen.back:
+        report.check("neither gate nor status say that a way back is given up", not gate.get("gives_up") and not given_up, given_up)
+    else:
+        report.check("the gate to cutover says that nothing leads back, and why",
+                     gate.get("to") == "cutover" and CLOSED in json.dumps(gate.get("gives_up")), gate.get("gives_up"))
+        report.check("so does the status, of every partition and the ids, and what to change",
+                     any(CLOSED in each and "transaction.partition.verification.enable" in each for each in given_up), given_up)
     wait_for("the gate to cutover is green", begun, 60)
     code, answer = asked[-1]
     shown = sluice.migration(NAME)
@@ -240,12 +279,13 @@ def judge(report, sluice, legacy, folder, clients, chosen):
     report.check("every unit is the kernel's", units and all(unit["primary"] == "kernel" for unit in units), len(units))
     report.check("no unexplained divergence", not any(unit["unexplained"] for unit in units),
                  [unit for unit in units if unit["unexplained"]])
-    code, answer = sluice.ask("rollback", NAME, "observe")
-    report.check("a rollback is refused with the reason", code != 0 and "transactional ids move" in json.dumps(answer), answer)
+    if not chosen.back:
+        code, answer = sluice.ask("rollback", NAME, "observe")
+        report.check("a rollback is refused with the reason", code != 0 and "transactional ids move" in json.dumps(answer), answer)
     entries = sluice.ledger(NAME)
     moves = [entry for entry in entries if entry["kind"] == "committed"]
-    report.check("everything moved in one handover", len(moves) == 1 and len(moves[0]["units"]) == len(units),
-                 [len(move["units"]) for move in moves])
+    report.check("everything moved in one handover, each time", len(moves) == (3 if chosen.back else 1)
+                 and all(len(move["units"]) == len(units) for move in moves), [len(move["units"]) for move in moves])
     report.facts["fence_ms"] = [entry["fence_ms"] for entry in entries if entry["kind"] == "released"]
     report.facts["aborted"] = [entry["reason"] for entry in entries if entry["kind"] == "aborted"]
     report.say(f"fences {report.facts['fence_ms']} ms, ended on the old side: {report.facts['aborted']}")

@@ -107,3 +107,31 @@ fn a_start_while_groups_go_back_ends_each_on_one_side_and_goes_on() {
         assert_eq!(desk.gathered, BTreeSet::new());
     }
 }
+
+#[test]
+fn transactional_ids_go_back_in_one_handover_with_all_that_they_write_to() {
+    let ids = UnitId::new("events/transactions:orders");
+    let mut desk = Desk::open(MemoryStore::default());
+    desk.control.limits.handover.units_max = units().len() + 1;
+    desk.control.handle_discovered(
+        desk.now(),
+        desk.ledger.book(),
+        "orders",
+        &[(ids.clone(), UnitKind::Transactions)],
+    );
+    desk.run(10);
+    let mut situation = all_open();
+    situation.lag.insert(ids.clone(), Lag::default());
+    situation.way_back.insert(ids.clone(), WayBack::Open);
+    desk.control.handle_situation(desk.now(), desk.ledger.book(), "orders", situation);
+    desk.advance(Some(Phase::Cutover), false).unwrap();
+    desk.run(4_000);
+    assert_eq!(desk.phase(), Phase::Cutover);
+    desk.rollback(Some(Phase::DualWrite)).unwrap();
+    desk.run(5_000);
+    assert_eq!((desk.phase(), side(&desk, &ids)), (Phase::DualWrite, Primary::Legacy));
+    let handovers = moved_to(&mut desk, Primary::Legacy);
+    assert_eq!(handovers.len(), units().len() + 1);
+    let commits = desk.ledger.book().next_handover();
+    assert_eq!(commits, HandoverId(3), "one there, one back");
+}

@@ -179,10 +179,7 @@ impl Work {
         }
         // A transaction has one coordinator, and so one side: what ids may write to goes with them, at once.
         if left.iter().any(|unit| unit.kind == UnitKind::Transactions) {
-            let count = left.len();
-            let too_many =
-                format!("{count} units move together with their transactional ids; raise fence_units_max");
-            return if count > units_max { Err(too_many) } else { Ok(left) };
+            return if left.len() > units_max { Err(together(left.len())) } else { Ok(left) };
         }
         let first = left.iter().map(|unit| unit.kind).min();
         left.retain(|unit| Some(unit.kind) == first);
@@ -216,6 +213,13 @@ impl Work {
                 *self.kinds.get(&unit).ok_or_else(|| format!("{unit} is not found on legacy any more"))?;
             let epoch = book.owner(&unit).epoch;
             left.push(PlannedUnit { unit, kind, epoch });
+        }
+        // As on the way there: a transaction has one coordinator, and so one side.
+        if left.iter().any(|unit| unit.kind == UnitKind::Transactions) {
+            if !under_way.is_empty() {
+                return Ok(Vec::new());
+            }
+            return if left.len() > units_max { Err(together(left.len())) } else { Ok(vec![left]) };
         }
         let first = left.iter().map(|unit| unit.kind).max();
         left.retain(|unit| Some(unit.kind) == first && !under_way.contains(&unit.unit));
@@ -262,6 +266,10 @@ impl Work {
     pub(super) fn ways_that_close(&self) -> Vec<String> {
         self.situation.as_ref().map(gate::given_up).unwrap_or_default()
     }
+}
+
+fn together(count: usize) -> String {
+    format!("{count} units move together with their transactional ids; raise fence_units_max")
 }
 
 /// Why a way back that nobody has told of is closed.

@@ -42,7 +42,10 @@ impl Runner {
             Action::Ask { whose, units, to: Primary::Kernel } => self.ask(errand, whose, &units),
             Action::Ask { whose, units, to: Primary::Legacy } => self.ask_back(errand, whose, &units),
             Action::Fence { units, .. } => Some(self.fence(&units)),
-            Action::Count { units, .. } => Some(Completion::OnTheWay(self.on_the_way(&units))),
+            Action::Count { units, .. } => {
+                self.leave_again(&units);
+                Some(Completion::OnTheWay(self.on_the_way(&units)))
+            }
             Action::Revoke { forwarder } => Some(Completion::SafeAt(self.leases.revoke(forwarder))),
             Action::Gather { units, .. } => {
                 self.gather(errand, &units);
@@ -72,9 +75,12 @@ impl Runner {
                 self.release(&units, side);
                 done
             }
-            Action::Follow(_) => {
+            Action::Follow(owners) => {
                 let now = self.setup.clock.now();
+                let units: Vec<UnitId> = owners.into_iter().map(|owner| owner.unit).collect();
+                self.return_ids(&units);
                 self.steer_reverse(now);
+                self.steer_keeping(now);
                 done
             }
         }
@@ -86,12 +92,18 @@ impl Runner {
             known().for_each(|unit| self.setup.around.holds.hold(&unit.id));
             cluster.shared.routes.fence(known());
         }
+        self.leave_kernel(units);
         Completion::OnTheWay(self.on_the_way(units))
     }
 
     fn on_the_way(&self, units: &[UnitId]) -> u64 {
         // An open transaction is on its way until it ends.
-        self.known(units).iter().map(|unit| unit.gate.on_the_way() + unit.transactions.count()).sum()
+        let open = |id: &UnitId, counted: u64| match self.transactions_among(std::slice::from_ref(id)) {
+            Some(_) if self.is_led(id) => self.open_on_kernel(id),
+            _ => counted,
+        };
+        let known = self.known(units);
+        known.iter().map(|unit| unit.gate.on_the_way() + open(&unit.id, unit.transactions.count())).sum()
     }
 
     fn known(&self, units: &[UnitId]) -> Vec<std::sync::Arc<translator_kafka::gateway::Unit>> {
@@ -146,6 +158,7 @@ impl Runner {
         // The feed writes no more before the kernel leads: a log that is led refuses a feed.
         self.watch(owners);
         self.publish(owners);
+        self.set_kept();
         let job = self.open_job(errand, false);
         let mut topics: BTreeMap<String, Vec<PartitionEpoch>> = BTreeMap::new();
         for owner in owners {

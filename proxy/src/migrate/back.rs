@@ -17,6 +17,7 @@ use translator_kafka::placement::{CATALOG, CATALOG_SHARD};
 
 use super::job::{Errand, Want};
 use super::runner::Runner;
+use super::transactions::Purpose;
 use super::units::{self, UnitName};
 use crate::handover::action::{Completion, Facts, NewOwner, Obstacle, Whose};
 use crate::ledger::{Digest, Primary};
@@ -47,6 +48,7 @@ impl Runner {
             }
         }
         self.finish_job(job);
+        self.close_kept(units);
     }
 
     /// Undoes what `gather` and `close` did.
@@ -61,6 +63,7 @@ impl Runner {
                 self.ask_group(job, &group, &reopen, Want::Transfer);
             }
         }
+        self.return_ids(units);
         self.finish_job(job);
     }
 
@@ -139,6 +142,7 @@ impl Runner {
             open.closed = closed;
         }
         self.ask_logs(job, &partitions);
+        self.tally(job, units);
         for unit in groups {
             let Some((_, UnitName::Group(group))) = units::parse(unit) else { continue };
             let gather = Transfer::Gather { group: group.as_str().into() };
@@ -180,6 +184,7 @@ impl Runner {
         let job = self.open_job(errand, true);
         let now = self.setup.clock.now();
         let token = self.await_token(job);
+        self.ask_transactions(job, units, Purpose::Compare);
         let cluster = self.clusters.get_mut(index)?;
         let (partitions, groups) = (cluster.partitions(units), cluster.groups(units));
         cluster.feed.order(now, FeedOrder::ReadEnds { token, partitions, groups: groups.clone() });

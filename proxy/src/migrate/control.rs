@@ -336,7 +336,7 @@ impl Runner {
                 "unreached": cluster.trouble(),
                 "ready": cluster.ready,
                 "brokers": cluster.shared.nodes.table().legacy.keys().collect::<Vec<_>>(),
-                "kernel_shown": cluster.shared.routes.any_moved() || cluster.shared.routes.any_canary(),
+                "kernel_shown": cluster.shared.routes.kernel_shown() || cluster.shared.routes.any_canary(),
                 "canary": cluster.canary_status(),
                 "retired": cluster.shared.routes.is_retired(),
                 "portless": cluster.portless.iter().map(|(broker, reason)| {

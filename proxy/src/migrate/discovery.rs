@@ -64,6 +64,7 @@ pub(super) fn open_cluster(
         topics: Box::new(move |topic| topics.topic_owner(topic).is_some()),
         mirrored: Box::new(move |topic| mirrored.mirrors_topic(topic)),
         groups: Box::new(move |group| groups.follows_group(group)),
+        moves_transactions: !transactions.is_empty(),
         transactions: Box::new(move |id| transactions.iter().any(|pattern| pattern.matches(id))),
         credentials: config.link.as_ref().map(credentials).transpose()?,
         shards,
@@ -292,6 +293,7 @@ impl Runner {
             Fact::Ends { token, partitions, groups } => self.ends_known(index, token, &partitions, &groups),
             Fact::Transactions { token, found } => self.transactions_known(token, &found),
             Fact::Shut { token, refused } => self.shut(token, &refused),
+            Fact::Given { token, outcome } => self.given(token, outcome),
             Fact::EndsFailed { token, reason } if self.transactions_unknown(token, &reason) => {}
             Fact::EndsFailed { token, reason } => self.ends_unknown(token, reason),
             Fact::Access(said) => self.see_access(index, said),

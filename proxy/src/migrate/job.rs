@@ -7,6 +7,7 @@ use session::UnitId;
 use translator_kafka::coordinator::group::GroupSnapshot;
 use translator_kafka::coordinator::group::transfer::TransferReply;
 use translator_kafka::coordinator::message::CatalogReply;
+use translator_kafka::coordinator::transaction::{Reply as TransactionReply, Tally};
 
 use super::back::{offsets_digest, offsets_of};
 use super::transactions::{adopted, adopted_rows};
@@ -35,6 +36,8 @@ pub(super) enum Want {
     Offsets(UnitId),
     /// What the kernel has of these transactional ids.
     Transactions(UnitId, Vec<String>),
+    /// How many of a unit's ids a shard has, and what; transactions that began before this time are an obstacle.
+    Tally(UnitId, i64),
     /// A transactional id is taken over.
     Adopted,
     /// The catalog's word that something is done.
@@ -123,6 +126,9 @@ impl Job {
                     *chain = Some(Digest(chain.map_or(0, |chain| chain.0).wrapping_add(rows.0)));
                 })
             }
+            (Want::Tally(unit, before_ms), Ok(Reply::Coordinated(bytes))) => {
+                tallied(&bytes).map(|tally| self.add_tally(unit, *before_ms, tally))
+            }
             (Want::Adopted, Ok(Reply::Coordinated(bytes))) => adopted(&bytes),
             (Want::Catalog, Ok(Reply::Coordinated(bytes))) => catalog_done(&bytes),
             (Want::Transfer, Ok(Reply::Coordinated(bytes))) => transfer_done(bytes),
@@ -130,6 +136,18 @@ impl Job {
         };
         if let Err(reason) = taken {
             self.failed.get_or_insert(reason);
+        }
+    }
+
+    fn add_tally(&mut self, unit: &UnitId, before_ms: i64, tally: Tally) {
+        let facts = self.facts.entry(unit.clone()).or_default();
+        let print = facts.chain.unwrap_or_default().0.wrapping_add(tally.print);
+        facts.chain = Some(Digest(print));
+        facts.records = Some(facts.records.unwrap_or(0) + tally.ids);
+        if tally.open > 0 && tally.open_since_ms < before_ms {
+            let open = tally.open;
+            let reason = format!("{open} transactions are open; each ends by itself or by its time-out");
+            facts.obstacle = Some(Obstacle { reason, passing: true });
         }
     }
 
@@ -202,6 +220,13 @@ fn exported(bytes: bytes::Bytes) -> Result<GroupSnapshot, String> {
         | TransferReply::Followed { .. }
         | TransferReply::Gathered { .. }
         | TransferReply::Progress(_)) => Err(unexpected(&other)),
+    }
+}
+
+fn tallied(bytes: &[u8]) -> Result<Tally, String> {
+    match TransactionReply::from_bytes(bytes) {
+        Some(TransactionReply::Tallied(tally)) => Ok(tally),
+        other => Err(format!("the transaction coordinator does not count its ids: {other:?}")),
     }
 }
 

@@ -20,6 +20,7 @@ mod discovery;
 mod epochs;
 mod figures;
 mod job;
+mod keeping;
 mod links;
 mod pace;
 mod resume;

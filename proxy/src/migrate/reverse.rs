@@ -125,6 +125,10 @@ impl Runner {
             if book.phase(unit) == Phase::Retired {
                 continue;
             }
+            // A start has not heard yet whether legacy takes transactions.
+            if !cluster.knows_way_back(&known.migration) {
+                continue;
+            }
             let closed = cluster.closed_beforehand(&known.migration, topic);
             let begun = Begun { epoch: owner.epoch, closed: closed.clone() };
             let (topic, partition, topic_id) = (topic.clone(), *partition, copy.id);
@@ -250,8 +254,15 @@ impl Runner {
                 UnitName::Partition { topic, partition } => (topic, partition),
                 UnitName::Group(_) => return Some((unit.clone(), GateWayBack::Open)),
                 UnitName::Transactions(_) => {
-                    let closed = GateWayBack::Closed(ClosedReason::TransactionalIds.to_string());
-                    return Some((unit.clone(), closed));
+                    let way = match cluster.closed_for_ids(migration) {
+                        Some(reason) => GateWayBack::Closed(reason.to_string()),
+                        None if !self.is_led(unit) => GateWayBack::Open,
+                        None => match self.kept_behind(unit)? {
+                            0 => GateWayBack::Open,
+                            behind => GateWayBack::Lagging(behind),
+                        },
+                    };
+                    return Some((unit.clone(), way));
                 }
             };
             let way = if self.is_led(unit) {

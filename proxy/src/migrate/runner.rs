@@ -17,6 +17,7 @@ use super::cluster::ClusterRun;
 use super::control::{Asked, MigrationControl};
 use super::figures::{self, Published};
 use super::job::{Job, Want};
+use super::keeping::Kept;
 use super::links::{Lane, LinkReport, Reported};
 use super::resume::Resuming;
 use super::transactions::{AskedTransactions, ShutOut};
@@ -122,6 +123,8 @@ pub(super) struct Runner {
     pub(super) known_transactions: BTreeMap<UnitId, Vec<String>>,
     /// How far legacy has fenced the producers of ids that have moved.
     pub(super) shut_out: BTreeMap<UnitId, ShutOut>,
+    /// Ids of the kernel whose producers legacy keeps.
+    pub(super) kept: Kept,
     /// Where legacy ended when it was last asked.
     pub(super) source_ends: BTreeMap<UnitId, u64>,
     pub(super) next: u64,
@@ -193,6 +196,7 @@ pub async fn start(setup: Setup, missed: Missed) -> Result<Arc<MigrationControl>
         asked_transactions: BTreeMap::new(),
         known_transactions: BTreeMap::new(),
         shut_out: BTreeMap::new(),
+        kept: Kept::default(),
         source_ends: BTreeMap::new(),
         next: 1,
         answers,
@@ -294,6 +298,7 @@ impl Runner {
         self.migrations.handle_joined(now, FORWARDER, safe_at);
         self.renew_lease(now);
         self.restore_units();
+        self.set_kept();
         self.look_at_retired();
         self.open_kernel_listeners().await;
     }
@@ -326,6 +331,7 @@ impl Runner {
             self.try_dual_write_again(now);
             self.look_at_retired();
             self.steer_reverse(now);
+            self.steer_keeping(now);
             self.set_paces(now);
             self.shut_out_zombies(now);
             self.listen_to_brokers().await;
@@ -446,7 +452,7 @@ impl Runner {
         let owner = id.0 >> OWNER_SHIFT;
         let own = id.0 & ((1 << OWNER_SHIFT) - 1);
         let Some(index) = owner.checked_sub(1) else {
-            if !self.discarded(own, &answer) {
+            if !self.discarded(own, &answer) && !self.kept_answered(own, &answer) {
                 self.job_answered(own, answer);
             }
             return;

@@ -9,7 +9,7 @@ use kernel_model::{Now, Request as KernelRequest};
 use session::{Side, UnitId};
 use shadow::{ClosedReason, LegacyTransaction, Order as FeedOrder, Token};
 use translator_kafka::coordinator::transaction::{
-    DescribedTransaction, Message as TransactionMessage, Producer, Reply as TransactionReply,
+    DescribedTransaction, Message as TransactionMessage, Producer, Reply as TransactionReply, row_print,
 };
 use translator_kafka::gateway::{Stray, TransactionRoute, TransactionScope};
 use translator_kafka::placement::{TRANSACTIONS, transaction_shard};
@@ -30,7 +30,7 @@ const SHUT_OUT_WAIT: Duration = Duration::from_secs(30);
 /// After which time it is asked again.
 const SHUT_OUT_AGAIN: Duration = Duration::from_secs(5);
 /// Jobs count from 1.
-const NO_JOB: u64 = 0;
+pub(super) const NO_JOB: u64 = 0;
 
 /// What legacy is asked for its transactional ids for.
 #[derive(Debug)]
@@ -49,8 +49,12 @@ pub(super) enum Purpose {
     Look,
     /// The kernel takes them over.
     Adopt,
-    /// They have moved: legacy is to fence the producers that it knows.
+    /// They have moved for good: legacy is to fence the producers that it knows.
     ShutOut,
+    /// They are on the kernel, and legacy keeps their producers.
+    Keep,
+    /// They are about to go back: both sides are compared.
+    Compare,
 }
 
 /// How far legacy has fenced the producers of a unit's ids.
@@ -84,10 +88,27 @@ impl ClusterRun {
 
     /// Why the way back of a topic will be closed, as far as that is known before it moves.
     pub(super) fn closed_beforehand(&self, migration: &str, topic: &str) -> Option<ClosedReason> {
-        let ids =
-            self.migrations.iter().any(|each| each.name == migration && !each.transactional_ids.is_empty());
         let configs = self.feed.configs().get(topic);
-        configs.and_then(ClosedReason::of_configs).or(ids.then_some(ClosedReason::TransactionalIds))
+        configs.and_then(ClosedReason::of_configs).or_else(|| self.closed_for_ids(migration))
+    }
+
+    /// The same of a migration's transactional ids.
+    pub(super) fn closed_for_ids(&self, migration: &str) -> Option<ClosedReason> {
+        if self.moves_ids(migration) { self.feed.takes_transactions()?.err() } else { None }
+    }
+
+    /// Whether that is known: a migration with transactional ids waits for what legacy's brokers say.
+    pub(super) fn knows_way_back(&self, migration: &str) -> bool {
+        !self.moves_ids(migration) || self.feed.takes_transactions().is_some()
+    }
+
+    fn moves_ids(&self, migration: &str) -> bool {
+        self.migrations.iter().any(|each| each.name == migration && !each.transactional_ids.is_empty())
+    }
+
+    /// Whether legacy takes batches of this unit's ids that its own coordinator does not lead.
+    pub(super) fn takes_transactions(&self, known: &Known) -> Option<Result<(), ClosedReason>> {
+        self.feed.takes_transactions().filter(|_| self.moves_ids(&known.migration))
     }
 
     /// Transactional ids that keep a migration from its cutover, each with what to do.
@@ -155,9 +176,16 @@ impl Runner {
     /// Legacy could not be asked. Says whether that was about transactional ids.
     pub(super) fn transactions_unknown(&mut self, token: Token, reason: &str) -> bool {
         let Some(asked) = self.asked_transactions.remove(&token.0) else { return false };
-        if asked.purpose == Purpose::ShutOut {
-            self.shut_out_later(&asked.unit, reason);
-            return true;
+        match asked.purpose {
+            Purpose::ShutOut => {
+                self.shut_out_later(&asked.unit, reason);
+                return true;
+            }
+            Purpose::Keep => {
+                self.kept_unknown(&asked.unit, reason);
+                return true;
+            }
+            Purpose::Look | Purpose::Adopt | Purpose::Compare => {}
         }
         if let Some(job) = self.jobs.get_mut(&asked.job) {
             job.outstanding = job.outstanding.saturating_sub(1);
@@ -176,8 +204,11 @@ impl Runner {
         let Some(scope) = scope else { return };
         let mine: BTreeMap<&String, &LegacyTransaction> =
             found.iter().filter(|(id, _)| (scope.ids)(id)).collect();
-        if asked.purpose == Purpose::ShutOut {
-            return self.order_shut_out(asked, &mine);
+        match asked.purpose {
+            Purpose::ShutOut => return self.order_shut_out(asked, &mine),
+            Purpose::Keep => return self.kept_known(&asked.unit, &mine),
+            Purpose::Compare => return self.compare_kept(&asked, &mine),
+            Purpose::Look | Purpose::Adopt => {}
         }
         if let Some(at) = asked.settles {
             let is_open = |id: &str| mine.iter().any(|(each, one)| *each == id && is_open(&one.state));
@@ -187,7 +218,7 @@ impl Runner {
             job.outstanding = job.outstanding.saturating_sub(1);
         }
         if asked.purpose == Purpose::Adopt {
-            self.adopt(asked.job, &mine);
+            self.adopt(asked.job, &asked.unit, &mine);
         } else {
             let fenced = known.unit.gate.side() == Side::Held;
             let obstacle = self.open_obstacle(&known, &mine, fenced);
@@ -202,6 +233,18 @@ impl Runner {
             }
             self.known_transactions.insert(asked.unit, mine.keys().map(|id| (*id).clone()).collect());
         }
+        self.finish_job(asked.job);
+    }
+
+    /// Both sides of ids that go back.
+    fn compare_kept(&mut self, asked: &AskedTransactions, mine: &BTreeMap<&String, &LegacyTransaction>) {
+        let facts = self.kept_facts(&asked.unit, mine, is_open);
+        if let Some(job) = self.jobs.get_mut(&asked.job) {
+            job.outstanding = job.outstanding.saturating_sub(1);
+            job.facts.insert(asked.unit.clone(), facts);
+        }
+        // What legacy has was just read: a lost answer is made good by it.
+        self.kept_known(&asked.unit, mine);
         self.finish_job(asked.job);
     }
 
@@ -238,7 +281,7 @@ impl Runner {
     }
 
     /// Gives every id to the kernel's coordinator, which does not act on it before sessions ask it.
-    fn adopt(&mut self, job: u64, mine: &BTreeMap<&String, &LegacyTransaction>) {
+    fn adopt(&mut self, job: u64, unit: &UnitId, mine: &BTreeMap<&String, &LegacyTransaction>) {
         let shards = u16::try_from(self.setup.shards.count()).unwrap_or(u16::MAX);
         for (id, one) in mine {
             if is_open(&one.state) {
@@ -254,6 +297,7 @@ impl Runner {
                     "CompleteAbort" => Some(false),
                     _ => None,
                 },
+                unit: unit.to_string(),
             };
             let request = KernelRequest::Coordinate { kind: TRANSACTIONS, message: message.to_bytes() };
             self.ask_kernel(job, transaction_shard(id, shards), request, Want::Adopted);
@@ -277,9 +321,11 @@ impl Runner {
         let mut due = Vec::new();
         for cluster in self.clusters.iter().filter(|cluster| !cluster.shared.routes.is_retired()) {
             let ids = cluster.units.iter().filter(|(unit, known)| {
+                // Ids that may come back are not shut out: who uses one past the proxy closes the way back.
                 matches!(known.name, UnitName::Transactions(_))
                     && book.owner(unit).side == Primary::Kernel
                     && book.phase(unit) == Phase::Cutover
+                    && cluster.closed_for_ids(&known.migration).is_some()
             });
             due.extend(ids.map(|(unit, _)| unit.clone()));
         }
@@ -362,14 +408,8 @@ fn legacy_row<'a>((id, one): (&&'a String, &&'a LegacyTransaction)) -> Row<'a> {
 
 /// A hash over rows that does not depend on their order: shards answer apart.
 pub(super) fn digest<'a>(rows: impl Iterator<Item = Row<'a>>) -> Digest {
-    let each = rows.map(|(id, producer, epoch, timeout_ms)| {
-        let mut bytes = id.as_bytes().to_vec();
-        bytes.extend_from_slice(&producer.to_be_bytes());
-        bytes.extend_from_slice(&epoch.to_be_bytes());
-        bytes.extend_from_slice(&timeout_ms.to_be_bytes());
-        let low = u64::from(crc32c::crc32c(&bytes));
-        bytes.reverse();
-        (u64::from(crc32c::crc32c(&bytes)) << 32) | low
+    let each = rows.map(|(id, producer_id, epoch, timeout_ms)| {
+        row_print(id, Producer { id: producer_id, epoch }, timeout_ms)
     });
     Digest(each.fold(0, u64::wrapping_add))
 }

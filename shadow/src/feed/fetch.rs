@@ -40,6 +40,18 @@ impl Feed {
         request: &R,
         tag: Tag,
     ) -> bool {
+        self.call_until(now, id, (api, i16::MAX), request, tag)
+    }
+
+    /// The same in a version that is not newer than this one.
+    pub(super) fn call_until<R: Request>(
+        &mut self,
+        now: Now,
+        id: LinkId,
+        (api, newest): (ApiKey, i16),
+        request: &R,
+        tag: Tag,
+    ) -> bool {
         let Some(connection) = self.connections.get_mut(&id).filter(|each| each.link.is_ready()) else {
             return false;
         };
@@ -47,7 +59,7 @@ impl Feed {
         let sent = connection
             .link
             .version_of(api)
-            .and_then(|version| connection.link.call(now, version, request, tag, patience));
+            .and_then(|version| connection.link.call(now, version.min(newest), request, tag, patience));
         match sent {
             Ok(()) => true,
             Err(error) => {

@@ -9,6 +9,7 @@ use translator_kafka::codec::Uuid;
 use translator_kafka::epochs::EpochTable;
 
 use super::groups::GroupOffsets;
+use super::keeping::{GivenProducer, NotGiven};
 use super::transactions::LegacyTransaction;
 use crate::follower::{FollowerStatus, StopReason};
 use crate::link::{Credentials, LinkError};
@@ -67,6 +68,8 @@ pub struct FeedConfig {
     pub mirrored: Box<dyn Fn(&str) -> bool + Send>,
     /// Whether a group is to be followed.
     pub groups: Box<dyn Fn(&str) -> bool + Send>,
+    /// Whether any transactional id is to move: then brokers are asked whether they verify transactions.
+    pub moves_transactions: bool,
     /// Whether a transactional id is to move.
     pub transactions: Box<dyn Fn(&str) -> bool + Send>,
     /// The link's own user, where legacy wants one.
@@ -161,6 +164,17 @@ pub enum Order {
         /// By id, its coordinator and its time-out in milliseconds.
         ids: BTreeMap<String, (i32, i32)>,
     },
+    /// Let legacy give an id's producer its next epoch (or its first): `Given`. So the kernel and legacy keep the same.
+    InitProducer {
+        /// Its name.
+        token: Token,
+        /// Transactional id.
+        id: String,
+        /// Its time-out in milliseconds.
+        timeout_ms: i32,
+        /// Its coordinator, where it is known.
+        coordinator: Option<i32>,
+    },
     /// Follow no partition of a topic until it is resumed: its copy is about to be discarded.
     Hold {
         /// Topic.
@@ -243,6 +257,13 @@ pub enum Fact {
         token: Token,
         /// By id.
         found: BTreeMap<String, LegacyTransaction>,
+    },
+    /// Legacy has given an id a producer, or has not.
+    Given {
+        /// The order.
+        token: Token,
+        /// What it gave.
+        outcome: Result<GivenProducer, NotGiven>,
     },
     /// Legacy has fenced the producers of ids.
     Shut {

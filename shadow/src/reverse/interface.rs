@@ -101,17 +101,27 @@ pub enum ClosedReason {
     /// Legacy stamps records with its own clock: they would not be the same.
     #[error("legacy stamps the topic's records with its own clock (message.timestamp.type=LogAppendTime)")]
     LogAppendTime,
-    /// Transactional ids move with the topic: their producers' epochs and their markers cannot be given to legacy.
+    /// Transactional ids move with the topic, and legacy takes their batches from those alone that its own coordinator
+    /// knows to be in a transaction (KIP-890).
     #[error(
-        "transactional ids move with the topic, and legacy can be given neither their producers' epochs nor the markers of \
-         what they write after the cutover"
+        "transactional ids move with the topic, and broker {broker} of legacy takes no batch that its own coordinator does not \
+         know of; set transaction.partition.verification.enable=false on legacy's brokers (no restart is needed) before the \
+         cutover, and until it is retired or rolled back"
     )]
-    TransactionalIds,
-    /// Transactional records were written after the cut: their markers cannot be written to legacy.
-    #[error("a transaction was written at {at}, after the cut: its marker cannot be given to legacy")]
-    Transactional {
-        /// Offset.
-        at: u64,
+    Verified {
+        /// The first that does.
+        broker: i32,
+    },
+    /// Transactional ids move with the topic, and legacy does not say whether it verifies transactions.
+    #[error(
+        "transactional ids move with the topic, and broker {broker} of legacy does not tell \
+         transaction.partition.verification.enable (code {code}): the link's user needs DescribeConfigs on the cluster"
+    )]
+    VerificationUntold {
+        /// The first that does not.
+        broker: i32,
+        /// Kafka's error code.
+        code: i16,
     },
     /// The kernel's log has a hole after the cut; legacy gives out dense offsets.
     #[error("the kernel's log goes on at {next} instead of {at}: legacy cannot be given the same offsets")]

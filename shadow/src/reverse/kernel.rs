@@ -262,7 +262,7 @@ impl Partition {
                 return self.compare_from(now, first);
             }
             let nothing = batches.is_empty();
-            self.take_prints(now, false, batches.iter().map(VerifiedBatch::header));
+            self.take_prints(now, false, batches.iter());
             if let (true, Stage::Settling(settling)) = (nothing, &self.stage) {
                 // Legacy goes on where the kernel ends.
                 let at = settling.kernel.next;

@@ -10,6 +10,7 @@ use translator_kafka::codec::{ApiKey, Str, Uuid};
 use translator_kafka::errors::ErrorCode;
 
 use super::partition::{LATE_WRITE, REST};
+use super::produce::ANY;
 use super::{ClosedReason, Connection, Key, ReverseFeed, Tag};
 use crate::feed::{LinkAction, LinkId};
 use crate::link::Link;
@@ -88,7 +89,9 @@ impl ReverseFeed {
             ..Default::default()
         };
         self.metadata_asked =
-            self.call(now, LinkId::Bootstrap, ApiKey::Metadata, Tag::Metadata, Duration::ZERO, |_| request);
+            self.call(now, LinkId::Bootstrap, (ApiKey::Metadata, ANY), Tag::Metadata, Duration::ZERO, |_| {
+                request
+            });
     }
 
     pub(super) fn see_metadata(&mut self, now: Now, answer: &MetadataResponse) {

@@ -6,10 +6,10 @@
 //!     └────────────┘  an answer was lost, or was not the one expected: look at what legacy holds
 //! ```
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use kernel_model::batch::BatchHeader;
+use kernel_model::batch::fingerprint;
 use kernel_model::reply::LogInfo;
 use kernel_model::{LogId, Now, VerifiedBatch};
 use session::RequestId;
@@ -34,12 +34,14 @@ const SPEED_OVER: Duration = Duration::from_secs(2);
 pub(super) struct Print {
     base: u64,
     end: u64,
-    crc: u32,
+    content: u32,
 }
 
 impl Print {
-    pub(super) fn of(header: &BatchHeader) -> Self {
-        Self { base: header.base_offset.0, end: header.end_offset().0, crc: header.crc }
+    pub(super) fn of(batch: &VerifiedBatch) -> Self {
+        let header = batch.header();
+        let content = fingerprint(header, batch.bytes());
+        Self { base: header.base_offset.0, end: header.end_offset().0, content }
     }
 }
 
@@ -136,6 +138,8 @@ pub(super) struct Partition {
     pub(super) rests_until: Duration,
     /// When legacy's end is compared with the position although nothing is to be sent.
     pub(super) check_due: Duration,
+    /// First marker that legacy has taken since it last said an offset: it may lie elsewhere.
+    pub(super) unplaced: Option<u64>,
     /// Legacy was found to end at the position in this generation.
     pub(super) checked: Option<u64>,
     /// Where legacy begins, as last seen.
@@ -147,6 +151,10 @@ pub(super) struct Partition {
     behind_since: Option<Duration>,
     lagging: bool,
     pub(super) trouble: Option<String>,
+    /// Epochs of the coordinators under which legacy has seen markers of these producers.
+    pub(super) coordinators: BTreeMap<i64, i32>,
+    /// Legacy holds a marker for one of an older coordinator: it is asked for those epochs first.
+    pub(super) asks_coordinators: bool,
     /// The last state that a fact told.
     pub(super) told: Option<WayBack>,
 }
@@ -185,6 +193,7 @@ impl Partition {
             // A feed before this one, of a process that is gone, may have sent something just now.
             rests_until: now.deadline(LATE_WRITE),
             check_due: now.elapsed,
+            unplaced: None,
             checked: None,
             legacy_start: None,
             deleting: None,
@@ -194,6 +203,8 @@ impl Partition {
             behind_since: Some(now.elapsed),
             lagging: true,
             trouble: None,
+            coordinators: BTreeMap::new(),
+            asks_coordinators: false,
             told: None,
         }
     }
@@ -252,7 +263,8 @@ impl Partition {
         }
         // What was compared or answered before need not be looked at again, unless legacy lost some of it.
         let tail = end.saturating_sub(self.tail).max(self.cut);
-        let from = self.position.filter(|position| *position <= end).unwrap_or(tail);
+        let known = self.unplaced.or(self.position);
+        let from = known.filter(|known| *known <= end).unwrap_or(tail);
         settling.end = Some(end);
         settling.legacy.next = from;
         settling.kernel.next = from;
@@ -276,12 +288,12 @@ impl Partition {
         &mut self,
         now: Now,
         is_legacy: bool,
-        headers: impl Iterator<Item = &'a BatchHeader>,
+        batches: impl Iterator<Item = &'a VerifiedBatch>,
     ) {
         let Stage::Settling(settling) = &mut self.stage else { return };
         let Some(end) = settling.end else { return };
         let reader = if is_legacy { &mut settling.legacy } else { &mut settling.kernel };
-        for print in headers.map(Print::of) {
+        for print in batches.map(Print::of) {
             // What came after legacy was asked is looked at another time.
             if print.end > reader.next && print.base < end {
                 reader.prints.push_back(print);
@@ -318,6 +330,7 @@ impl Partition {
     fn settled(&mut self, now: Now, end: u64) {
         self.generation += 1;
         self.stage = Stage::Sending;
+        self.unplaced = None;
         self.position = Some(end);
         self.read_next = end;
         self.kernel_end = self.kernel_end.max(end);
@@ -327,12 +340,20 @@ impl Partition {
         self.note_lag(now);
     }
 
+    /// Legacy wrote the marker in flight; where, it does not say.
+    pub(super) fn marked(&mut self, now: Now, sent: InFlight) {
+        let unplaced = self.unplaced.unwrap_or(sent.base);
+        self.sent(now, sent);
+        self.unplaced = Some(unplaced);
+    }
+
     /// Legacy took the batch in flight at its offset.
     pub(super) fn sent(&mut self, now: Now, sent: InFlight) {
         self.generation += 1;
         self.speed.note(sent.end - sent.base, now.elapsed.saturating_sub(sent.at));
         self.ready.pop_front();
         self.in_flight = None;
+        self.unplaced = None;
         self.position = Some(sent.end);
         self.strikes = 0;
         self.trouble = None;
@@ -355,9 +376,6 @@ impl Partition {
             if base != self.read_next || header.record_count != header.last_offset_delta + 1 {
                 return self.close(ClosedReason::Gap { at: self.read_next, next: base });
             }
-            if header.is_control() || header.is_transactional() {
-                return self.close(ClosedReason::Transactional { at: base });
-            }
             self.read_next = end;
             self.ready.push_back(batch);
         }
@@ -375,7 +393,7 @@ impl Partition {
 
     /// First offset that the kernel must keep for legacy.
     pub(super) fn floor(&self) -> u64 {
-        self.position.unwrap_or(self.cut)
+        self.unplaced.or(self.position).unwrap_or(self.cut)
     }
 
     /// Records that legacy lacks.

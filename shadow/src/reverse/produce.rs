@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use kernel_model::batch::patch_header;
+use kernel_model::batch::{BatchHeader, patch_header};
 use kernel_model::{LogEpoch, Now, Offset};
 use translator_kafka::codec::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use translator_kafka::codec::messages::produce_response::PartitionProduceResponse;
@@ -19,15 +19,23 @@ use super::{Asked, ClosedReason, Key, ReverseFeed, Tag};
 use crate::feed::LinkId;
 
 /// How long legacy may wait for its replicas.
-const WAIT: Duration = Duration::from_secs(15);
+pub(super) const WAIT: Duration = Duration::from_secs(15);
 /// How long a partition rests that the link's user may not write to.
 const REST_REFUSED: Duration = Duration::from_secs(5);
 /// From this version on topics go by id.
 const BY_ID_SINCE: i16 = 13;
+/// The newest version of Produce in which a batch does not itself take its partition into the transaction: legacy's
+/// coordinator knows of none of them.
+const OUTSIDE_TRANSACTIONS_UNTIL: i16 = 11;
+/// The transactional id that our writes name. Legacy asks no more of it than whether the link's user may write under it;
+/// producers are known by what their batches say.
+const TRANSACTIONAL_ID: &str = "sluice-way-back";
+/// Any version.
+pub(super) const ANY: i16 = i16::MAX;
 
 /// What an answer to a batch means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
+pub(super) enum Verdict {
     Taken,
     /// It is no larger or smaller the next time.
     TooLarge,
@@ -39,7 +47,7 @@ enum Verdict {
     Unclear,
 }
 
-fn verdict(code: i16) -> Verdict {
+pub(super) fn verdict(code: i16) -> Verdict {
     match ErrorCode::from_code(code) {
         Some(ErrorCode::None) => Verdict::Taken,
         Some(ErrorCode::MessageTooLarge | ErrorCode::RecordListTooLarge) => Verdict::TooLarge,
@@ -58,14 +66,35 @@ fn verdict(code: i16) -> Verdict {
             | ErrorCode::ProducerFenced
             | ErrorCode::UnknownProducerId
             | ErrorCode::InvalidProducerIdMapping
-            | ErrorCode::InvalidTxnState,
+            | ErrorCode::TransactionCoordinatorFenced,
         ) => Verdict::Unacceptable,
         Some(
             ErrorCode::TopicAuthorizationFailed
             | ErrorCode::ClusterAuthorizationFailed
-            | ErrorCode::TransactionalIdAuthorizationFailed,
+            | ErrorCode::TransactionalIdAuthorizationFailed
+            // Legacy verifies transactions after all: somebody has to change that.
+            | ErrorCode::InvalidTxnState,
         ) => Verdict::Forbidden,
         _ => Verdict::Unclear,
+    }
+}
+
+/// What may share a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Load {
+    /// Batches outside transactions, or of one producer's: legacy takes those of two in one request for a mistake.
+    Records(Option<(i64, i16)>),
+    /// Markers: legacy's leaders write them.
+    Markers,
+}
+
+impl Load {
+    fn of(header: &BatchHeader) -> Self {
+        if header.is_control() {
+            Self::Markers
+        } else {
+            Self::Records(header.is_transactional().then_some((header.producer_id, header.producer_epoch)))
+        }
     }
 }
 
@@ -74,6 +103,7 @@ impl Partition {
     fn wants_sent(&self, now: Now) -> Option<InFlight> {
         if !matches!(self.stage, Stage::Sending)
             || self.in_flight.is_some()
+            || self.asks_coordinators
             || self.asked.is_some()
             || self.rests(now)
         {
@@ -100,19 +130,23 @@ impl Partition {
                 ));
                 self.strike(now, |at| ClosedReason::refused(at, ErrorCode::DuplicateSequenceNumber.code()));
             }
-            Verdict::TooLarge => self.close(ClosedReason::TooLarge { at: sent.base, bytes: sent.bytes }),
-            Verdict::Unacceptable => {
-                self.trouble = Some(named(answer.error_code));
-                self.strike(now, |at| ClosedReason::refused(at, answer.error_code));
+            Verdict::TooLarge | Verdict::Unacceptable | Verdict::Forbidden | Verdict::Unclear => {
+                self.not_taken(now, sent, answer.error_code);
             }
-            Verdict::Forbidden => {
-                self.trouble = Some(named(answer.error_code));
-                self.settle(now, REST_REFUSED);
-            }
-            Verdict::Unclear => {
-                self.trouble = Some(named(answer.error_code));
-                self.settle(now, REST);
-            }
+        }
+    }
+
+    /// Legacy did not take what was sent.
+    pub(super) fn not_taken(&mut self, now: Now, sent: InFlight, code: i16) {
+        let verdict = verdict(code);
+        if verdict == Verdict::TooLarge {
+            return self.close(ClosedReason::TooLarge { at: sent.base, bytes: sent.bytes });
+        }
+        self.trouble = Some(named(code));
+        match verdict {
+            Verdict::Unacceptable => self.strike(now, |at| ClosedReason::refused(at, code)),
+            Verdict::Forbidden => self.settle(now, REST_REFUSED),
+            Verdict::Taken | Verdict::TooLarge | Verdict::Unclear => self.settle(now, REST),
         }
     }
 }
@@ -121,10 +155,7 @@ impl ReverseFeed {
     pub(super) fn produce(&mut self, now: Now) {
         let nodes = |id| if let LinkId::Node(node) = id { Some(node) } else { None };
         for node in self.free_nodes(nodes) {
-            let sending = self.to_send(now, node);
-            if sending.is_empty() {
-                continue;
-            }
+            let Some((kind, sending)) = self.next_load(now, node) else { continue };
             for (key, sent) in &sending {
                 if let Some(partition) = self.partitions.get_mut(key) {
                     partition.in_flight = Some(*sent);
@@ -135,11 +166,11 @@ impl ReverseFeed {
                 let generation = self.partitions.get(key)?.generation;
                 Some(Asked { key: key.clone(), generation })
             });
-            let tag = Tag::Produce(asked.collect());
-            let batches = self.batches(&sending);
-            let sent = self.call(now, LinkId::Node(node), ApiKey::Produce, tag, WAIT, |version| {
-                request(batches, version)
-            });
+            let asked: Vec<Asked> = asked.collect();
+            let sent = match kind {
+                Load::Markers => self.send_markers(now, node, &sending, asked),
+                Load::Records(producer) => self.send_batches(now, node, producer, &sending, asked),
+            };
             if !sent {
                 for (key, _) in &sending {
                     if let Some(partition) = self.partitions.get_mut(key) {
@@ -150,19 +181,49 @@ impl ReverseFeed {
         }
     }
 
-    /// The next batch of each partition that a node leads, as far as one request holds.
-    fn to_send(&self, now: Now, node: i32) -> Vec<(Key, InFlight)> {
+    /// The next batch of each partition that a node leads, as far as one request holds: it begins behind the
+    /// partition that the last one began with, and takes what may go with that one's batch.
+    fn next_load(&mut self, now: Now, node: i32) -> Option<(Load, Vec<(Key, InFlight)>)> {
+        let led = self.partitions.iter().filter(|(_, partition)| partition.leader == node);
+        let ready = led.filter_map(|(key, partition)| {
+            let sent = partition.wants_sent(now)?;
+            Some((key, sent, Load::of(partition.ready.front()?.header())))
+        });
+        let mut ready: Vec<_> = ready.collect();
+        let turn = self.send_turns.get(&node);
+        let first = ready.partition_point(|(key, ..)| turn.is_some_and(|turn| *key <= turn));
+        ready.rotate_left(first);
+        let (first, _, kind) = ready.first()?;
+        let (first, kind) = ((*first).clone(), *kind);
         let mut bytes = 0_usize;
         let mut sending: Vec<(Key, InFlight)> = Vec::new();
-        for (key, partition) in self.partitions.iter().filter(|(_, partition)| partition.leader == node) {
-            let Some(batch) = partition.wants_sent(now) else { continue };
+        for (key, batch, of) in ready {
             let more = bytes.saturating_add(batch.bytes);
-            if more <= self.config.limits.request_bytes_max || sending.is_empty() {
+            let fits = more <= self.config.limits.request_bytes_max || sending.is_empty();
+            if of == kind && fits {
                 bytes = more;
                 sending.push((key.clone(), batch));
             }
         }
-        sending
+        self.send_turns.insert(node, first);
+        Some((kind, sending))
+    }
+
+    fn send_batches(
+        &mut self,
+        now: Now,
+        node: i32,
+        producer: Option<(i64, i16)>,
+        sending: &[(Key, InFlight)],
+        asked: Vec<Asked>,
+    ) -> bool {
+        let batches = self.batches(sending);
+        let newest = if producer.is_some() { OUTSIDE_TRANSACTIONS_UNTIL } else { ANY };
+        let how = (ApiKey::Produce, newest);
+        self.call(now, LinkId::Node(node), how, Tag::Produce(asked), WAIT, |version| ProduceRequest {
+            transactional_id: producer.map(|_| Str::from(TRANSACTIONAL_ID)),
+            ..request(batches, version)
+        })
     }
 
     fn batches(&self, sending: &[(Key, InFlight)]) -> Vec<(String, Uuid, PartitionProduceData)> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kernel_model::Now;
-use kernel_model::batch::{BatchHeader, split};
+use kernel_model::batch::split;
 use translator_kafka::codec::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
 use translator_kafka::codec::messages::fetch_request::{FetchPartition, FetchTopic};
 use translator_kafka::codec::messages::fetch_response::PartitionData;
@@ -18,6 +18,7 @@ use translator_kafka::codec::{ApiKey, Str, Uuid};
 use translator_kafka::errors::ErrorCode;
 
 use super::partition::{Partition, REST, Stage};
+use super::produce::ANY;
 use super::{Asked, ClosedReason, Key, ReverseFact, ReverseFeed, Tag};
 use crate::feed::LinkId;
 
@@ -44,20 +45,21 @@ const FETCH_BY_ID_SINCE: i16 = 13;
 
 /// What a partition wants to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Question {
+pub(super) enum Question {
     End,
     Tail(u64),
+    Coordinators,
 }
 
 /// A partition in a request.
-struct Named {
-    asked: Asked,
+pub(super) struct Named {
+    pub(super) asked: Asked,
     leader_epoch: i32,
     from: u64,
 }
 
 impl Partition {
-    fn question(&self, now: Now) -> Option<Question> {
+    pub(super) fn question(&self, now: Now) -> Option<Question> {
         if self.asked.is_some() || self.rests(now) {
             return None;
         }
@@ -67,6 +69,7 @@ impl Partition {
                 Some(end) => (settling.legacy.next < end && settling.legacy.prints.is_empty())
                     .then_some(Question::Tail(settling.legacy.next)),
             },
+            Stage::Sending if self.asks_coordinators => Some(Question::Coordinators),
             Stage::Sending if self.in_flight.is_none() && self.ready.is_empty() => {
                 (self.check_due <= now.elapsed).then_some(Question::End)
             }
@@ -83,7 +86,7 @@ impl Partition {
     }
 
     /// Legacy could not answer.
-    fn unanswered(&mut self, now: Now, code: i16) {
+    pub(super) fn unanswered(&mut self, now: Now, code: i16) {
         self.trouble = Some(named(code));
         self.rests_until = self.rests_until.max(now.deadline(REST));
     }
@@ -102,12 +105,15 @@ impl ReverseFeed {
         let questions = |id| if let LinkId::Questions(node) = id { Some(node) } else { None };
         for node in self.free_nodes(questions) {
             // Answers come in order: one question at a time keeps every kind in its turn.
-            let sent = self.ask_tails(now, node) || self.ask_ends(now, node) || self.ask_deletions(now, node);
+            let sent = self.ask_tails(now, node)
+                || self.ask_ends(now, node)
+                || self.ask_coordinators(now, node)
+                || self.ask_deletions(now, node);
             let _nothing_to_ask = !sent;
         }
     }
 
-    fn named(&self, node: i32, wants: impl Fn(&Partition) -> Option<u64>) -> Vec<Named> {
+    pub(super) fn named(&self, node: i32, wants: impl Fn(&Partition) -> Option<u64>) -> Vec<Named> {
         let led = self.partitions.iter().filter(|(_, partition)| partition.leader == node);
         let named = led.filter_map(|(key, partition)| {
             let asked = Asked { key: key.clone(), generation: partition.generation };
@@ -138,7 +144,7 @@ impl ReverseFeed {
     fn ask_tails(&mut self, now: Now, node: i32) -> bool {
         let wants = |partition: &Partition| match partition.question(now) {
             Some(Question::Tail(from)) => Some(from),
-            Some(Question::End) | None => None,
+            Some(Question::End | Question::Coordinators) | None => None,
         };
         let named = self.named(node, wants);
         if named.is_empty() {
@@ -151,7 +157,7 @@ impl ReverseFeed {
         })
     }
 
-    fn ask_node<R: translator_kafka::codec::Request>(
+    pub(super) fn ask_node<R: translator_kafka::codec::Request>(
         &mut self,
         now: Now,
         node: i32,
@@ -161,9 +167,10 @@ impl ReverseFeed {
         request: impl FnOnce(&[Named], i16) -> R,
     ) -> bool {
         let asked = named.iter().map(|each| each.asked.clone()).collect();
-        let sent = self.call(now, LinkId::Questions(node), api, tag(asked), Duration::ZERO, |version| {
-            request(&named, version)
-        });
+        let sent =
+            self.call(now, LinkId::Questions(node), (api, ANY), tag(asked), Duration::ZERO, |version| {
+                request(&named, version)
+            });
         if sent {
             self.note_asked(node, &named);
         }
@@ -256,7 +263,8 @@ impl ReverseFeed {
         let request = delete_records(&named);
         let asked = named.iter().map(|each| each.asked.clone()).collect();
         let link = LinkId::Questions(node);
-        let sent = self.call(now, link, ApiKey::DeleteRecords, Tag::Delete(asked), DELETE_WAIT, |_| request);
+        let sent =
+            self.call(now, link, (ApiKey::DeleteRecords, ANY), Tag::Delete(asked), DELETE_WAIT, |_| request);
         for each in named.iter().filter(|_| sent) {
             if let Some(partition) = self.partitions.get_mut(&each.asked.key) {
                 partition.deleting = Some(node);
@@ -302,6 +310,7 @@ impl Partition {
         // The generation is the same: nothing was sent since it was asked.
         if self.position == Some(end) {
             self.checked = Some(self.generation);
+            self.unplaced = None;
             self.trouble = None;
         } else if self.in_flight.is_none() {
             self.settle(now, Duration::ZERO);
@@ -336,8 +345,7 @@ impl Partition {
             self.rests_until = self.rests_until.max(now.deadline(REST));
             return;
         }
-        let headers: Vec<&BatchHeader> = batches.iter().map(|batch| batch.header()).collect();
-        self.take_prints(now, true, headers.into_iter());
+        self.take_prints(now, true, batches.iter());
     }
 }
 

@@ -64,6 +64,8 @@ pub(crate) struct Legacy {
     /// What groups have committed.
     pub(crate) committed: Committed,
     /// Its transactional ids.
+    /// Whether its brokers verify transactions, as they tell; `None`: they have no such setting.
+    pub(crate) verifies: Result<Option<bool>, ErrorCode>,
     pub(crate) transactions: Transactions,
 }
 
@@ -82,6 +84,7 @@ impl Legacy {
             asks: None,
             logins: 0,
             committed: Committed::default(),
+            verifies: Ok(None),
             transactions: Transactions::default(),
         }
     }
@@ -145,7 +148,8 @@ impl Legacy {
             ApiKey::SaslHandshake => framed!(SaslHandshakeResponse::default()),
             ApiKey::SaslAuthenticate => framed!(self.login(&decode(reader, version))),
             ApiKey::Metadata => framed!(self.metadata()),
-            ApiKey::DescribeConfigs => framed!(configs(&decode(reader, version))),
+            ApiKey::DescribeConfigs => framed!(self.configs(&decode(reader, version))),
+            ApiKey::FindCoordinator => framed!(self.transactions.find(&decode(reader, version))),
             ApiKey::ListOffsets => framed!(self.ends(&decode(reader, version))),
             ApiKey::DescribeGroups => framed!(groups(&decode(reader, version))),
             ApiKey::Fetch => {
@@ -160,6 +164,32 @@ impl Legacy {
             ApiKey::InitProducerId => framed!(self.transactions.init(&decode(reader, version))),
             other => panic!("the feed asked for {other:?}"),
         }
+    }
+
+    fn configs(&self, request: &DescribeConfigsRequest) -> DescribeConfigsResponse {
+        let results = request.resources.iter().map(|resource| {
+            let mut result = describe_configs_response::DescribeConfigsResult {
+                resource_type: resource.resource_type,
+                resource_name: resource.resource_name.clone(),
+                ..Default::default()
+            };
+            if resource.resource_type == 4 {
+                match self.verifies {
+                    Ok(verifies) => {
+                        let value = verifies.map(|on| on.to_string().as_str().into());
+                        let config = |value| describe_configs_response::DescribeConfigsResourceResult {
+                            name: "transaction.partition.verification.enable".into(),
+                            value: Some(value),
+                            ..Default::default()
+                        };
+                        result.configs = value.map(config).into_iter().collect();
+                    }
+                    Err(error) => result.error_code = error.code(),
+                }
+            }
+            result
+        });
+        DescribeConfigsResponse { results: results.collect(), ..Default::default() }
     }
 
     fn login(&mut self, request: &SaslAuthenticateRequest) -> SaslAuthenticateResponse {
@@ -179,6 +209,7 @@ impl Legacy {
             (ApiKey::Fetch, self.fetch_version),
             (ApiKey::ListOffsets, 7),
             (ApiKey::DescribeConfigs, 4),
+            (ApiKey::FindCoordinator, 6),
             (ApiKey::DescribeGroups, 5),
             (ApiKey::OffsetFetch, self.committed.fetch_version),
             (ApiKey::OffsetCommit, 8),
@@ -311,18 +342,6 @@ fn read(held: Option<&Part>, index: i32, from: i64, asked: i32, epoch: i32) -> f
         answer.records = Some(wanted.flat_map(|(_, _, bytes)| bytes.to_vec()).collect());
     }
     answer
-}
-
-fn configs(request: &DescribeConfigsRequest) -> DescribeConfigsResponse {
-    let result =
-        |resource: &translator_kafka::codec::messages::describe_configs_request::DescribeConfigsResource| {
-            describe_configs_response::DescribeConfigsResult {
-                resource_type: resource.resource_type,
-                resource_name: resource.resource_name.clone(),
-                ..Default::default()
-            }
-        };
-    DescribeConfigsResponse { results: request.resources.iter().map(result).collect(), ..Default::default() }
 }
 
 fn groups(request: &DescribeGroupsRequest) -> DescribeGroupsResponse {

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use shadow::{Fact, Order, Token};
+use shadow::{ClosedReason, Fact, GivenProducer, NotGiven, Order, Token};
 use translator_kafka::codec::ApiKey;
 use translator_kafka::codec::messages::describe_transactions_response::TransactionState;
 use translator_kafka::codec::messages::{
-    DescribeTransactionsRequest, DescribeTransactionsResponse, InitProducerIdRequest, InitProducerIdResponse,
-    ListTransactionsResponse, list_transactions_response,
+    DescribeTransactionsRequest, DescribeTransactionsResponse, FindCoordinatorRequest,
+    FindCoordinatorResponse, InitProducerIdRequest, InitProducerIdResponse, ListTransactionsResponse,
+    list_transactions_response,
 };
 use translator_kafka::errors::ErrorCode;
 
@@ -19,6 +20,8 @@ use crate::world::World;
 pub(crate) struct Transactions {
     /// State, producer id and epoch of each.
     ids: BTreeMap<String, (&'static str, i64, i16)>,
+    /// How often the coordinator of one was asked for.
+    found: usize,
     /// One for which a producer cannot be initialised now.
     busy: Option<&'static str>,
 }
@@ -55,6 +58,12 @@ impl Transactions {
         DescribeTransactionsResponse { transaction_states, ..Default::default() }
     }
 
+    pub(crate) fn find(&mut self, request: &FindCoordinatorRequest) -> FindCoordinatorResponse {
+        assert_eq!((request.key_type, request.key.is_empty()), (1, false), "one, by its name");
+        self.found += 1;
+        FindCoordinatorResponse { node_id: 1, ..Default::default() }
+    }
+
     pub(crate) fn init(&mut self, request: &InitProducerIdRequest) -> InitProducerIdResponse {
         let id = request.transactional_id.as_deref().unwrap();
         let named = (request.producer_id, request.producer_epoch, request.transaction_timeout_ms);
@@ -63,7 +72,9 @@ impl Transactions {
         if self.busy == Some(id) {
             answer.error_code = ErrorCode::ConcurrentTransactions.code();
         } else {
-            self.ids.get_mut(id).unwrap().2 += 1;
+            let held = self.ids.entry(id.to_owned()).or_insert(("Empty", 70, -1));
+            held.2 += 1;
+            (answer.producer_id, answer.producer_epoch) = (held.1, held.2);
         }
         answer
     }
@@ -139,4 +150,78 @@ fn a_broken_connection_is_told_and_nothing_is_answered_twice() {
         });
         assert_eq!(told.count(), 1, "{:?}", world.facts);
     }
+}
+
+fn give(world: &mut World, token: u64, id: &str, coordinator: Option<i32>) {
+    world.order(Order::InitProducer {
+        token: Token(token),
+        id: id.to_owned(),
+        timeout_ms: 9000,
+        coordinator,
+    });
+}
+
+fn given(world: &World, wanted: u64) -> Option<Result<GivenProducer, NotGiven>> {
+    let mut told = world.facts.iter().filter_map(|fact| match fact {
+        Fact::Given { token, outcome } if *token == Token(wanted) => Some(outcome.clone()),
+        _ => None,
+    });
+    let first = told.next();
+    assert!(told.next().is_none(), "told twice");
+    first
+}
+
+#[test]
+fn legacy_gives_an_id_its_next_epoch_and_a_new_one_its_first_producer() {
+    let mut world = World::new(legacy());
+    world.pass(1000);
+    give(&mut world, 1, "tx-10", Some(1));
+    give(&mut world, 2, "tx-new", None);
+    world.pass(1000);
+    assert_eq!(given(&world, 1), Some(Ok(GivenProducer { id: 10, epoch: 4, coordinator: 1 })));
+    assert_eq!(given(&world, 2), Some(Ok(GivenProducer { id: 70, epoch: 0, coordinator: 1 })));
+    assert_eq!(world.legacy.transactions.found, 1, "where the coordinator is known nobody asks for it");
+}
+
+#[test]
+fn what_legacy_refuses_is_told_apart_from_what_nobody_knows() {
+    let mut world = World::new(legacy());
+    world.pass(1000);
+    world.legacy.transactions.busy = Some("tx-11");
+    give(&mut world, 1, "tx-11", Some(1));
+    world.pass(1000);
+    let busy = ErrorCode::ConcurrentTransactions.code();
+    assert_eq!(given(&world, 1), Some(Err(NotGiven::Refused(busy))));
+    world.legacy.down = true;
+    world.break_links();
+    give(&mut world, 2, "tx-10", Some(1));
+    world.pass(1000);
+    assert!(matches!(given(&world, 2), Some(Err(NotGiven::Unknown(_)))), "{:?}", given(&world, 2));
+}
+
+#[test]
+fn brokers_tell_whether_they_take_transactions_of_others() {
+    let cases = [
+        (Ok(Some(false)), Some(Ok(()))),
+        (Ok(None), Some(Ok(()))),
+        (Ok(Some(true)), Some(Err(ClosedReason::Verified { broker: 1 }))),
+        (
+            Err(ErrorCode::ClusterAuthorizationFailed),
+            Some(Err(ClosedReason::VerificationUntold { broker: 1, code: 31 })),
+        ),
+    ];
+    for (verifies, wanted) in cases {
+        let mut world = World::new(legacy());
+        assert_eq!(world.feed.takes_transactions(), None, "not known yet");
+        world.legacy.verifies = verifies;
+        world.pass(2000);
+        assert_eq!(world.feed.takes_transactions(), wanted);
+    }
+    // Whoever changes it need not begin anything anew.
+    let mut world = World::new(legacy());
+    world.legacy.verifies = Ok(Some(true));
+    world.pass(2000);
+    world.legacy.verifies = Ok(Some(false));
+    world.pass(20_000);
+    assert_eq!(world.feed.takes_transactions(), Some(Ok(())));
 }

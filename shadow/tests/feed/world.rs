@@ -57,6 +57,7 @@ fn feed(catalog: &CatalogHandle, now: Now, credentials: Option<Credentials>) -> 
         topics: Box::new(|name| name == "t"),
         mirrored: Box::new(|_| true),
         groups: Box::new(|name| name != "unwanted"),
+        moves_transactions: true,
         transactions: Box::new(|id| id.starts_with("tx")),
         credentials,
         shards: 1,

@@ -130,22 +130,6 @@ fn sequences_that_legacy_remembers_from_elsewhere_close() {
 }
 
 #[test]
-fn a_transaction_after_the_cut_closes() {
-    let mut world = running();
-    let spec = BatchSpec {
-        producer_id: 5,
-        producer_epoch: 0,
-        base_sequence: 0,
-        transactional: true,
-        ..BatchSpec::default()
-    };
-    world.append(0, batch_as(&spec, &["a"]));
-    world.turn();
-    assert_closed(&world, &ClosedReason::Transactional { at: 1 });
-    assert!(!world.legacy.produced.contains_key(&0));
-}
-
-#[test]
 fn legacy_that_lost_records_from_before_the_cut_closes() {
     let mut world = World::new(1);
     let cut = world.before(0, &[batch(&["a"]), batch(&["b"])]);

@@ -1,18 +1,22 @@
 //! A stand-in for a legacy cluster that takes writes: what it holds, and what it answers.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::{Bytes, BytesMut};
 use kernel_model::batch::{BatchHeader, patch_header};
 use kernel_model::{LogEpoch, Offset};
+use translator_kafka::codec::messages::write_txn_markers_request::WritableTxnMarker;
 use translator_kafka::codec::messages::{
-    ApiVersionsResponse, DeleteRecordsRequest, DeleteRecordsResponse, FetchRequest, FetchResponse,
-    ListOffsetsRequest, ListOffsetsResponse, MetadataRequest, MetadataResponse, ProduceRequest,
-    ProduceResponse, api_versions_response, delete_records_response, fetch_response, list_offsets_response,
-    metadata_response, produce_response,
+    ApiVersionsResponse, DeleteRecordsRequest, DeleteRecordsResponse, DescribeProducersRequest,
+    DescribeProducersResponse, FetchRequest, FetchResponse, ListOffsetsRequest, ListOffsetsResponse,
+    MetadataRequest, MetadataResponse, ProduceRequest, ProduceResponse, WriteTxnMarkersRequest,
+    WriteTxnMarkersResponse, api_versions_response, delete_records_response, describe_producers_response,
+    fetch_response, list_offsets_response, metadata_response, produce_response, write_txn_markers_response,
 };
 use translator_kafka::codec::{ApiKey, Message, Uuid, frame};
 use translator_kafka::errors::ErrorCode;
+
+use crate::transactions::marker;
 
 /// The name that every test uses.
 pub(crate) const TOPIC: &str = "t";
@@ -30,6 +34,8 @@ pub(crate) struct Part {
     /// Base, end and bytes.
     pub(crate) batches: Vec<(u64, u64, Bytes)>,
     remembered: VecDeque<Remembered>,
+    /// Epochs of the coordinators that have written markers of these producers.
+    pub(crate) coordinators: BTreeMap<i64, i32>,
 }
 
 impl Part {
@@ -80,6 +86,18 @@ impl Part {
         Ok(base)
     }
 
+    fn mark(&mut self, asked: &WritableTxnMarker) -> Result<(), ErrorCode> {
+        let seen = self.coordinators.entry(asked.producer_id).or_insert(asked.coordinator_epoch);
+        if *seen > asked.coordinator_epoch {
+            return Err(ErrorCode::TransactionCoordinatorFenced);
+        }
+        *seen = asked.coordinator_epoch;
+        let producer = (asked.producer_id, asked.producer_epoch);
+        let written = marker(producer, asked.transaction_result, 77, asked.coordinator_epoch);
+        self.append(written.bytes());
+        Ok(())
+    }
+
     /// Bytes from an offset on, as far as consumers see.
     pub(crate) fn read(&self, from: u64) -> Vec<u8> {
         let visible = self.replicated.unwrap_or(u64::MAX);
@@ -114,6 +132,10 @@ pub(crate) struct Legacy {
     /// Offsets from which was fetched.
     pub(crate) fetched: Vec<i64>,
     pub(crate) deletions: Vec<(i32, i64)>,
+    /// Transactional ids that writes have named, with the version of each.
+    pub(crate) transactional: Vec<(String, i16)>,
+    /// Coordinators' epochs under which markers were asked for.
+    pub(crate) marked: Vec<i32>,
 }
 
 impl Legacy {
@@ -134,6 +156,8 @@ impl Legacy {
             widest: 0,
             fetched: Vec::new(),
             deletions: Vec::new(),
+            transactional: Vec::new(),
+            marked: Vec::new(),
         }
     }
 
@@ -157,8 +181,17 @@ impl Legacy {
             ApiKey::ListOffsets => framed!(self.ends(node, &asked!(ListOffsetsRequest))),
             ApiKey::Fetch => framed!(self.fetch(node, &asked!(FetchRequest))),
             ApiKey::DeleteRecords => framed!(self.delete(node, &asked!(DeleteRecordsRequest))),
+            ApiKey::DescribeProducers => framed!(self.producers(node, &asked!(DescribeProducersRequest))),
+            ApiKey::WriteTxnMarkers => {
+                let answer = self.mark(node, &asked!(WriteTxnMarkersRequest));
+                if self.swallow > 0 {
+                    self.swallow -= 1;
+                    return None;
+                }
+                framed!(answer)
+            }
             ApiKey::Produce => {
-                let answer = self.produce(node, &asked!(ProduceRequest));
+                let answer = self.produce(node, version, &asked!(ProduceRequest));
                 if self.swallow > 0 {
                     self.swallow -= 1;
                     return None;
@@ -176,6 +209,8 @@ impl Legacy {
             (ApiKey::Produce, self.version_max),
             (ApiKey::ListOffsets, 7),
             (ApiKey::DeleteRecords, 2),
+            (ApiKey::WriteTxnMarkers, 1),
+            (ApiKey::DescribeProducers, 0),
         ];
         let api = |(api, max_version): (ApiKey, i16)| api_versions_response::ApiVersion {
             api_key: api.code(),
@@ -286,8 +321,9 @@ impl Legacy {
         FetchResponse { responses, ..Default::default() }
     }
 
-    fn produce(&mut self, node: i32, request: &ProduceRequest) -> ProduceResponse {
+    fn produce(&mut self, node: i32, version: i16, request: &ProduceRequest) -> ProduceResponse {
         assert_eq!(request.acks, -1);
+        self.see_transactions(version, request);
         let mut responses = Vec::new();
         for topic in &request.topic_data {
             self.widest = self.widest.max(topic.partition_data.len());
@@ -312,6 +348,81 @@ impl Legacy {
             });
         }
         ProduceResponse { responses, ..Default::default() }
+    }
+
+    /// The rules for transactional writes are Kafka's: they name an id, and are of one producer.
+    fn see_transactions(&mut self, version: i16, request: &ProduceRequest) {
+        let records = request.topic_data.iter().flat_map(|topic| &topic.partition_data);
+        let headers = records.map(|data| BatchHeader::decode(data.records.as_ref().unwrap()).unwrap());
+        let transactional = headers.filter(BatchHeader::is_transactional);
+        let producers: BTreeSet<_> =
+            transactional.map(|each| (each.producer_id, each.producer_epoch)).collect();
+        assert!(producers.len() <= 1, "batches of several producers in one request");
+        assert_eq!(request.transactional_id.is_some(), !producers.is_empty());
+        let named = request.transactional_id.iter().map(|id| (id.as_str().to_owned(), version));
+        self.transactional.extend(named);
+    }
+
+    /// A leader writes markers with a clock of its own, and from no coordinator that is older than the last.
+    fn mark(&mut self, node: i32, request: &WriteTxnMarkersRequest) -> WriteTxnMarkersResponse {
+        let mut response = WriteTxnMarkersResponse::default();
+        for marker in &request.markers {
+            self.marked.push(marker.coordinator_epoch);
+            let mut topics = Vec::new();
+            for topic in &marker.topics {
+                let mut partitions = Vec::new();
+                for &partition_index in &topic.partition_indexes {
+                    let error_code = match self.led(node, partition_index, -1) {
+                        Err(error) => error.code(),
+                        Ok(part) => part.mark(marker).err().map_or(0, ErrorCode::code),
+                    };
+                    partitions.push(write_txn_markers_response::WritableTxnMarkerPartitionResult {
+                        partition_index,
+                        error_code,
+                        ..Default::default()
+                    });
+                }
+                topics.push(write_txn_markers_response::WritableTxnMarkerTopicResult {
+                    name: topic.name.clone(),
+                    partitions,
+                    ..Default::default()
+                });
+            }
+            response.markers.push(write_txn_markers_response::WritableTxnMarkerResult {
+                producer_id: marker.producer_id,
+                topics,
+                ..Default::default()
+            });
+        }
+        response
+    }
+
+    fn producers(&mut self, node: i32, request: &DescribeProducersRequest) -> DescribeProducersResponse {
+        let mut response = DescribeProducersResponse::default();
+        for topic in &request.topics {
+            let mut partitions = Vec::new();
+            for &partition_index in &topic.partition_indexes {
+                let part = self.led(node, partition_index, -1).unwrap();
+                let active = part.coordinators.iter().map(|(&producer_id, &coordinator_epoch)| {
+                    describe_producers_response::ProducerState {
+                        producer_id,
+                        coordinator_epoch,
+                        ..Default::default()
+                    }
+                });
+                partitions.push(describe_producers_response::PartitionResponse {
+                    partition_index,
+                    active_producers: active.collect(),
+                    ..Default::default()
+                });
+            }
+            response.topics.push(describe_producers_response::TopicResponse {
+                name: topic.name.clone(),
+                partitions,
+                ..Default::default()
+            });
+        }
+        response
     }
 
     fn take(&mut self, node: i32, index: i32, batch: &Bytes) -> Result<u64, ErrorCode> {

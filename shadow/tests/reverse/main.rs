@@ -13,4 +13,5 @@ mod closing;
 mod legacy;
 mod real;
 mod settling;
+mod transactions;
 mod world;

@@ -102,6 +102,7 @@ impl GatewaySession {
             nodes: &nodes,
             routes: &routes,
             any_moved: self.shared.routes.any_moved(),
+            kernel_shown: self.shared.routes.kernel_shown(),
             any_translated: self.shared.routes.any_translated(),
             at_kernel_node: self.role == Role::Kernel,
             viewer: self.viewer(),

@@ -22,6 +22,7 @@ mod dispatch;
 mod epochs;
 mod fetch;
 mod groups;
+mod kept;
 mod login;
 pub mod nodes;
 pub(crate) mod owner;
@@ -39,6 +40,7 @@ mod trim;
 mod upstream;
 mod versions;
 
+pub use kept::KeptIds;
 pub use nodes::{Endpoint, KERNEL_NODE_BASE, NodeTable, Nodes};
 pub use route::{RouteTable, Routes, TopicRef, TopicRoute, Unit};
 pub use session::GatewaySession;

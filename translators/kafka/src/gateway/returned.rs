@@ -26,10 +26,13 @@ impl GatewaySession {
         }
         let mut served: ProduceRequest = request.decode()?;
         let routes = self.shared.routes.table();
+        // Its coordinator says whether its transaction is open, and lets that come to its end.
+        let ids = served.transactional_id.as_ref().and_then(|id| routes.transaction(id));
+        let in_transaction = ids.is_some_and(|ids| ids.unit.is_moved());
         let mut leaving = None;
         let gone = served.take(&mut |owner| {
             let Some(unit) = lookup(&routes, owner) else { return false };
-            if unit.is_moved() && unit.gate.side() == Side::Held {
+            if unit.is_moved() && unit.gate.side() == Side::Held && !in_transaction {
                 leaving = Some(Arc::clone(unit));
             }
             !unit.is_moved() && unit.legacy_leader().is_some()

@@ -44,6 +44,8 @@ pub(super) struct Rewriter<'a> {
     pub(super) nodes: &'a NodeTable,
     pub(super) routes: &'a RouteTable,
     pub(super) any_moved: bool,
+    /// Whether clients know the kernel's node.
+    pub(super) kernel_shown: bool,
     /// Whether clients see other leader epochs than legacy's own.
     pub(super) any_translated: bool,
     /// On the kernel's own node fewer APIs are offered.
@@ -146,7 +148,7 @@ impl Rewriter<'_> {
             }
             None => false,
         });
-        let shown = self.any_moved || self.viewer.is_some();
+        let shown = self.kernel_shown || self.viewer.is_some();
         let kernel = shown.then(|| self.nodes.kernel_node()).flatten();
         if let Some((node_id, endpoint)) = kernel {
             answer.brokers.push(metadata_response::MetadataResponseBroker {
@@ -218,7 +220,7 @@ impl Rewriter<'_> {
             }
             None => false,
         });
-        if let (true, Some((broker_id, endpoint))) = (self.any_moved, self.nodes.kernel_node()) {
+        if let (true, Some((broker_id, endpoint))) = (self.kernel_shown, self.nodes.kernel_node()) {
             answer.brokers.push(describe_cluster_response::DescribeClusterBroker {
                 broker_id,
                 host: endpoint.host.clone(),

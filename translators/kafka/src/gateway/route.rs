@@ -10,6 +10,7 @@ use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use kernel_model::LogId;
 use session::{Gate, Lease, Side, UnitId};
 
+use super::kept::KeptIds;
 use super::transactions::{OpenTransactions, Stray, TransactionRoute};
 use crate::canary::Share;
 use crate::codec::{Str, Uuid};
@@ -29,6 +30,8 @@ pub struct Unit {
     pub gate: Gate,
     /// Of a unit of transactional ids: which of them have a transaction open.
     pub transactions: OpenTransactions,
+    /// The same: whether legacy keeps their producers while the kernel serves them.
+    pub kept: KeptIds,
     /// [`NO_LOG`] where there is none.
     log: AtomicU64,
     dual_write: AtomicBool,
@@ -50,6 +53,7 @@ impl Unit {
             id,
             gate: Gate::new(side),
             transactions: OpenTransactions::default(),
+            kept: KeptIds::default(),
             log: AtomicU64::new(NO_LOG),
             dual_write: AtomicBool::new(false),
             legacy_epoch: AtomicI32::new(-1),
@@ -384,6 +388,14 @@ impl Routes {
     #[must_use]
     pub fn any_moved(&self) -> bool {
         self.moved.load(Ordering::Acquire) > 0
+    }
+
+    /// Whether clients know the kernel's node: once anything has moved, and ever after. A client that has learnt of a
+    /// coordinator or leader there asks it once more, also when all has gone back; some wait for a node in vain that is
+    /// not in the metadata any more (librdkafka, for a group's coordinator within a transaction).
+    #[must_use]
+    pub fn kernel_shown(&self) -> bool {
+        self.any_moved() || self.any_translated()
     }
 
     /// Whether clients see other leader epochs of any unit than legacy's own.

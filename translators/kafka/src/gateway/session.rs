@@ -13,6 +13,7 @@ use session::{
 
 use super::canary::{Admitted, Namings};
 use super::fetch::FetchSessions;
+use super::kept::Wishes;
 use super::pace::Paced;
 use super::shared::{ClusterShared, Role};
 use super::slots::{SlotId, Slots};
@@ -102,6 +103,7 @@ impl GatewaySession {
     pub fn new(role: Role, shared: Arc<ClusterShared>, mut server: Server, now: Now) -> Self {
         let host = server.client_host().to_owned();
         server.guard_copies(Box::new(Admitted::new(Arc::clone(&shared), &host)));
+        server.take_spares_from(Box::new(Wishes(Arc::clone(&shared))));
         let node = match role {
             Role::Legacy(node) => node,
             Role::Kernel => LegacyNode::Any,

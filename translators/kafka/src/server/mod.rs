@@ -21,6 +21,7 @@ mod metadata;
 mod offsets;
 mod operation;
 mod produce;
+mod spares;
 mod throttle;
 mod transactions;
 
@@ -40,6 +41,7 @@ pub use self::copies::{Admission, CopyReaders};
 use self::fetch::FetchSessions;
 pub(crate) use self::metadata::NO_TRANSACTIONS;
 use self::operation::{Asks, Begin, Cx, Finished, Head, Operation, Step};
+pub use self::spares::{Spare, SpareIds};
 use self::throttle::Throttle;
 use crate::access::{AccessHandle, Meters, QuotaKind, Who};
 use crate::catalog::CatalogHandle;
@@ -96,6 +98,7 @@ pub struct Server {
     /// What answers are amended with before they leave.
     amends: BTreeMap<Ticket, Amend>,
     copies: Option<Box<dyn CopyReaders>>,
+    spares: Option<Box<dyn SpareIds>>,
     logins: bool,
     throttle: Throttle,
 }
@@ -125,6 +128,7 @@ impl Server {
             who: Arc::new(Who::anonymous(client_host)),
             amends: BTreeMap::new(),
             copies: None,
+            spares: None,
             logins: false,
             throttle: Throttle::default(),
         }
@@ -165,6 +169,11 @@ impl Server {
     /// From now on copies of what the kernel does not lead are read by those only that `readers` admits.
     pub fn guard_copies(&mut self, readers: Box<dyn CopyReaders>) {
         self.copies = Some(readers);
+    }
+
+    /// From now on transactional ids that want a producer id get it from there.
+    pub fn take_spares_from(&mut self, spares: Box<dyn SpareIds>) {
+        self.spares = Some(spares);
     }
 
     /// The client's address, as group coordinators show it.
@@ -259,6 +268,7 @@ impl Server {
             guard: Guard { realm: self.settings.access.realm(&self.realm), who: Arc::clone(&self.who) },
             realm: &self.realm,
             copies: self.copies.as_deref(),
+            spares: self.spares.as_deref(),
             logins: self.logins,
             throttle: &mut self.throttle,
         }

@@ -11,7 +11,7 @@ use session::RequestId;
 use super::authorize::Guard;
 use super::fetch::FetchSessions;
 use super::throttle::Throttle;
-use super::{ClusterView, CopyReaders, ServerSettings, Ticket};
+use super::{ClusterView, CopyReaders, ServerSettings, SpareIds, Ticket};
 use crate::catalog::Catalog;
 use crate::codec::messages::RequestHeader;
 use crate::codec::{ApiKey, Response, Str, frame};
@@ -168,6 +168,8 @@ pub(super) struct Cx<'a> {
     pub(super) realm: &'a str,
     /// Who may read copies; without it everybody may.
     pub(super) copies: Option<&'a dyn CopyReaders>,
+    /// Where producer ids of transactional ids come from; without it from the catalog.
+    pub(super) spares: Option<&'a dyn SpareIds>,
     /// Clients are told how to log in: this is answered in place of a cluster where they do.
     pub(super) logins: bool,
     /// What the client was told to wait.

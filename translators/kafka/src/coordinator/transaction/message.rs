@@ -97,6 +97,39 @@ pub enum TransactionMessage {
         timeout_ms: i32,
         /// How its last transaction ended: `Some(true)`, committed; `None`: there was none.
         committed: Option<bool>,
+        /// The unit that the id moves with.
+        unit: String,
+    },
+    /// Stores a producer that legacy has given to an id, since its epochs are used up or legacy has forgotten it: its next
+    /// epoch is this one. Answer: `Producer`, as it is now.
+    Provide {
+        /// Transactional id.
+        id: String,
+        /// What replaces its producer.
+        producer: Producer,
+    },
+    /// Lets open transactions of a unit's ids come to their end, and refuses to begin any (they are about to go back to
+    /// legacy). Not stored. Answer: `Tallied`.
+    Leave {
+        /// The unit.
+        unit: String,
+    },
+    /// Undoes `Leave`. Answer: `Tallied`.
+    Return {
+        /// The unit.
+        unit: String,
+    },
+    /// Counts a unit's ids. Answer: `Tallied`.
+    Tally {
+        /// The unit.
+        unit: String,
+    },
+    /// Asks for what a unit's ids have. Answer: `Surveyed`.
+    Survey {
+        /// The unit.
+        unit: String,
+        /// Only ids behind this one.
+        after: Option<String>,
     },
     /// Asks what is known of ids. Answer: `Described`.
     Describe {
@@ -134,6 +167,73 @@ pub enum TransactionReply {
     Described(Vec<Option<DescribedTransaction>>),
     /// Ascending by id.
     Listed(Vec<ListedTransaction>),
+    /// A unit's ids in this shard, counted.
+    Tallied(Tally),
+    /// Ascending by id; where there are more, the survey goes on behind the last.
+    Surveyed {
+        /// What they have.
+        ids: Vec<SurveyedTransaction>,
+        /// Whether there are more.
+        more: bool,
+    },
+}
+
+/// Transactional ids of a unit, counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Tally {
+    /// How many there are.
+    pub ids: u64,
+    /// How many of them have a transaction that is not complete.
+    pub open: u64,
+    /// When the oldest of those began, wall clock; −1 without one.
+    pub open_since_ms: i64,
+    /// Sum over [`row_print`] of each, wrapping.
+    pub print: u64,
+}
+
+impl Tally {
+    /// Adds those of another shard.
+    pub fn add(&mut self, other: Self) {
+        self.ids += other.ids;
+        self.open += other.open;
+        self.print = self.print.wrapping_add(other.print);
+        self.open_since_ms = match (self.open_since_ms, other.open_since_ms) {
+            (mine, -1) => mine,
+            (-1, theirs) => theirs,
+            (mine, theirs) => mine.min(theirs),
+        };
+    }
+
+    /// None at all.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { open_since_ms: -1, ..Self::default() }
+    }
+}
+
+/// A transactional id in a survey.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SurveyedTransaction {
+    /// Transactional id.
+    pub id: String,
+    /// Its producer.
+    pub producer: Producer,
+    /// Transaction time-out.
+    pub timeout_ms: i32,
+    /// What legacy has given it for its next epoch.
+    pub provided: Option<Producer>,
+}
+
+/// A hash over what both sides must have alike of an id, to be added up.
+#[must_use]
+pub fn row_print(id: &str, producer: Producer, timeout_ms: i32) -> u64 {
+    let mut bytes = id.as_bytes().to_vec();
+    bytes.extend_from_slice(&producer.id.to_be_bytes());
+    bytes.extend_from_slice(&producer.epoch.to_be_bytes());
+    bytes.extend_from_slice(&timeout_ms.to_be_bytes());
+    let low = u64::from(crc32c::crc32c(&bytes));
+    bytes.reverse();
+    (u64::from(crc32c::crc32c(&bytes)) << 32) | low
 }
 
 /// A transactional id as administrators see it.

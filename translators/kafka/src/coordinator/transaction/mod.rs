@@ -28,7 +28,8 @@ mod work;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Bound;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -39,17 +40,20 @@ use kernel_model::error::KernelError;
 use kernel_model::time::Now;
 
 use self::message::{TransactionMessage, TransactionReply};
-use self::state::Transaction;
+use self::state::{State, Transaction};
 use self::work::Task;
 use crate::errors::{ErrorCode, coordinator_error};
 
 pub use self::limits::Limits;
 pub use self::message::{
-    DescribedTransaction, GroupShard, ListedTransaction, PartitionLog, Producer,
-    TransactionMessage as Message, TransactionReply as Reply,
+    DescribedTransaction, GroupShard, ListedTransaction, PartitionLog, Producer, SurveyedTransaction, Tally,
+    TransactionMessage as Message, TransactionReply as Reply, row_print,
 };
 pub(crate) use self::state::is_state;
 pub use self::stored::KIND;
+
+/// Ids in one answer to a survey.
+const SURVEYED_MAX: usize = 2_000;
 
 /// One id: what is durable, what is on its way, and what waits.
 #[derive(Debug, Default)]
@@ -80,6 +84,8 @@ pub struct TransactionCoordinator {
     entries: BTreeMap<String, Entry>,
     commits: BTreeMap<CommitId, String>,
     last_commit: CommitId,
+    /// Units whose ids begin no transaction.
+    leaving: BTreeSet<String>,
     outputs: VecDeque<Output>,
     /// When forgotten ids are looked for next, and behind which id that goes on.
     sweep_at: Duration,
@@ -98,6 +104,7 @@ impl TransactionCoordinator {
             entries: BTreeMap::new(),
             commits: BTreeMap::new(),
             last_commit: CommitId(0),
+            leaving: BTreeSet::new(),
             outputs: VecDeque::new(),
             sweep_at: Duration::ZERO,
             sweep_after: None,
@@ -149,7 +156,10 @@ impl TransactionCoordinator {
                 }
                 return;
             };
-            let change = work::work(&self.limits, self.shard, now, id, entry, task);
+            let leaves = entry.stored.as_ref().is_some_and(|held| self.leaving.contains(&held.unit));
+            let place =
+                work::Place { limits: &self.limits, shard: self.shard, now_ms: now.wall_ms, id, leaves };
+            let change = place.work(entry, task);
             for (message, reply) in change.answers_now {
                 self.reply(message, &reply);
             }
@@ -198,7 +208,23 @@ impl TransactionCoordinator {
             TransactionMessage::Init { id, .. }
             | TransactionMessage::Join { id, .. }
             | TransactionMessage::End { id, .. }
-            | TransactionMessage::Adopt { id, .. } => id.clone(),
+            | TransactionMessage::Adopt { id, .. }
+            | TransactionMessage::Provide { id, .. } => id.clone(),
+            TransactionMessage::Leave { unit } => {
+                self.leaving.insert(unit.clone());
+                return self.reply(message, &TransactionReply::Tallied(self.tally(unit)));
+            }
+            TransactionMessage::Return { unit } => {
+                self.leaving.remove(unit);
+                return self.reply(message, &TransactionReply::Tallied(self.tally(unit)));
+            }
+            TransactionMessage::Tally { unit } => {
+                return self.reply(message, &TransactionReply::Tallied(self.tally(unit)));
+            }
+            TransactionMessage::Survey { unit, after } => {
+                let reply = self.survey(unit, after.as_deref());
+                return self.reply(message, &reply);
+            }
             TransactionMessage::Describe { ids } => {
                 let described =
                     ids.iter().take(self.limits.listed_max).map(|id| self.described(id)).collect();
@@ -214,6 +240,41 @@ impl TransactionCoordinator {
 
     fn described(&self, id: &str) -> Option<DescribedTransaction> {
         self.entries.get(id)?.stored.as_ref().map(Transaction::describe)
+    }
+
+    /// What is held of a unit's ids behind `after`.
+    fn of_unit<'a>(
+        &'a self,
+        unit: &'a str,
+        after: Option<&str>,
+    ) -> impl Iterator<Item = (&'a String, &'a Entry, &'a Transaction)> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let held = self.entries.range::<str, _>((from, Bound::Unbounded));
+        let held = held.filter_map(|(id, entry)| Some((id, entry, entry.stored.as_ref()?)));
+        held.filter(move |(_, _, held)| held.unit == unit)
+    }
+
+    fn tally(&self, unit: &str) -> Tally {
+        let mut all = Tally::none();
+        for (id, entry, held) in self.of_unit(unit, None) {
+            // What is being committed may begin one.
+            let open = held.state == State::Ongoing || held.is_prepared() || entry.busy.is_some();
+            let open_since_ms = if open { held.started_ms } else { -1 };
+            let print = row_print(id, held.producer, held.timeout_ms);
+            all.add(Tally { ids: 1, open: u64::from(open), open_since_ms, print });
+        }
+        all
+    }
+
+    fn survey(&self, unit: &str, after: Option<&str>) -> TransactionReply {
+        let mut left = self.of_unit(unit, after).map(|(id, _, held)| SurveyedTransaction {
+            id: id.clone(),
+            producer: held.producer,
+            timeout_ms: held.timeout_ms,
+            provided: held.provided,
+        });
+        let ids = left.by_ref().take(SURVEYED_MAX).collect();
+        TransactionReply::Surveyed { ids, more: left.next().is_some() }
     }
 
     fn listed(

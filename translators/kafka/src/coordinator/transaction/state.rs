@@ -86,6 +86,9 @@ pub(super) struct Transaction {
     pub(super) previous_id: i64,
     /// The producer id that comes into force when the transaction is complete.
     pub(super) next_id: i64,
+    /// Its first epoch; of the producer id in force, if another was before it.
+    #[serde(default)]
+    pub(super) next_epoch: i16,
     pub(super) timeout_ms: i32,
     pub(super) started_ms: i64,
     pub(super) updated_ms: i64,
@@ -95,6 +98,12 @@ pub(super) struct Transaction {
     pub(super) groups: BTreeSet<GroupShard>,
     /// Who has not been told of the end.
     pub(super) owed: BTreeSet<Owed>,
+    /// The unit that the id moves with; empty where it moves with none.
+    #[serde(default)]
+    pub(super) unit: String,
+    /// What legacy has given it for its next epoch.
+    #[serde(default)]
+    pub(super) provided: Option<Producer>,
 }
 
 /// Why a transition does not happen.
@@ -127,7 +136,7 @@ pub(super) enum Ended {
     /// A repeat: it has ended so already.
     Already,
     /// It ends so. The answer is the producer as it is afterwards.
-    Now(Transaction, Producer),
+    Now(Box<Transaction>, Producer),
 }
 
 impl Transaction {
@@ -138,6 +147,7 @@ impl Transaction {
             last_epoch: NONE_EPOCH,
             previous_id: NONE_ID,
             next_id: NONE_ID,
+            next_epoch: 0,
             timeout_ms,
             started_ms: -1,
             updated_ms: now_ms,
@@ -145,18 +155,26 @@ impl Transaction {
             partitions: BTreeSet::new(),
             groups: BTreeSet::new(),
             owed: BTreeSet::new(),
+            unit: String::new(),
+            provided: None,
         }
     }
 
     /// As legacy has it. A producer that knows the epoch before must not be given this one: legacy does not say whether
     /// that was replaced for a repeat.
-    pub(super) fn adopted(producer: Producer, timeout_ms: i32, committed: Option<bool>, now_ms: i64) -> Self {
+    pub(super) fn adopted(
+        producer: Producer,
+        timeout_ms: i32,
+        committed: Option<bool>,
+        unit: &str,
+        now_ms: i64,
+    ) -> Self {
         let state = match committed {
             None => State::Empty,
             Some(true) => State::CompleteCommit,
             Some(false) => State::CompleteAbort,
         };
-        Self { state, producer, ..Self::new(producer.id, timeout_ms, now_ms) }
+        Self { state, producer, unit: unit.to_owned(), ..Self::new(producer.id, timeout_ms, now_ms) }
     }
 
     /// A producer begins to use the id, or goes on after an error with what it has (`current`).
@@ -185,6 +203,8 @@ impl Transaction {
                     producer,
                     last_epoch,
                     previous_id: if rotated { held.producer.id } else { held.previous_id },
+                    next_epoch: if rotated { producer.epoch } else { held.next_epoch },
+                    provided: held.provided.filter(|_| !rotated),
                     timeout_ms,
                     started_ms: -1,
                     updated_ms: now_ms,
@@ -196,8 +216,23 @@ impl Transaction {
 
     /// Whether a producer that says what it has may be given more.
     fn may_continue(&self, current: Producer) -> bool {
-        let retries_rotation = current.id == self.previous_id && is_exhausted(current.epoch);
-        current.id == self.producer.id || retries_rotation
+        current.id == self.producer.id || self.is_before_rotation(current)
+    }
+
+    /// Whether this is what was replaced by the producer id that it has now, which has not moved on.
+    fn is_before_rotation(&self, producer: Producer) -> bool {
+        let known = self.previous_id != NONE_ID && self.producer.epoch == self.next_epoch;
+        known && producer == Producer { id: self.previous_id, epoch: self.last_epoch }
+    }
+
+    /// Whether its next epoch is another producer id's.
+    fn is_replaced(&self) -> bool {
+        is_exhausted(self.producer.epoch) || self.provided.is_some()
+    }
+
+    fn replacement(&self, spare: Option<i64>) -> Result<Producer, Refusal> {
+        let fresh = spare.map(|id| Producer { id, epoch: 0 });
+        self.provided.or(fresh).ok_or(Refusal::NeedsProducerId)
     }
 
     fn next_producer(
@@ -206,10 +241,10 @@ impl Transaction {
         spare: Option<i64>,
     ) -> Result<(Producer, i16), Refusal> {
         let held = self.producer;
-        if is_exhausted(held.epoch) && current.is_none_or(|current| current.epoch == held.epoch) {
-            let id = spare.ok_or(Refusal::NeedsProducerId)?;
+        let is_newest = current.is_none_or(|current| current.epoch == held.epoch);
+        if self.is_replaced() && is_newest {
             let last = if current.is_some() { held.epoch } else { NONE_EPOCH };
-            return Ok((Producer { id, epoch: 0 }, last));
+            return Ok((self.replacement(spare)?, last));
         }
         let bumped = Producer { epoch: held.epoch.saturating_add(1), ..held };
         match current {
@@ -296,7 +331,7 @@ impl Transaction {
         match (self.state, commit) {
             (State::Ongoing, _) => {
                 let next = Self { updated_ms: now_ms, ..self.ending(commit) };
-                Ok(Ended::Now(next, self.producer))
+                Ok(Ended::Now(Box::new(next), self.producer))
             }
             (State::CompleteCommit, true) | (State::CompleteAbort, false) => Ok(Ended::Already),
             (State::PrepareCommit, true) | (State::PrepareAbort, false) => {
@@ -317,8 +352,7 @@ impl Transaction {
         now_ms: i64,
     ) -> Result<Ended, Refusal> {
         let held = self.producer;
-        let over_rotation =
-            self.previous_id == producer.id && producer.epoch == i16::MAX - 1 && held.epoch == 0;
+        let over_rotation = self.is_before_rotation(producer);
         let over_bump = producer.epoch.checked_add(1) == Some(held.epoch);
         let repeats = over_rotation || over_bump;
         if held.id != producer.id && !over_rotation {
@@ -353,20 +387,21 @@ impl Transaction {
     fn bumped(&self, commit: bool, spare: Option<i64>, now_ms: i64) -> Result<Ended, Refusal> {
         let held = self.producer;
         let epoch = held.epoch.saturating_add(1);
-        let (next_id, answer) = if is_exhausted(held.epoch) {
-            let id = spare.ok_or(Refusal::NeedsProducerId)?;
-            (id, Producer { id, epoch: 0 })
+        let (next_id, next_epoch, answer) = if self.is_replaced() {
+            let next = self.replacement(spare)?;
+            (next.id, next.epoch, next)
         } else {
-            (NONE_ID, Producer { epoch, ..held })
+            (NONE_ID, 0, Producer { epoch, ..held })
         };
         let next = Self {
             producer: Producer { epoch, ..held },
             last_epoch: held.epoch,
             next_id,
+            next_epoch,
             updated_ms: now_ms,
             ..self.ending(commit)
         };
-        Ok(Ended::Now(next, answer))
+        Ok(Ended::Now(Box::new(next), answer))
     }
 
     fn ending(&self, commit: bool) -> Self {
@@ -387,8 +422,9 @@ impl Transaction {
         self.owed.clear();
         if self.next_id != NONE_ID {
             self.previous_id = self.producer.id;
-            self.producer = Producer { id: self.next_id, epoch: 0 };
+            self.producer = Producer { id: self.next_id, epoch: self.next_epoch };
             self.next_id = NONE_ID;
+            self.provided = None;
         }
     }
 

@@ -6,7 +6,6 @@ use bytes::Bytes;
 use kernel_model::ShardId;
 use kernel_model::commit::Op;
 use kernel_model::coordinator::MessageId;
-use kernel_model::time::Now;
 
 use super::message::{GroupShard, PartitionLog, Producer, Told, TransactionMessage, TransactionReply};
 use super::state::{Ended, Initialised, Refusal, State, Transaction};
@@ -67,48 +66,13 @@ impl From<Refusal> for TransactionReply {
 }
 
 /// Where a step happens.
-struct Place<'a> {
-    limits: &'a Limits,
-    shard: ShardId,
-    now_ms: i64,
-    id: &'a str,
-}
-
-/// Works on one task; tasks behind it that go together with it are taken too.
-pub(super) fn work(
-    limits: &Limits,
-    shard: ShardId,
-    now: Now,
-    id: &str,
-    entry: &mut Entry,
-    task: Task,
-) -> Change {
-    let at = Place { limits, shard, now_ms: now.wall_ms, id };
-    match task {
-        Task::Asked(message, TransactionMessage::Init { timeout_ms, current, spare, .. }) => {
-            at.init(entry.stored.as_ref(), message, timeout_ms, current, spare)
-        }
-        Task::Asked(message, TransactionMessage::Join { producer, partitions, groups, verify_only, .. }) => {
-            if verify_only {
-                verify(entry.stored.as_ref(), message, producer, partitions, &groups)
-            } else {
-                at.join(entry, message, producer, &partitions, &groups)
-            }
-        }
-        Task::Asked(message, TransactionMessage::End { producer, commit, bumps, spare, .. }) => {
-            at.end(entry.stored.as_ref(), message, producer, commit, bumps, spare)
-        }
-        Task::Asked(message, TransactionMessage::Adopt { producer, timeout_ms, committed, .. }) => {
-            at.adopt(entry.stored.as_ref(), message, producer, timeout_ms, committed)
-        }
-        // Neither is about one id: answered before it comes here.
-        Task::Asked(message, TransactionMessage::Describe { .. } | TransactionMessage::List { .. }) => {
-            Change::answer(message, ErrorCode::InvalidRequest)
-        }
-        Task::Told(key, told) => at.told(entry, key, &told),
-        Task::TimedOut => at.timed_out(entry.stored.as_ref()),
-        Task::Expired => at.expired(entry.stored.as_ref()),
-    }
+pub(super) struct Place<'a> {
+    pub(super) limits: &'a Limits,
+    pub(super) shard: ShardId,
+    pub(super) now_ms: i64,
+    pub(super) id: &'a str,
+    /// The id is about to go back to legacy: it begins nothing.
+    pub(super) leaves: bool,
 }
 
 /// The same partitions and groups, already in?
@@ -129,6 +93,47 @@ fn verify(
 }
 
 impl Place<'_> {
+    /// Works on one task; tasks behind it that go together with it are taken too.
+    pub(super) fn work(&self, entry: &mut Entry, task: Task) -> Change {
+        match task {
+            Task::Asked(message, TransactionMessage::Init { timeout_ms, current, spare, .. }) => {
+                self.init(entry.stored.as_ref(), message, timeout_ms, current, spare)
+            }
+            Task::Asked(
+                message,
+                TransactionMessage::Join { producer, partitions, groups, verify_only, .. },
+            ) => {
+                if verify_only {
+                    verify(entry.stored.as_ref(), message, producer, partitions, &groups)
+                } else {
+                    self.join(entry, message, producer, &partitions, &groups)
+                }
+            }
+            Task::Asked(message, TransactionMessage::End { producer, commit, bumps, spare, .. }) => {
+                self.end(entry.stored.as_ref(), message, producer, commit, bumps, spare)
+            }
+            Task::Asked(message, TransactionMessage::Adopt { producer, timeout_ms, committed, unit, .. }) => {
+                self.adopt(entry.stored.as_ref(), message, producer, timeout_ms, committed, &unit)
+            }
+            Task::Asked(message, TransactionMessage::Provide { producer, .. }) => {
+                self.provide(entry.stored.as_ref(), message, producer)
+            }
+            // None of them is about one id: answered before it comes here.
+            Task::Asked(
+                message,
+                TransactionMessage::Describe { .. }
+                | TransactionMessage::List { .. }
+                | TransactionMessage::Leave { .. }
+                | TransactionMessage::Return { .. }
+                | TransactionMessage::Tally { .. }
+                | TransactionMessage::Survey { .. },
+            ) => Change::answer(message, ErrorCode::InvalidRequest),
+            Task::Told(key, told) => self.told(entry, key, &told),
+            Task::TimedOut => self.timed_out(entry.stored.as_ref()),
+            Task::Expired => self.expired(entry.stored.as_ref()),
+        }
+    }
+
     fn init(
         &self,
         held: Option<&Transaction>,
@@ -140,6 +145,10 @@ impl Place<'_> {
         let asked = u64::try_from(timeout_ms).map(Duration::from_millis).unwrap_or_default();
         if asked.is_zero() || asked > self.limits.timeout_max {
             return Change::answer(message, ErrorCode::InvalidTransactionTimeout);
+        }
+        // The transaction of a producer that went away is ended all the same; it begins anew where the id then is.
+        if self.leaves && held.is_some_and(|held| held.state != State::Ongoing) {
+            return Change::answer(message, ErrorCode::ConcurrentTransactions);
         }
         match Transaction::init(held, timeout_ms, current, spare, self.now_ms) {
             Ok(Initialised::Ready(next)) => {
@@ -161,12 +170,22 @@ impl Place<'_> {
         producer: Producer,
         timeout_ms: i32,
         committed: Option<bool>,
+        unit: &str,
     ) -> Change {
         if held.is_some_and(|held| held.is_prepared() || held.state == State::Ongoing) {
             return Change::answer(message, ErrorCode::ConcurrentTransactions);
         }
-        let next = Transaction::adopted(producer, timeout_ms, committed, self.now_ms);
+        let next = Transaction::adopted(producer, timeout_ms, committed, unit, self.now_ms);
         Change::store(self.id, next, Vec::new()).answered(message, TransactionReply::Producer(producer))
+    }
+
+    fn provide(&self, held: Option<&Transaction>, message: MessageId, producer: Producer) -> Change {
+        let Some(held) = held else {
+            return Change::answer(message, ErrorCode::InvalidProducerIdMapping);
+        };
+        let reply = TransactionReply::Producer(held.producer);
+        let next = Transaction { provided: Some(producer), ..held.clone() };
+        Change::store(self.id, next, Vec::new()).answered(message, reply)
     }
 
     /// The commit that ends a prepared transaction.
@@ -188,6 +207,9 @@ impl Place<'_> {
         };
         if let Err(code) = held.admit(producer) {
             return Change::answer(message, code);
+        }
+        if self.leaves && held.state != State::Ongoing {
+            return Change::answer(message, ErrorCode::ConcurrentTransactions);
         }
         let mut next = held.clone();
         next.join(partitions, groups, self.now_ms);
@@ -228,9 +250,13 @@ impl Place<'_> {
         };
         match held.end(producer, commit, bumps, spare, self.now_ms) {
             Ok(Ended::Already) => Change::answer(message, TransactionReply::Producer(held.producer)),
+            // Without a transaction this would only give the producer an epoch that legacy does not know.
+            Ok(Ended::Now(..)) if self.leaves && held.state != State::Ongoing => {
+                Change::answer(message, ErrorCode::ConcurrentTransactions)
+            }
             Ok(Ended::Now(next, afterwards)) => {
                 let reply = TransactionReply::Producer(afterwards);
-                Change { ending: vec![(message, reply)], ..self.ended(next) }
+                Change { ending: vec![(message, reply)], ..self.ended(*next) }
             }
             Err(refusal) => Change::answer(message, refusal),
         }

@@ -65,7 +65,9 @@ fn described(answer: Option<ask::Asked>) -> Result<DescribedTransaction, ErrorCo
         | TransactionReply::NeedsProducerId
         | TransactionReply::Producer(_)
         | TransactionReply::Joined { .. }
-        | TransactionReply::Listed(_) => Err(ErrorCode::UnknownServerError),
+        | TransactionReply::Listed(_)
+        | TransactionReply::Tallied(_)
+        | TransactionReply::Surveyed { .. } => Err(ErrorCode::UnknownServerError),
     }
 }
 

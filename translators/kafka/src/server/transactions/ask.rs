@@ -2,6 +2,7 @@
 
 use kernel_model::{KernelError, Reply, Request, ShardId};
 
+use super::super::Spare;
 use super::super::operation::{Begin, Cx, Finished, Head, Operation, Step};
 use super::{question, reply_of};
 use crate::codec::messages::{InitProducerIdRequest, InitProducerIdResponse};
@@ -75,8 +76,27 @@ impl Ask {
             }
             TransactionMessage::Join { .. }
             | TransactionMessage::Adopt { .. }
+            | TransactionMessage::Provide { .. }
+            | TransactionMessage::Leave { .. }
+            | TransactionMessage::Return { .. }
+            | TransactionMessage::Tally { .. }
+            | TransactionMessage::Survey { .. }
             | TransactionMessage::Describe { .. }
             | TransactionMessage::List { .. } => Err(ErrorCode::UnknownServerError),
+        }
+    }
+
+    /// The id wants a producer id that nobody has.
+    fn find_id(&mut self, cx: &mut Cx<'_>) -> Result<(), ErrorCode> {
+        let timeout_ms = if let TransactionMessage::Init { timeout_ms, .. } = &self.message {
+            Some(*timeout_ms)
+        } else {
+            None
+        };
+        match cx.spares.map_or(Spare::Catalog, |spares| spares.spare(&self.id, timeout_ms)) {
+            Spare::Catalog => self.ask_catalog(cx),
+            Spare::Later => Err(ErrorCode::ConcurrentTransactions),
+            Spare::Refused(code) => Err(ErrorCode::from_code(code).unwrap_or(ErrorCode::UnknownServerError)),
         }
     }
 }
@@ -93,7 +113,7 @@ impl Operation for Ask {
             return Step::Wait;
         }
         match reply_of(answer) {
-            Ok(TransactionReply::NeedsProducerId) => match self.ask_catalog(cx) {
+            Ok(TransactionReply::NeedsProducerId) => match self.find_id(cx) {
                 Ok(()) => Step::Wait,
                 Err(code) => self.done(Err(code)),
             },

@@ -7,5 +7,6 @@
     reason = "a test may stop at the first surprise"
 )]
 
+mod leaving;
 mod order;
 mod transitions;

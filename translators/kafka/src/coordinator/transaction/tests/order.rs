@@ -11,16 +11,16 @@ use super::super::message::{GroupShard, PartitionLog, Producer, TransactionMessa
 use super::super::{Limits, TransactionCoordinator};
 use crate::errors::ErrorCode;
 
-struct Host {
-    coordinator: TransactionCoordinator,
-    now: Now,
+pub(super) struct Host {
+    pub(super) coordinator: TransactionCoordinator,
+    pub(super) now: Now,
     next: u64,
-    commits: Vec<(CommitId, Commit)>,
-    replies: Vec<(u64, TransactionReply)>,
+    pub(super) commits: Vec<(CommitId, Commit)>,
+    pub(super) replies: Vec<(u64, TransactionReply)>,
 }
 
 impl Host {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             coordinator: TransactionCoordinator::new(Limits::default(), ShardId(0)),
             now: Now::new(Duration::from_secs(1), 1_000_000),
@@ -41,7 +41,7 @@ impl Host {
         }
     }
 
-    fn send(&mut self, message: &TransactionMessage) -> u64 {
+    pub(super) fn send(&mut self, message: &TransactionMessage) -> u64 {
         self.next += 1;
         self.coordinator.handle_message(self.now, MessageId(self.next), message.to_bytes());
         self.take();
@@ -49,7 +49,7 @@ impl Host {
     }
 
     /// Lets the oldest commit end; answers what it held.
-    fn settle(&mut self, outcome: Result<(), KernelError>) -> Vec<Op> {
+    pub(super) fn settle(&mut self, outcome: Result<(), KernelError>) -> Vec<Op> {
         let (id, commit) = self.commits.remove(0);
         self.coordinator.handle_commit(self.now, id, outcome);
         self.take();
@@ -71,12 +71,16 @@ impl Host {
     }
 }
 
-fn partition(number: i32, shard: u16) -> PartitionLog {
+pub(super) fn partition(number: i32, shard: u16) -> PartitionLog {
     let log = LogId::new(ShardId(shard), u64::try_from(number).unwrap()).0;
     PartitionLog { topic: "t".into(), partition: number, log }
 }
 
-fn join(producer: Producer, partitions: &[PartitionLog], groups: &[GroupShard]) -> TransactionMessage {
+pub(super) fn join(
+    producer: Producer,
+    partitions: &[PartitionLog],
+    groups: &[GroupShard],
+) -> TransactionMessage {
     TransactionMessage::Join {
         id: "tx".into(),
         producer,
@@ -86,11 +90,11 @@ fn join(producer: Producer, partitions: &[PartitionLog], groups: &[GroupShard]) 
     }
 }
 
-fn end(producer: Producer) -> TransactionMessage {
+pub(super) fn end(producer: Producer) -> TransactionMessage {
     TransactionMessage::End { id: "tx".into(), producer, commit: true, bumps: false, spare: None }
 }
 
-fn joined() -> TransactionReply {
+pub(super) fn joined() -> TransactionReply {
     TransactionReply::Joined { missing: Vec::new(), groups_missing: false }
 }
 
