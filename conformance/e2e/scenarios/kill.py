@@ -167,6 +167,7 @@ def judge(report, sluice, legacy, traffic, name, topics, place, took, complaints
     cuts = ends_at_commit(sluice.ledger(name))
     shown = sluice.migration(name)["units"]
     folder = traffic.folder
+    readers = []
     wrong = [unit["unit"] for unit in shown if unit["primary"] != "kernel" or unit["unexplained"]]
     for topic, partitions in topics.items():
         old, new = brought_back(folder, legacy.bootstrap, sluice.bootstrap, topic)
@@ -174,8 +175,10 @@ def judge(report, sluice, legacy, traffic, name, topics, place, took, complaints
             cut = cuts.get((topic, partition))
             if cut is None or new[partition] < cut or old[partition] != new[partition]:
                 wrong.append(f"{topic}-{partition}: cut {cut}, legacy ends {old[partition]}, kernel {new[partition]}")
-        for side, bootstrap in (("legacy", legacy.bootstrap), ("kernel", sluice.bootstrap)):
-            audit(folder, bootstrap, topic, side)
+        sides = (("legacy", legacy.bootstrap), ("kernel", sluice.bootstrap))
+        readers += [audit(folder, bootstrap, topic, side) for side, bootstrap in sides]
+    for reader in readers:
+        reader.process.wait(60)
     report.check(f"{title}: every unit is on one side", not wrong, wrong or f"cuts {sorted(cuts.values())}")
     found = report.judge(title, traffic.histories(), 50)
     report.facts["runs"].append({
@@ -205,7 +208,6 @@ def ends(folder, bootstrap, topic):
 
 
 def audit(folder, bootstrap, topic, side):
-    """Reads a whole topic from one side; the judge compares what stands where."""
-    reader = Client(folder, f"audit-{side}-{topic}", "python", "consume", "--bootstrap", bootstrap, "--topic", topic,
-                    "--assign", "--member", f"audit-{side}", "--until-idle", "2000")
-    reader.process.wait(60)
+    """Begins to read a whole topic from one side; the judge compares what stands where."""
+    return Client(folder, f"audit-{side}-{topic}", "python", "consume", "--bootstrap", bootstrap, "--topic", topic,
+                  "--assign", "--member", f"audit-{side}", "--until-idle", "2000")
