@@ -13,6 +13,9 @@ from harness.sluice import Sluice
 NAME, OTHER = "eos", "stray"
 WRITERS = ("python", "java4", "java3", "go", "node")
 TOPICS = {"eos-in": 2, "eos-out": 2, "eos-streams-out": 2, "eos-txn": 3, "eos-zombie": 1, "eos-late": 1, "eos-open": 1, "stray-in": 1}
+# Beside them one that legacy compacts, written in transactions too.
+KEPT = "eos-kept"
+COMPACTED = ["cleanup.policy=compact", "segment.ms=1000", "min.cleanable.dirty.ratio=0.01", "max.compaction.lag.ms=2000"]
 # What the gate and the status say before the cutover.
 CLOSED = "nothing leads back from cutover"
 PHASES = ("mirror", "dual-write", "cutover")
@@ -45,6 +48,8 @@ def run(report, chosen):
             for topic, partitions in TOPICS.items():
                 admin(here, legacy.bootstrap, "python", "create-topic", "--topic", topic, "--partitions", partitions,
                       "--replication", chosen.nodes)
+            admin(here, legacy.bootstrap, "python", "create-topic", "--topic", KEPT, "--partitions", 2, "--replication", chosen.nodes,
+                  *(word for each in COMPACTED for word in ("--config", each)))
             first_commit(here, legacy.bootstrap, "eos-in")
             sluice = Sluice(folder / "sluice", legacy, [
                 {"name": NAME, "topics": ["eos-*"], "groups": ["eos-*"], "transactional_ids": ["eos-*"]},
@@ -63,10 +68,12 @@ def run(report, chosen):
             if chosen.back:
                 there_and_back(report, sluice, legacy, here, clients, chosen)
             judge(report, sluice, legacy, here, clients, chosen)
+            if chosen.back:
+                removed(report, sluice, legacy, here, chosen)
         finally:
             for client in clients:
                 stop(client.process, 5)
-            if sluice:
+            if sluice and sluice.process.poll() is None:
                 report.check("sluice stops in order", sluice.end())
             legacy.end()
 
@@ -94,6 +101,8 @@ def begin(sluice, folder, chosen):
     if not chosen.no_streams:
         clients.append(Client(folder, "streams", "streams", "run", *to, "--topic", "eos-streams-out", "--source", "eos-in",
                               "--id", "eos-streams"))
+    clients.append(Client(folder, "w-kept", "python", "produce", *to, "--topic", KEPT, "--id", "kept", "--rate", RATE, "--keys", 30,
+                          "--transactional-id", "eos-kept", "--txn-size", 10, "--abort-every", 4))
     for name in chosen.clients.split(","):
         clients.append(Client(folder, f"t-{name}", name, "produce", *to, "--topic", "eos-txn", "--id", f"t-{name}", "--rate",
                               RATE, "--transactional-id", f"eos-{name}", "--txn-size", 10, "--abort-every", 3))
@@ -272,6 +281,7 @@ def judge(report, sluice, legacy, folder, clients, chosen):
         report.check(f"{name} reads what was committed, and only that", not missing and not foreign,
                      f"{len(read)} read, {len(set(read))} different, {len(missing)} missing, {len(foreign)} foreign "
                      f"{sorted(foreign)[:2]}")
+    kept(report, sluice, folder, by_name["w-kept"])
     shown = sluice.migration(NAME)
     units = shown.get("units", [])
     ids = [unit for unit in units if "transactions:" in unit["unit"]]
@@ -293,6 +303,56 @@ def judge(report, sluice, legacy, folder, clients, chosen):
                             capture_output=True, text=True, check=False, timeout=60)
     rows = [line for line in listed.stdout.splitlines() if "eos-pipeline" in line]
     report.check("a moved id is listed once, by the kernel", len(rows) == 1, listed.stdout[-300:] if len(rows) != 1 else "")
+
+
+def kept(report, sluice, folder, writer):
+    """Of each key of the compacted topic the newest committed value, at the offset at which it was acknowledged."""
+    report.check("the writer of the compacted topic ends in order", writer.end() and writer.process.returncode == 0, writer.errors[:3])
+    lines = lines_of(writer)
+    ends = {line["txn"] for line in lines if line["op"] == "txn" and line["outcome"] == "commit"}
+    newest = {}
+    for line in lines:
+        if line["op"] == "ack" and line.get("txn") in ends:
+            at = (line["partition"], line["key"])
+            newest[at] = max(newest.get(at, (-1, "")), (line["offset"], line["value"]))
+    _, read = once(folder, "kept-read", "python", "consume", "--bootstrap", sluice.bootstrap, "--topic", KEPT, "--assign",
+                   "--until-idle", 4000, "--isolation", "read_committed")
+    found = {}
+    for line in read:
+        if line["op"] == "read":
+            at = (line["partition"], line["key"])
+            found[at] = max(found.get(at, (-1, "")), (line["offset"], line["value"]))
+    wrong = [(at, newest[at], found.get(at)) for at in newest if newest[at] != found.get(at)]
+    report.check("of each key of the compacted topic the newest committed value is there", newest and not wrong,
+                 f"{len(newest)} keys, {sum(len(line) > 0 for line in read)} lines read {wrong[:2]}")
+
+
+def removed(report, sluice, legacy, folder, chosen):
+    """Back once more and sluice taken away: programs with the same ids and groups go on at legacy's own address."""
+    sluice.roll_back(NAME, "observe", 240)
+    report.check("sluice is taken away", sluice.end())
+    for name in chosen.clients.split(","):
+        to = ["--bootstrap", legacy.bootstrap]
+        writer = Client(folder, f"direct-{name}", name, "produce", *to, "--topic", "eos-txn", "--id", f"direct-{name}", "--count", 60,
+                        "--transactional-id", f"eos-{name}", "--txn-size", 10, "--abort-every", 3)
+        reader = Client(folder, f"direct-r-{name}", name, "consume", *to, "--topic", "eos-txn", "--group", f"eos-g-{name}",
+                        "--member", f"direct-r-{name}", "--isolation", "read_committed")
+        try:
+            writer.process.wait(120)
+        except subprocess.TimeoutExpired:
+            stop(writer.process, 2)
+        lines = lines_of(writer)
+        ends = {line["txn"] for line in lines if line["op"] == "txn" and line["outcome"] == "commit"}
+        committed = {line["value"] for line in lines if line["op"] == "ack" and line.get("txn") in ends}
+        until = time.monotonic() + 60
+        while not committed <= reader.look().values and time.monotonic() < until:
+            time.sleep(0.2)
+        reader.end()
+        read = {line["value"] for line in lines_of(reader) if line["op"] == "read"}
+        before = {value for value in read if not value.startswith("direct-")}
+        report.check(f"{name} goes on directly, with its id and its group's offsets",
+                     writer.process.returncode == 0 and committed and committed <= read and not before,
+                     f"{len(committed)} committed, {len(read)} read, {len(before)} of before")
 
 
 def streamed(report, sluice, folder, streams, wanted):
