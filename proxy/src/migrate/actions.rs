@@ -106,7 +106,7 @@ impl Runner {
         known.iter().map(|unit| unit.gate.on_the_way() + open(&unit.id, unit.transactions.count())).sum()
     }
 
-    fn known(&self, units: &[UnitId]) -> Vec<std::sync::Arc<translator_kafka::gateway::Unit>> {
+    pub(super) fn known(&self, units: &[UnitId]) -> Vec<std::sync::Arc<translator_kafka::gateway::Unit>> {
         let find = |unit: &UnitId| self.clusters.iter().find_map(|cluster| cluster.units.get(unit));
         units.iter().filter_map(find).map(|known| std::sync::Arc::clone(&known.unit)).collect()
     }

@@ -43,6 +43,8 @@ const SURVEY_SHARE: u32 = 20;
 const SURVEY_SOON: Duration = Duration::from_millis(50);
 /// How long an id rests for which legacy was not ready, and one that it refuses.
 const REST: Duration = Duration::from_millis(100);
+/// How long a request whose answer was lost may still arrive at legacy: what it has is asked for after that.
+const LATE_INIT: Duration = Duration::from_secs(1);
 const REST_REFUSED: Duration = Duration::from_secs(5);
 /// Epochs that legacy may be behind when a fence begins: they are brought within it.
 const BEHIND_MAX: u64 = 20;
@@ -79,6 +81,8 @@ struct Keeping {
     /// What legacy has, with the coordinator of each; `None`: to be asked.
     legacy: Option<BTreeMap<String, (Row, i32)>>,
     asks_legacy: bool,
+    /// Not to be asked before.
+    legacy_due: Duration,
     /// Ids that legacy is giving something, by the order's token.
     giving: BTreeMap<u64, String>,
     /// Ids that the kernel is being given something for.
@@ -222,7 +226,8 @@ impl Runner {
         if keeping.survey.is_none() && keeping.survey_due <= now.elapsed {
             return self.survey(now, unit);
         }
-        if keeping.legacy.is_none() && !keeping.asks_legacy && keeping.is_surveyed {
+        let may_ask = !keeping.asks_legacy && keeping.legacy_due <= now.elapsed;
+        if keeping.legacy.is_none() && may_ask && keeping.is_surveyed {
             keeping.asks_legacy = true;
             return self.read_kept(unit);
         }
@@ -353,7 +358,7 @@ impl Runner {
         if let Some(keeping) = self.kept.units.get_mut(unit) {
             keeping.asks_legacy = false;
             // What is on its way to legacy may be in the answer, or may not.
-            if keeping.giving.is_empty() {
+            if keeping.giving.is_empty() && keeping.legacy_due <= now.elapsed {
                 let rows = mine.iter().map(|(id, one)| ((*id).clone(), (row_of(one), one.coordinator)));
                 keeping.legacy = Some(rows.collect());
             }
@@ -383,7 +388,7 @@ impl Runner {
             Err(NotGiven::Unknown(reason)) => {
                 if let Some(keeping) = self.kept.units.get_mut(&unit) {
                     keeping.legacy = None;
-                    keeping.resting.insert(id, now.deadline(REST));
+                    keeping.legacy_due = now.deadline(LATE_INIT);
                     keeping.trouble = Some(reason);
                 }
             }
@@ -560,6 +565,10 @@ impl Runner {
             }
         }
         let trouble = keeping.trouble.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+        let asked =
+            (!keeping.giving.is_empty()).then(|| "legacy is being asked to raise an epoch".to_owned());
+        let fenced = self.known(std::slice::from_ref(unit)).iter().any(|at| at.gate.side() == Side::Held);
+        let asked = asked.filter(|_| fenced);
         let behind = match keeping.behind() {
             None => Some("legacy has not told what its ids have".to_owned()),
             Some(behind) if behind > BEHIND_MAX => {
@@ -570,7 +579,7 @@ impl Runner {
         let ahead = keeping.is_ahead().map(|id| {
             format!("legacy has a newer epoch of {id:?} than the kernel: its next producer on the kernel mends that")
         });
-        let obstacle = open.or(behind).or(ahead).and_then(wait);
+        let obstacle = open.or(behind).or(ahead).or(asked).and_then(wait);
         Facts { records: Some(count), chain: Some(Digest(print)), obstacle, ..Facts::default() }
     }
 }

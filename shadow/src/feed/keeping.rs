@@ -14,6 +14,7 @@ use translator_kafka::codec::messages::{
     InitProducerIdRequest, InitProducerIdResponse,
 };
 use translator_kafka::codec::{ApiKey, Str};
+use translator_kafka::errors::ErrorCode;
 
 use super::{Fact, Feed, LinkId, Tag, Token};
 use crate::reverse::ClosedReason;
@@ -158,12 +159,16 @@ impl Feed {
 
     pub(super) fn see_verification(&mut self, node: i32, answer: &DescribeConfigsResponse) {
         for result in &answer.results {
+            let may_not = [ErrorCode::ClusterAuthorizationFailed, ErrorCode::TopicAuthorizationFailed];
             let told = if result.error_code == 0 {
                 // A broker that does not have the setting does not verify (KIP-890 began with 3.6).
                 let set = result.configs.iter().find(|config| config.name.as_str() == VERIFICATION);
                 Told::Verifies(set.is_some_and(|config| config.value.as_deref() != Some("false")))
-            } else {
+            } else if may_not.iter().any(|known| known.code() == result.error_code) {
                 Told::Refused(result.error_code)
+            } else {
+                // Not now: what it said before stays.
+                continue;
             };
             self.verification.insert(node, told);
         }
