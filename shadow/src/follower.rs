@@ -315,12 +315,10 @@ impl Follower {
             self.stop(StopReason::Truncated { end, confirmed: self.confirmed });
             return Outcome::Fine;
         }
-        if watermark < self.confirmed.min(from) {
-            let end = answer.high_watermark;
-            self.stop(StopReason::Truncated { end, confirmed: self.confirmed });
-            return Outcome::Fine;
-        }
-        self.high_watermark = watermark;
+        // A leader that was just elected may not know yet what was replicated under the one before: it tells less than
+        // consumers have seen, and gives nothing above. What legacy has really lost shows as an offset out of range, or as
+        // another epoch there.
+        self.high_watermark = self.high_watermark.max(watermark);
         self.heard_at = Some(now.elapsed);
         self.note_lag(now);
         let batches = match self.read_batches(from, answer.records.clone().unwrap_or_default()) {

@@ -43,6 +43,24 @@ fn truncation_below_what_was_confirmed_stops_the_partition() {
 }
 
 #[test]
+fn a_new_leader_that_does_not_know_yet_what_is_replicated_stops_nothing() {
+    let mut world = followed();
+    world.legacy.part("t", 0).watermark = 2;
+    world.pass(20_000);
+    assert!(world.is_following(0), "{:?}", world.status(0));
+    assert_eq!(
+        (world.status(0).high_watermark, world.described(0).durable_end.0),
+        (4, 4),
+        "what was final stays final"
+    );
+    let part = world.legacy.part("t", 0);
+    part.watermark = 4;
+    world.legacy.append("t", 0, &["x"]);
+    world.pass(3000);
+    assert_eq!(world.described(0).durable_end.0, 5);
+}
+
+#[test]
 fn a_deleted_topic_stops() {
     let mut world = followed();
     world.legacy.topics.clear();
