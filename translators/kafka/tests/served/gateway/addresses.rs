@@ -1,5 +1,6 @@
 //! No legacy address reaches a client, in any version of any answer that carries one (K9).
 
+use session::Side;
 use translator_kafka::codec::messages::{
     ApiVersionsRequest, ApiVersionsResponse, DescribeClusterRequest, DescribeClusterResponse,
     DescribeQuorumRequest, DescribeQuorumResponse, DescribeTopicPartitionsRequest,
@@ -11,6 +12,7 @@ use translator_kafka::codec::messages::{
     produce_response, share_acknowledge_response, share_fetch_response,
 };
 use translator_kafka::codec::{APIS, ApiKey, Request as KafkaRequest, Uuid, frame};
+use translator_kafka::epochs::EpochTable;
 use translator_kafka::errors::ErrorCode;
 
 use super::bench::{ANYWHERE, AT_LEGACY, EPOCH, KERNEL, LEGACY_HOST, LEGACY_PORT, World, head, names_legacy};
@@ -96,6 +98,30 @@ fn metadata_names_the_kernel_only_once_something_has_moved() {
             },
         );
     }
+}
+
+/// A client that has learnt of a coordinator there may wait for it in vain once it is gone from the metadata.
+#[test]
+fn the_kernel_stays_in_the_metadata_when_everything_has_gone_back() {
+    let mut world = World::new();
+    world.move_part(1);
+    let mut table = EpochTable::default();
+    table.kernel_leads(107, 100).unwrap();
+    table.legacy_leads(207, 250, 9).unwrap();
+    world.parts[1].set_epochs(table);
+    world.shared.routes.release(&world.parts[1], Side::Legacy);
+    let id = world.id;
+    in_every_version(
+        &mut world,
+        |_| MetadataRequest { topics: Some(Vec::new()), ..Default::default() },
+        |_| metadata(id),
+        |version, answer| {
+            let nodes: Vec<i32> = answer.brokers.iter().map(|broker| broker.node_id).collect();
+            assert_eq!(nodes, [1, 2, KERNEL], "v{version}");
+            let leaders: Vec<i32> = answer.topics[0].partitions.iter().map(|part| part.leader_id).collect();
+            assert_eq!(leaders, [1, 1, 1], "v{version}: it leads nothing");
+        },
+    );
 }
 
 #[test]
