@@ -2,6 +2,7 @@
 //! nothing comes back any more.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use kernel_model::Now;
@@ -19,6 +20,9 @@ use crate::codec::frame;
 use crate::codec::messages::{
     FetchResponse, ProduceResponse, SaslAuthenticateResponse, SaslHandshakeResponse,
 };
+
+/// How long the kernel answers in place of a legacy that was not reached, before it is tried again.
+const LEGACY_REST: Duration = Duration::from_secs(1);
 
 impl GatewaySession {
     /// Takes legacy's answers from `input`.
@@ -201,8 +205,9 @@ impl GatewaySession {
         Ok(())
     }
 
-    /// Legacy is gone: a connection that stands for one of its brokers ends as that broker's would. On the
-    /// kernel's node what has moved goes on, and the kernel answers what was under way as far as it can.
+    /// The connection to legacy is gone: one that stands for a broker ends as that broker's would. On the kernel's node
+    /// what has moved goes on, the kernel answers what was under way as far as it can, and another connection is tried
+    /// with the next request: it may have been this broker's end alone, or nobody used it for long.
     pub(super) fn legacy_closed(&mut self, now: Now, reason: &str) -> Result<(), Violation> {
         let owed = self.upstream.closed();
         self.go_on_without(now, owed, reason)
@@ -219,7 +224,13 @@ impl GatewaySession {
         if !may_fall_back || !self.authenticated {
             return Err(Violation::Legacy(reason.to_owned()));
         }
-        self.legacy_gone = true;
+        self.unanswered.clear();
+        self.barrier_sent = false;
+        if owed.is_empty() {
+            self.upstream.reopen();
+            return Ok(());
+        }
+        self.legacy_back_at = Some(now.deadline(LEGACY_REST));
         for expected in owed {
             let Some(slot) = expected.slot else { continue };
             let retry = expected.retry.filter(|_| can_fall_back(expected.api));
@@ -230,11 +241,11 @@ impl GatewaySession {
     }
 }
 
-fn is_scram(mechanism: &str) -> bool {
-    mechanism.starts_with("SCRAM-")
+/// Whether the kernel can answer in legacy's place without having acted twice.
+pub(super) fn can_fall_back(api: ApiKey) -> bool {
+    matches!(api, ApiKey::ApiVersions | ApiKey::Metadata | ApiKey::FindCoordinator | ApiKey::DescribeCluster)
 }
 
-/// Whether the kernel can answer in legacy's place without having acted twice.
-fn can_fall_back(api: ApiKey) -> bool {
-    matches!(api, ApiKey::ApiVersions | ApiKey::Metadata | ApiKey::FindCoordinator | ApiKey::DescribeCluster)
+fn is_scram(mechanism: &str) -> bool {
+    mechanism.starts_with("SCRAM-")
 }

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use kernel_model::Now;
 use session::{Entry, Violation};
 
+use super::answers::can_fall_back;
 use super::apis::{Handling, handling};
 use super::epochs::{AskedEpochs, NamesEpochs, StoresEpochs};
 use super::fetch::{FetchPlan, is_incremental, session_not_found};
@@ -60,12 +61,23 @@ impl GatewaySession {
             return Err(Violation::Protocol(format!("{name} version {version} is not offered")));
         }
         self.admit(request.api)?;
-        if self.shared.routes.is_retired() || self.legacy_gone {
+        if self.shared.routes.is_retired() {
             self.leave_retired();
             if matches!(request.api, ApiKey::SaslHandshake | ApiKey::SaslAuthenticate) {
                 return self.log_in(now, &request);
             }
             return self.serve(now, &request);
+        }
+        if self.legacy_back_at.is_some_and(|at| at <= now.elapsed) {
+            self.legacy_back_at = None;
+            self.upstream.reopen();
+        }
+        match request.api {
+            ApiKey::SaslHandshake | ApiKey::SaslAuthenticate if self.legacy_back_at.is_some() => {
+                return self.log_in(now, &request);
+            }
+            api if self.legacy_back_at.is_some() && can_fall_back(api) => return self.serve(now, &request),
+            _ => {}
         }
         match self.role {
             Role::Legacy(_) => self.at_legacy_node(now, request),
@@ -375,6 +387,7 @@ impl GatewaySession {
         if !silent {
             return self.forward(request, passed, then);
         }
+        self.expect_legacy()?;
         self.upstream.send(request.whole, None);
         self.unanswered.extend(passed);
         self.send_barrier()

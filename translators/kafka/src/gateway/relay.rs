@@ -133,6 +133,7 @@ impl GatewaySession {
         passed: Vec<Passed>,
         then: Then,
     ) -> Result<(), Violation> {
+        self.expect_legacy()?;
         let slot = self.slots.open();
         let retry = (self.role == Role::Kernel || self.role == Role::Legacy(LegacyNode::Any))
             .then(|| request.frame());
@@ -147,6 +148,14 @@ impl GatewaySession {
         };
         self.upstream.send(request.whole, Some(expected));
         Ok(())
+    }
+
+    /// Legacy is asked only while there is, or may be, a connection to it: nothing would come back otherwise.
+    pub(super) fn expect_legacy(&self) -> Result<(), Violation> {
+        match self.legacy_back_at {
+            Some(_) => Err(Violation::Legacy("it was not reached a moment ago".to_owned())),
+            None => Ok(()),
+        }
     }
 
     /// Answers without asking anybody.

@@ -53,8 +53,8 @@ pub struct GatewaySession {
     /// Writes with acks=0 that no barrier has followed yet.
     pub(super) unanswered: Vec<Passed>,
     pub(super) barrier_sent: bool,
-    /// Nothing can be relayed: the kernel answers what it can.
-    pub(super) legacy_gone: bool,
+    /// Until then nothing can be relayed: the kernel answers what it can.
+    pub(super) legacy_back_at: Option<Duration>,
     /// Legacy is retired: what it owes is waited for until then.
     pub(super) last_answers_by: Option<Duration>,
     /// What to do with an answer of the server before it leaves.
@@ -131,7 +131,7 @@ impl GatewaySession {
             logins: 0,
             unanswered: Vec::new(),
             barrier_sent: false,
-            legacy_gone: false,
+            legacy_back_at: None,
             last_answers_by: None,
             finish: BTreeMap::new(),
             acts: BTreeMap::new(),
@@ -367,6 +367,10 @@ impl Session for GatewaySession {
     fn handle_legacy(&mut self, now: Now, event: LegacyEvent<'_>) -> Result<Progress, Violation> {
         let progress = match event {
             LegacyEvent::Connected => {
+                if self.shared.sasl && self.upstream.is_another() {
+                    let reason = "the client has to log in anew over another connection".to_owned();
+                    return Err(Violation::Legacy(reason));
+                }
                 self.upstream.connected();
                 Progress::default()
             }

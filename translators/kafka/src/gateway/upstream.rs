@@ -103,6 +103,8 @@ pub(super) struct Upstream {
     waiting: VecDeque<Bytes>,
     expected: VecDeque<Expected>,
     unsent_bytes: usize,
+    /// There was another one before.
+    is_another: bool,
 }
 
 impl Upstream {
@@ -115,7 +117,20 @@ impl Upstream {
             waiting: VecDeque::new(),
             expected: VecDeque::new(),
             unsent_bytes: 0,
+            is_another: false,
         }
+    }
+
+    /// The next request opens another connection, where this one is gone.
+    pub(super) fn reopen(&mut self) {
+        if self.state == State::Gone {
+            (self.state, self.is_another) = (State::Unused, true);
+        }
+    }
+
+    /// Whether it is not the first one: whoever logged in over that is not known on it.
+    pub(super) fn is_another(&self) -> bool {
+        self.is_another
     }
 
     /// Sends a request, connecting first if need be.
@@ -129,7 +144,7 @@ impl Upstream {
                 self.keep(whole);
             }
             State::Connecting => self.keep(whole),
-            // The caller asks `is_gone` first.
+            // The caller looks first whether it is there.
             State::Gone => {}
         }
     }

@@ -1,12 +1,14 @@
 //! The kernel's own node: what has moved is served, the rest is refused or relayed.
 
+use std::time::Duration;
+
 use session::Violation;
 use translator_kafka::codec::ApiKey;
 use translator_kafka::codec::messages::offset_fetch_request::OffsetFetchRequestGroup;
 use translator_kafka::codec::messages::{
     ApiVersionsRequest, ApiVersionsResponse, CreateTopicsRequest, DescribeClusterRequest,
     DescribeGroupsRequest, FindCoordinatorRequest, HeartbeatRequest, InitProducerIdRequest, MetadataRequest,
-    OffsetCommitRequest, OffsetFetchRequest, api_versions_response,
+    MetadataResponse, OffsetCommitRequest, OffsetFetchRequest, api_versions_response,
 };
 use translator_kafka::errors::ErrorCode;
 use translator_kafka::gateway::Role;
@@ -117,7 +119,9 @@ fn with_legacy_gone_only_what_is_harmless_is_answered_in_its_place() {
         assert_eq!(client.read::<FindCoordinatorRequest>(1).expect("an answer").0, coordinator);
         assert_eq!(client.read::<DescribeClusterRequest>(0).expect("an answer").0, cluster);
         let answer = world.without_legacy(&mut client, 9, &world.produce(9, -1, &[0], "v"));
-        assert_eq!(answer.responses[0].partition_responses[0].error_code, 0, "what has moved goes on");
+        let code = answer.responses[0].partition_responses[0].error_code;
+        let elsewhere = ErrorCode::NotLeaderOrFollower.code();
+        assert_eq!(code, if role == Role::Kernel { 0 } else { elsewhere }, "what has moved goes on");
 
         let mut client = world.open(role);
         client.write(7, &CreateTopicsRequest::default());
@@ -126,6 +130,46 @@ fn with_legacy_gone_only_what_is_harmless_is_answered_in_its_place() {
         assert!(matches!(client.ended, Some(Violation::Legacy(_))), "it may have acted already");
         assert!(client.output.is_empty());
     }
+}
+
+/// A broker's end, or ten minutes without a request for legacy, is not the end of legacy: whoever stays connected must not
+/// be served by the kernel what it does not lead.
+#[test]
+fn a_connection_to_legacy_that_ended_is_made_again_and_nothing_else_is_the_kernels_meanwhile() {
+    for (owed, rest_ms) in [(false, 0), (true, 1_000)] {
+        let mut world = World::new();
+        world.move_part(0);
+        let mut client = world.open(Role::Kernel);
+        let metadata = || MetadataRequest { topics: Some(vec![]), ..Default::default() };
+        world.through(&mut client, 1, &metadata(), &MetadataResponse::default());
+        if owed {
+            client.write(1, &metadata());
+            assert_eq!(world.sent(&mut client).len(), 1);
+        }
+        world.legacy_closes(&mut client);
+        if owed {
+            client.read::<MetadataRequest>(1).expect("the kernel's answer");
+        }
+        let answer = world.without_legacy(&mut client, 4, &beat("g"));
+        assert_eq!(answer.error_code, not_coordinator(), "a group that legacy has");
+        world.node.now.elapsed += Duration::from_millis(rest_ms);
+        world.through(&mut client, 1, &metadata(), &MetadataResponse::default());
+        assert_eq!(client.ended, None);
+    }
+}
+
+#[test]
+fn within_a_second_after_legacy_was_not_reached_nothing_waits_for_it() {
+    let mut world = World::new();
+    world.move_part(0);
+    let mut client = world.open(Role::Kernel);
+    client.write(1, &MetadataRequest { topics: Some(vec![]), ..Default::default() });
+    assert_eq!(world.sent(&mut client).len(), 1);
+    world.legacy_closes(&mut client);
+    client.read::<MetadataRequest>(1).expect("the kernel's answer");
+    client.write(7, &CreateTopicsRequest::default());
+    assert!(world.sent(&mut client).is_empty());
+    assert!(matches!(client.ended, Some(Violation::Legacy(_))), "a broker that cannot be reached");
 }
 
 #[test]
