@@ -199,6 +199,7 @@ def pipeline(options, connection):
     What ends a producer for good is answered as an application does: by a new one, from the offsets committed last.
     """
     done = restarts = 0
+    connection = {**connection, **REMEMBERS}
     while done < options.count:
         reader = Consumer({
             **connection, "group.id": f"{options.id}-group", "enable.auto.commit": False,
@@ -216,8 +217,10 @@ def pipeline(options, connection):
     return dict(done=done, committed=done, restarts=restarts)
 
 
-# librdkafka 2.16 may wait in vain for a group's coordinator after a broken connection: until the transaction's time-out.
+# A transaction whose producer has gone is over soon, and keeps no reader of committed records waiting.
 TIME_OUT = {"transaction.timeout.ms": 10000}
+# librdkafka 2.16 forgets all brokers when all are gone for a moment, and waits in vain for a group's coordinator that it knew.
+REMEMBERS = {"metadata.recovery.strategy": "none"}
 
 
 def committed_sum(reader):
