@@ -51,7 +51,9 @@ impl Shard {
         let prepared = self.prepare_append(id, batches);
         let log = self.log(id)?;
         let producer = batch.header().producer_id;
-        let begins = batch.header().is_transactional() && log.open_from(producer).is_none();
+        // The open transaction is that of its own epoch. A batch of another would become part of it unasked.
+        let is_its_own = log.producers.epoch_of(producer) == Some(batch.header().producer_epoch);
+        let begins = batch.header().is_transactional() && (log.open_from(producer).is_none() || !is_its_own);
         // Before the sequence is judged: the batches before this one may wait for the same verification.
         let judged = match &prepared {
             Ok(prepared) => prepared.appended.duplicate,

@@ -116,6 +116,17 @@ fn an_abort_is_listed_and_a_marker_takes_an_offset_of_its_own() {
 }
 
 #[test]
+fn a_batch_of_another_epoch_is_no_part_of_an_open_transaction() {
+    let mut desk = desk();
+    let guard = guard_of(offer(&mut desk, part(0, 0), None));
+    assert_eq!(offer(&mut desk, part(0, 0), guard), Ok(0));
+    // The coordinator has to say whether that epoch exists, and it ends the older one's transaction first.
+    guard_of(offer(&mut desk, part(1, 0), None));
+    assert_eq!(desk.describe().end, Offset(1));
+    assert_eq!(offer(&mut desk, part(0, 1), None), Ok(1));
+}
+
+#[test]
 fn plain_records_do_not_go_into_an_open_transaction() {
     let mut desk = desk();
     let guard = guard_of(offer(&mut desk, part(0, 0), None));
