@@ -267,6 +267,22 @@ fn commit_offset(writer: &Writer, offset: i64) -> TxnOffsetCommitRequest {
     }
 }
 
+#[test]
+fn the_transaction_is_judged_before_the_member_that_commits_in_it() {
+    let (mut node, mut client) = world();
+    let writer = Writer::new(&mut node, &mut client, "w", 11);
+    let stranger = TxnOffsetCommitRequest {
+        member_id: "nobody".into(),
+        generation_id_or_member_epoch: 3,
+        ..commit_offset(&writer, 3)
+    };
+    let mut told = |version| client.ask(&mut node, version, &stranger).topics[0].partitions[0].error_code;
+    assert_eq!(told(3), code(ErrorCode::InvalidTxnState));
+    assert_eq!(told(4), code(ErrorCode::TransactionAbortable));
+    // From here on the commit itself takes the group in.
+    assert_eq!(told(5), code(ErrorCode::IllegalGeneration));
+}
+
 /// Error and offset of partition 0.
 fn fetched(node: &mut Node, client: &mut Client, require_stable: bool) -> (i16, i64) {
     let request = OffsetFetchRequest {

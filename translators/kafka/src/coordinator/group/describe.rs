@@ -51,7 +51,7 @@ fn missing(id: &Str, version: i16) -> DescribedGroup {
 }
 
 /// Java writes an address as host/address, mostly without the host.
-fn as_kafka_shows(host: &Str) -> Str {
+pub(super) fn as_kafka_shows(host: &Str) -> Str {
     if host.contains('/') { host.clone() } else { format!("/{host}").into() }
 }
 

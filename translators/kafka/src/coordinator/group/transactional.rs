@@ -201,7 +201,8 @@ impl GroupCoordinator {
                 self.desk.reply(call.caller.message, reply.to_bytes());
             }
             Ok(true) => {
-                if let Err(refusal) = self.create(&request.group_id) {
+                let admitted = self.admit_txn_member(request).and_then(|()| self.create(&request.group_id));
+                if let Err(refusal) = admitted {
                     return answer(&mut self.desk, call.caller, &refused(request, refusal));
                 }
                 self.with_group(now, &request.group_id, |group, turn| {
@@ -218,6 +219,11 @@ impl GroupCoordinator {
         if request.topics.iter().any(|topic| catalog.unforgotten_id(&topic.name).is_some()) {
             return Err(ErrorCode::UnknownTopicOrPartition);
         }
+        Ok(())
+    }
+
+    /// Judges the member, once the transaction is known to take the group in.
+    fn admit_txn_member(&self, request: &TxnOffsetCommitRequest) -> Result<(), ErrorCode> {
         if let Some(group) = self.groups.get(&request.group_id) {
             return group.validate_txn_commit(request);
         }

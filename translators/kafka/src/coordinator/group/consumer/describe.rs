@@ -6,6 +6,7 @@ use crate::codec::Str;
 use crate::codec::messages::consumer_group_describe_response::{
     Assignment, DescribedGroup, Member, TopicPartitions,
 };
+use crate::coordinator::group::describe::as_kafka_shows;
 use crate::coordinator::group::state::Group;
 use crate::errors::ErrorCode;
 
@@ -69,9 +70,10 @@ fn described(consumer: &Consumer, id: &Str, member: &ConsumerMember, catalog: &C
         rack_id: about.rack_id.clone(),
         member_epoch: member.current.epoch,
         client_id: about.client_id.clone(),
-        client_host: about.client_host.clone(),
+        client_host: as_kafka_shows(&about.client_host),
         subscribed_topic_names: about.names.iter().cloned().collect(),
-        subscribed_topic_regex: about.pattern.clone(),
+        // Kafka keeps an empty one where a member has none.
+        subscribed_topic_regex: Some(about.pattern.clone().unwrap_or_default()),
         assignment: named(&member.current.assigned, catalog),
         target_assignment: named(consumer.targets.get(id).unwrap_or(&none), catalog),
         member_type: CONSUMER_MEMBER,

@@ -401,6 +401,7 @@ fn administrators_see_its_kind_and_delete_it_when_it_is_empty() {
     assert_eq!(of.assignment.topic_partitions[0].partitions, [0, 1]);
     assert_eq!(&*of.assignment.topic_partitions[0].topic_name, "orders");
     assert_eq!(of.target_assignment, of.assignment);
+    assert_eq!((&*of.client_host, of.subscribed_topic_regex.as_deref()), ("/127.0.0.1", Some("")));
     assert_eq!(&*described.groups[0].assignor_name, "uniform");
     let delete = DeleteGroupsRequest { groups_names: vec![GROUP.into()], ..Default::default() };
     assert_eq!(code(host.call(2, &delete).results[0].error_code), ErrorCode::NonEmptyGroup);
