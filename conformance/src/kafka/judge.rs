@@ -150,7 +150,8 @@ pub(super) fn verdict(row: &str, differences: Vec<Difference>) -> Verdict {
     }
     let mut reasons: Vec<String> = Vec::new();
     for each in &differences {
-        let Some(entry) = explain(row, &without_indices(&each.field), &each.candidate) else {
+        let Some(entry) = explain(row, &without_indices(&each.field), &each.reference, &each.candidate)
+        else {
             return Verdict::Different { differences };
         };
         if !reasons.iter().any(|reason| reason == entry.reason) {

@@ -37,9 +37,15 @@ const fn rule(api: &'static str, path: &'static str, how: How, reason: &'static 
     Rule { api, path, how, reason }
 }
 
-/// The table.
+/// The table; of several entries that meet a field the first one counts.
 pub(super) const RULES: &[Rule] = &[
     rule("*", "*.throttle_time_ms", How::Ignored, "depends on load and quotas, not on the request"),
+    rule(
+        "Produce",
+        "*.error_message",
+        How::Presence,
+        "wording is not part of the protocol, but clients show it where there is one",
+    ),
     rule("*", "*.error_message", How::Ignored, "wording is not part of the protocol"),
     rule("*", "*.batch_index_error_message", How::Ignored, "wording is not part of the protocol"),
     rule("*", "*.topic_id", How::Presence, "given at random when a topic is made"),
@@ -133,7 +139,7 @@ impl Rule {
 /// Applies the table to an answer.
 pub(super) fn normalise(api: &str, answer: &mut Tree) {
     answer.visit(&mut |path, node| {
-        for rule in RULES.iter().filter(|rule| rule.meets(api, path)) {
+        if let Some(rule) = RULES.iter().find(|rule| rule.meets(api, path)) {
             apply(rule.how, node);
         }
     });
@@ -197,6 +203,21 @@ mod tests {
         };
         assert_eq!(normal(node(1)), normal(node(1_000_000_001)));
         assert_ne!(normal(node(1)), normal(node(-1)));
+    }
+
+    #[test]
+    fn of_several_rules_the_first_counts() {
+        let said = |text: Option<&str>| {
+            let text = text.map_or_else(|| Tree::leaf("None"), Tree::leaf);
+            fields(&[("error_message", text)])
+        };
+        let normal = |api: &str, mut tree: Tree| {
+            normalise(api, &mut tree);
+            tree
+        };
+        assert_eq!(normal("Produce", said(Some("one"))), normal("Produce", said(Some("another"))));
+        assert_ne!(normal("Produce", said(Some("one"))), normal("Produce", said(None)));
+        assert_eq!(normal("CreateTopics", said(Some("one"))), normal("CreateTopics", said(None)));
     }
 
     #[test]

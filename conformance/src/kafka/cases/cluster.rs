@@ -135,6 +135,22 @@ pub(super) const CASES: &[Case] = &[
     ),
     case(
         ApiKey::FindCoordinator,
+        (1, 6),
+        "of a transactional id without a name",
+        Given::Nothing,
+        Expect::Compared,
+        |scene, version| Box::new(coordinator(scene, "", 1, version)),
+    ),
+    case(
+        ApiKey::FindCoordinator,
+        (6, 6),
+        "of a share partition that is none",
+        Given::Nothing,
+        Expect::Compared,
+        |scene, version| Box::new(coordinator(scene, "nonsense", 2, version)),
+    ),
+    case(
+        ApiKey::FindCoordinator,
         (4, 6),
         "of two groups",
         Given::Nothing,

@@ -114,6 +114,30 @@ pub(super) const CASES: &[Case] = &[
     COMMITS.case((7, 10), "by a static member", Given::StaticMember, Expect::Success, |scene, version| {
         Box::new(Commit(named(commit(scene, &scene.topic, 0, 3, "note", version)), id(scene)))
     }),
+    COMMITS.case(
+        WRITES,
+        "by a member of a consumer group, of an older epoch",
+        Given::Consumer,
+        Expect::Compared,
+        |scene, version| {
+            let older = Scene { generation: scene.generation - 1, ..scene.clone() };
+            Box::new(Commit(commit(&older, &scene.topic, 0, 3, "note", version), id(scene)))
+        },
+    ),
+    FETCHES.case(
+        (9, 10),
+        "by a member of a consumer group, of an older epoch",
+        Given::Consumer,
+        Expect::Error(Error::StaleMemberEpoch),
+        |scene, version| {
+            let mut request = committed(&scene.group, Some((&scene.topic, &[0])), false, version);
+            for group in &mut request.groups {
+                group.member_id = Some(text(&scene.member));
+                group.member_epoch = scene.generation - 1;
+            }
+            Box::new(Committed(request, id(scene)))
+        },
+    ),
     FETCHES.case(READS, "of a committed partition", Given::Committed, Expect::Success, |scene, version| {
         Box::new(Committed(committed(&scene.group, Some((&scene.topic, &[0])), false, version), id(scene)))
     }),

@@ -79,6 +79,48 @@ pub(super) const CASES: &[Case] = &[
         },
     ),
     BEATS.case(
+        (1, 1),
+        "a pattern that is none",
+        Given::Topic,
+        Expect::Error(Error::InvalidRegularExpression),
+        |scene, version| {
+            let request = consumer_heartbeat(scene, "member", 0, version);
+            Box::new(request.with_subscribed_topic_regex(Some(text("orders("))))
+        },
+    ),
+    BEATS.case(
+        (0, 1),
+        "an empty static name",
+        Given::Topic,
+        Expect::Error(Error::InvalidRequest),
+        |scene, version| {
+            Box::new(consumer_heartbeat(scene, "member", 0, version).with_instance_id(Some(text(""))))
+        },
+    ),
+    BEATS.case(
+        (0, 1),
+        "no rebalance time-out",
+        Given::Topic,
+        Expect::Error(Error::InvalidRequest),
+        |scene, version| {
+            Box::new(consumer_heartbeat(scene, "member", 0, version).with_rebalance_timeout_ms(-1))
+        },
+    ),
+    BEATS.case(
+        (0, 1),
+        "an epoch that cannot be",
+        Given::Topic,
+        Expect::Error(Error::InvalidRequest),
+        |scene, _| Box::new(consumer_owns(scene, "member", -3, &[])),
+    ),
+    BEATS.case(
+        (0, 1),
+        "a static member that left for a while and was none",
+        Given::Consumer,
+        Expect::Compared,
+        |scene, _| Box::new(consumer_owns(scene, &scene.member, -2, &[]).with_topic_partitions(None)),
+    ),
+    BEATS.case(
         (0, 1),
         "into a classic group that has members",
         Given::Member,

@@ -94,6 +94,25 @@ pub(super) const JOINING: &[Case] = &[
         Expect::Error(Error::InconsistentGroupProtocol),
         |scene, version| Box::new(join(&scene.group, "", None, "range", version).with_protocols(vec![])),
     ),
+    JOINS.case((0, 9), "into a consumer group", Given::Consumer, Expect::Compared, |scene, version| {
+        Box::new(join(&scene.group, "", None, "range", version))
+    }),
+    JOINS.case(
+        (0, 9),
+        "of another kind of protocol",
+        Given::Member,
+        Expect::Error(Error::InconsistentGroupProtocol),
+        |scene, version| {
+            Box::new(join(&scene.group, "", None, "range", version).with_protocol_type(text("connect")))
+        },
+    ),
+    SYNCS.case(
+        (0, 5),
+        "without a group",
+        Given::Nothing,
+        Expect::Error(Error::InvalidGroupId),
+        |_, version| Box::new(sync("", "nobody", 1, None, &[], version)),
+    ),
     SYNCS.case((0, 5), "a member again", Given::Member, Expect::Success, |scene, version| {
         Box::new(sync(&scene.group, &scene.member, scene.generation, None, &[], version))
     }),
@@ -189,6 +208,16 @@ pub(super) const STAYING: &[Case] = &[
         Given::StaticMember,
         Expect::Error(Error::FencedInstanceId),
         |scene, _| Box::new(named(&scene.group, "nobody", scene.generation)),
+    ),
+    BEATS.case((0, 4), "of a member of a consumer group", Given::Consumer, Expect::Compared, |scene, _| {
+        Box::new(heartbeat(&scene.group, &scene.member, scene.generation))
+    }),
+    LEAVES.case(
+        (3, 5),
+        "of a static member with another's id",
+        Given::StaticMember,
+        Expect::Error(Error::FencedInstanceId),
+        |scene, _| Box::new(leave(scene).with_members(vec![identity("nobody", Some("static"))])),
     ),
     LEAVES.case((0, 2), "of a member", Given::Member, Expect::Success, |scene, _| {
         Box::new(leave(scene).with_member_id(text(&scene.member)))
@@ -296,6 +325,21 @@ pub(super) const SEEN: &[Case] = &[
     case(ApiKey::ListGroups, (5, 5), "that are classic", Given::Member, Expect::Success, |_, _| {
         Box::new(ListGroupsRequest::default().with_types_filter(vec![text("classic")]))
     }),
+    case(ApiKey::ListGroups, (5, 5), "of an unknown kind", Given::Member, Expect::Compared, |_, _| {
+        Box::new(ListGroupsRequest::default().with_types_filter(vec![text("nonsense")]))
+    }),
+    case(ApiKey::DescribeGroups, (0, 6), "without a name", Given::Nothing, Expect::Compared, |_, _| {
+        describe("")
+    }),
+    case(ApiKey::DeleteGroups, (0, 3), "without a name", Given::Nothing, Expect::Compared, |_, _| delete("")),
+    case(
+        ApiKey::DeleteGroups,
+        (0, 3),
+        "of the consumer protocol, with a member",
+        Given::Consumer,
+        Expect::Error(Error::NonEmptyGroup),
+        |scene, _| delete(&scene.group),
+    ),
     case(ApiKey::DeleteGroups, (0, 3), "without members", Given::EmptyGroup, Expect::Success, |scene, _| {
         delete(&scene.group)
     }),

@@ -40,6 +40,13 @@ pub(super) const CASES: &[Case] = &[
     }),
     PRODUCES.case(
         ANY,
+        "acks=all, where two copies are asked for and one is kept",
+        Given::TopicWith(&[("min.insync.replicas", "2")]),
+        Expect::Compared,
+        |scene, version| Box::new(produce(scene, batch(scene).bytes(), version)),
+    ),
+    PRODUCES.case(
+        ANY,
         "acks of 2",
         Given::Topic,
         Expect::Error(Error::InvalidRequiredAcks),
@@ -172,14 +179,14 @@ pub(super) const CASES: &[Case] = &[
         |scene, version| Box::new(in_transaction(scene, scene.epoch, version)),
     ),
     PRODUCES.case(
-        (12, 12),
+        (12, 13),
         "a transactional batch that opens the transaction",
         Given::Transactional,
         Expect::Success,
         |scene, version| Box::new(in_transaction(scene, scene.epoch, version)),
     ),
     PRODUCES.case(
-        BY_NAME,
+        ANY,
         "a transactional batch of a producer that is not the current one",
         Given::InTransaction,
         Expect::Compared,

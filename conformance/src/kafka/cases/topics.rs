@@ -145,6 +145,26 @@ pub(super) const CASES: &[Case] = &[
         let state = DeleteTopicState::default().with_name(Some(topic_name(&scene.topic)));
         states(vec![state.with_topic_id(scene.topic_id)])
     }),
+    DELETES.case((1, 5), "twice in one request", Given::Topic, Expect::Compared, |scene, _| {
+        let names = vec![topic_name(&scene.topic), topic_name(&scene.topic)];
+        Box::new(DeleteTopicsRequest::default().with_topic_names(names).with_timeout_ms(10_000))
+    }),
+    DELETES.case((6, 6), "twice in one request", Given::Topic, Expect::Compared, |scene, _| {
+        let state = DeleteTopicState::default().with_name(Some(topic_name(&scene.topic)));
+        states(vec![state.clone(), state])
+    }),
+    GROWS.case(
+        (0, 3),
+        "twice in one request",
+        Given::Topic,
+        Expect::Error(Error::InvalidRequest),
+        |scene, _| {
+            let entry = CreatePartitionsTopic::default().with_name(topic_name(&scene.topic)).with_count(3);
+            let entry = entry.with_assignments(None);
+            let request = CreatePartitionsRequest::default().with_topics(vec![entry.clone(), entry]);
+            Box::new(request.with_timeout_ms(10_000))
+        },
+    ),
     GROWS.case((0, 3), "to three", Given::Topic, Expect::Success, |scene, _| grow(&scene.topic, 3)),
     GROWS.case(
         (0, 3),

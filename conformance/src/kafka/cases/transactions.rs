@@ -147,6 +147,22 @@ pub(super) const WITHIN: &[Case] = &[
     case(
         ApiKey::AddPartitionsToTxn,
         (4, 5),
+        "in a batch, of another producer",
+        Given::Transactional,
+        Expect::Error(Error::InvalidProducerIdMapping),
+        |scene, _| batched(&stranger(scene), false),
+    ),
+    case(
+        ApiKey::AddPartitionsToTxn,
+        (4, 5),
+        "in a batch, of another epoch",
+        Given::Transactional,
+        Expect::Compared,
+        |scene, _| batched(&Scene { epoch: scene.epoch + 1, ..scene.clone() }, false),
+    ),
+    case(
+        ApiKey::AddPartitionsToTxn,
+        (4, 5),
         "only to see what is not in the transaction",
         Given::Transactional,
         Expect::Compared,
