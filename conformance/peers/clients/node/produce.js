@@ -80,9 +80,15 @@ class Producing {
     await flush();
   }
 
+  /** kafkajs 2.2.4 resolves a send of which it has not sent a part: a partition whose new leader had answered for others. */
   acked(record, partition, next, sentMs, txn) {
-    this.counts.acked += 1;
     const at = this.acks === 0 ? -1 : next.get(partition) ?? -1;
+    if (this.acks !== 0 && at < 0) {
+      this.counts.failed += 1;
+      emit("fail", { ...this.about(record, sentMs, txn), definite: false, error: "kafkajs says done, and has no answer for the partition" });
+      return;
+    }
+    this.counts.acked += 1;
     if (at >= 0) next.set(partition, at + 1);
     emit("ack", { ...this.about(record, sentMs, txn), partition, offset: at });
   }
