@@ -30,7 +30,8 @@ def options(parser):
     parser.add_argument("--back", action="store_true", help="kill on the way back, and move again after it")
     parser.add_argument("--brokers", action="store_true", help="three brokers; in each run one is killed or stopped, and started again")
     parser.add_argument("--version", choices=["4", "3"], default="4")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1, help="of edges, moments and faults")
+    parser.add_argument("--only", type=int, help="repeat the run of this number alone, with the seed that it had")
     parser.add_argument("--clients", default="python,go,java4,node,java3", help="two of them in turn in each run")
 
 
@@ -41,12 +42,31 @@ def run(report, chosen):
         legacy = Legacy(folder / "kafka", chosen.version, 3 if chosen.brokers else 1)
         try:
             for number, place in enumerate(places(chosen)):
+                if chosen.only not in (None, number):
+                    continue
                 try:
                     one(report, folder / f"run{number}", legacy, number, place, chosen)
                 except Failure as failure:
                     report.check(f"run {number} ({place or 'random'}) went to its end", False, failure)
         finally:
             legacy.end()
+    report.facts["edges"] = edges_met(report.facts["runs"])
+
+
+def edges_met(runs):
+    """How often each named edge was waited for, and how often it was met."""
+    found = {}
+    for each in runs:
+        if each["place"] != "random":
+            edge = found.setdefault(each["place"], {"runs": 0, "met": 0})
+            edge["runs"] += 1
+            edge["met"] += each["deaths"] > 0
+    return found
+
+
+def moments(seed, number):
+    """What one run draws its moments and faults from: other seeds, other moments."""
+    return random.Random(f"{seed}/{number}")
 
 
 def places(chosen):
@@ -64,7 +84,10 @@ def one(report, folder, legacy, number, place, chosen):
     clients = chosen.clients.split(",")
     name, topics = f"run{number}", {f"run{number}-a": 3, f"run{number}-b": 1}
     folder.mkdir()
-    chance = random.Random(number)
+    chance = moments(chosen.seed, number)
+    # Noted before anything can fail, so that a run which did not end can be repeated too.
+    line = {"run": number, "seed": chosen.seed, "place": place or "random", "broker": None, "deaths": 0, "ended": False}
+    report.facts["runs"].append(line)
     sluice = Sluice(folder / "sluice", legacy, [{"name": name, "topics": [f"{name}-*"], "groups": [f"{name}-g*"]}])
     traffic = Traffic(folder / "h", sluice.bootstrap)
     try:
@@ -84,6 +107,7 @@ def one(report, folder, legacy, number, place, chosen):
                 sluice.arm(place)
         killers = [] if place else [threading.Thread(target=strike, args=(sluice, chance))]
         fault = Fault(legacy, chance) if chosen.brokers else None
+        line["broker"] = fault.what if fault else None
         killers += [fault] if fault else []
         for killer in killers:
             killer.start()
@@ -102,10 +126,13 @@ def one(report, folder, legacy, number, place, chosen):
             sluice.advance(name, "cutover", 90)
             traffic.running(seconds=60)
         complaints = traffic.end()
-        judge(report, sluice, legacy, traffic, name, topics, place, took, complaints, fault)
+        found = judge(report, sluice, legacy, traffic, name, topics, place, took, complaints, fault)
+        line.update(ended=True, seconds=round(took, 1), acknowledged=found.get("acknowledged"), redelivered=found.get("redelivered"),
+                    client_errors=found.get("client_errors"), failed_sends=found.get("failed"))
     except Failure as failure:
         raise Failure(f"{failure}\n{sluice.log_tail()}") from None
     finally:
+        line["deaths"] = sluice.deaths
         traffic.abandon()
         sluice.end()
 
@@ -180,12 +207,7 @@ def judge(report, sluice, legacy, traffic, name, topics, place, took, complaints
     for reader in readers:
         reader.process.wait(60)
     report.check(f"{title}: every unit is on one side", not wrong, wrong or f"cuts {sorted(cuts.values())}")
-    found = report.judge(title, traffic.histories(), 50)
-    report.facts["runs"].append({
-        "place": place or "random", "broker": fault.what if fault else None, "deaths": sluice.deaths, "seconds": round(took, 1),
-        "acknowledged": found.get("acknowledged"), "redelivered": found.get("redelivered"),
-        "client_errors": found.get("client_errors"), "failed_sends": found.get("failed"),
-    })
+    return report.judge(title, traffic.histories(), 50)
 
 
 def ends_at_commit(entries):
