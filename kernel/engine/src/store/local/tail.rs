@@ -32,13 +32,19 @@ pub(crate) struct Shared {
     waker: Waker,
 }
 
-/// Bytes that were taken and not yet handed to the flusher, all for one segment.
+/// Bytes that were taken and not yet handed to the flusher, all for one segment, one behind the other.
 #[derive(Debug)]
 pub(crate) struct Pending {
     pub(crate) segment: u32,
     /// Position of the first byte.
     pub(crate) at: u32,
     pub(crate) buffer: BytesMut,
+}
+
+impl Pending {
+    fn takes(&self, segment: u32, length: usize) -> bool {
+        self.segment == segment && self.buffer.capacity() - self.buffer.len() >= length
+    }
 }
 
 /// A segment that has a file.
@@ -208,7 +214,8 @@ impl Shared {
             first: Seq(state.submitted.0 + 1),
             previous_end: state.tail.at,
         };
-        let buffer = BytesMut::from(header.encode());
+        let mut buffer = BytesMut::with_capacity(BUFFER_BYTES);
+        buffer.extend_from_slice(&header.encode());
         state.pending_bytes += buffer.len();
         state.pending.push_back(Pending { segment: header.number, at: 0, buffer });
         state.before = state.tail;
@@ -226,15 +233,14 @@ impl Shared {
     ) -> Position {
         let begin = state.tail;
         let (submitted, synced) = (state.submitted, state.synced);
-        if state.pending.back().is_none_or(|pending| pending.segment != begin.segment) {
-            let buffer = BytesMut::new();
+        // A buffer that is full is left to the flusher, and never grows: that would copy what it holds, and keep twice as
+        // much of it in memory for as long as anything in it is recent.
+        if !state.pending.back().is_some_and(|pending| pending.takes(begin.segment, length)) {
+            let buffer = BytesMut::with_capacity(length.max(BUFFER_BYTES));
             state.pending.push_back(Pending { segment: begin.segment, at: begin.at, buffer });
         }
         if let Some(pending) = state.pending.back_mut() {
             let buffer = &mut pending.buffer;
-            if buffer.capacity() - buffer.len() < length {
-                buffer.reserve(length.max(BUFFER_BYTES));
-            }
             let start = entry::begin(buffer);
             body(buffer, begin.at);
             entry::finish(buffer, start, kind, submitted, synced);
