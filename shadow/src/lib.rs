@@ -23,7 +23,7 @@ pub use feed::{
 };
 pub use follower::{FollowerState, FollowerStatus, StopReason};
 pub use keyed::{KeyComparison, KeyDifference, KeysFound};
-pub use link::{Answer, Credentials, Link, LinkError};
+pub use link::{ANSWER_BYTES_MAX, Answer, Credentials, Link, LinkError};
 pub use offsets::OffsetsStatus;
 pub use reverse::{
     ClosedReason, ReverseConfig, ReverseFact, ReverseFeed, ReverseLimits, ReverseOrder, ReverseStatus,

@@ -13,7 +13,7 @@ use translator_kafka::codec::messages::{
 use translator_kafka::codec::{ApiKey, Request, Response, Str, frame};
 
 /// Largest answer taken from legacy: a fetch is bounded by its own request, the rest is far smaller.
-const ANSWER_BYTES_MAX: u32 = 128 << 20;
+pub const ANSWER_BYTES_MAX: u32 = 128 << 20;
 /// Longest wait for an answer, on top of what the request itself may wait.
 const ANSWER_WAIT: Duration = Duration::from_secs(30);
 

@@ -1,7 +1,8 @@
 //! The sockets of the feeds.
 //!
 //! One task a connection. Writing and reading are bounded: a feed has a bounded number of requests under way, and
-//! a task hands on one piece at a time and waits until it was taken.
+//! a task hands on one piece at a time and waits until it was taken. A piece is whole answers, so that nobody puts an
+//! answer together again: what a feed copies passes here once.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use config::HostPort;
-use shadow::{Address, LinkAction, LinkId};
+use shadow::{ANSWER_BYTES_MAX, Address, LinkAction, LinkId};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -20,8 +21,10 @@ use crate::legacy::LegacyCluster;
 const WRITES_MAX: usize = 256;
 /// Longest time that a connection may take.
 const CONNECT: Duration = Duration::from_secs(5);
-/// Most bytes read at once.
-const READ_BYTES: usize = 256 * 1024;
+/// Room for what comes first: most answers, and the beginning of a large one.
+const READ_BYTES: usize = 64 * 1024;
+/// An answer up to this size gets its room at once, a larger one as its bytes come. More than a fetch asks for.
+const TRUSTED_BYTES: usize = 17 << 20;
 
 /// What a connection's task reports.
 #[derive(Debug)]
@@ -129,16 +132,19 @@ impl Links {
     }
 
     /// Takes the input buffer of a link, with `bytes` added; it is given back by `keep_input`.
-    pub(super) fn take_input(&mut self, link: LinkId, bytes: &[u8]) -> BytesMut {
+    pub(super) fn take_input(&mut self, link: LinkId, bytes: Bytes) -> BytesMut {
         let Some(open) = self.open.get_mut(&link) else { return BytesMut::new() };
         let mut input = std::mem::take(&mut open.input);
-        input.extend_from_slice(bytes);
+        if input.is_empty() {
+            return bytes.try_into_mut().unwrap_or_else(BytesMut::from);
+        }
+        input.extend_from_slice(&bytes);
         input
     }
 
-    /// Keeps what the feed has not taken.
+    /// Keeps what the feed has not taken. An empty rest would keep the room of everything that was before it.
     pub(super) fn keep_input(&mut self, link: LinkId, input: BytesMut) {
-        if let Some(open) = self.open.get_mut(&link) {
+        if let Some(open) = self.open.get_mut(&link).filter(|_| !input.is_empty()) {
             open.input = input;
         }
     }
@@ -195,15 +201,52 @@ async fn run(whose: Whose, legacy: Arc<LegacyCluster>, address: HostPort, writes
 async fn read_all(whose: &Whose, mut socket: impl AsyncReadExt + Unpin) {
     let mut buffer = BytesMut::new();
     loop {
-        buffer.reserve(READ_BYTES);
+        make_room(&mut buffer);
         match socket.read_buf(&mut buffer).await {
             Ok(0) | Err(_) => return,
             Ok(_) => {}
         }
-        if !whose.report(LinkReport::Bytes(buffer.split().freeze())).await {
+        let whole = whole_answers(&buffer);
+        if whole > 0 && !whose.report(LinkReport::Bytes(take_front(&mut buffer, whole))).await {
             return;
         }
     }
+}
+
+/// Length of the answers at the front that are whole. What cannot be an answer counts as one: the feed will say so.
+fn whole_answers(bytes: &[u8]) -> usize {
+    let mut whole = 0;
+    while let Some(rest) = bytes.get(whole..).filter(|rest| !rest.is_empty()) {
+        match answer_bytes(rest) {
+            Some(length) if length <= rest.len() => whole += length,
+            Some(length) if length > ANSWER_BYTES_MAX as usize + size_of::<i32>() => return bytes.len(),
+            Some(_) | None => break,
+        }
+    }
+    whole
+}
+
+/// Length of the answer at the front with its size, once that is there; of a negative size, more than any.
+fn answer_bytes(bytes: &[u8]) -> Option<usize> {
+    let size = i32::from_be_bytes(*bytes.first_chunk()?);
+    Some(usize::try_from(size).map_or(usize::MAX, |size| size.saturating_add(size_of::<i32>())))
+}
+
+/// A whole buffer is given away as it is, so that nobody else holds it.
+fn take_front(buffer: &mut BytesMut, length: usize) -> Bytes {
+    if length == buffer.len() { std::mem::take(buffer).freeze() } else { buffer.split_to(length).freeze() }
+}
+
+/// Makes room for the rest of the answer at the front, or for the beginning of one.
+fn make_room(buffer: &mut BytesMut) {
+    if buffer.capacity() > buffer.len() {
+        return;
+    }
+    let length = answer_bytes(buffer).unwrap_or(READ_BYTES);
+    let earned = buffer.len().saturating_mul(2).max(TRUSTED_BYTES);
+    let mut fresh = BytesMut::with_capacity(length.min(earned).max(READ_BYTES));
+    fresh.extend_from_slice(buffer);
+    *buffer = fresh;
 }
 
 async fn write_all(mut socket: impl AsyncWriteExt + Unpin, mut writes: mpsc::Receiver<Bytes>) {
@@ -211,5 +254,57 @@ async fn write_all(mut socket: impl AsyncWriteExt + Unpin, mut writes: mpsc::Rec
         if socket.write_all(&bytes).await.is_err() || socket.flush().await.is_err() {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(size: usize) -> Vec<u8> {
+        let mut bytes = i32::try_from(size).unwrap().to_be_bytes().to_vec();
+        bytes.resize(size + 4, 7);
+        bytes
+    }
+
+    #[test]
+    fn answers_are_handed_on_whole() {
+        let two = [answer(3), answer(0)].concat();
+        assert_eq!(whole_answers(&two), two.len());
+        for cut in 0..two.len() {
+            let expected = if cut >= 7 { 7 } else { 0 };
+            assert_eq!(whole_answers(two.get(..cut).unwrap()), expected, "{cut}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_an_answer_is_handed_on_for_the_feed_to_judge() {
+        for size in [-1, i32::MIN, i32::MAX] {
+            let bytes = [&answer(1)[..], &size.to_be_bytes()[..]].concat();
+            assert_eq!(whole_answers(&bytes), bytes.len(), "{size}");
+        }
+    }
+
+    #[test]
+    fn room_is_made_for_the_answer_and_for_no_more() {
+        let mut buffer = BytesMut::new();
+        make_room(&mut buffer);
+        assert_eq!(buffer.capacity(), READ_BYTES);
+        let large = answer(TRUSTED_BYTES - 100);
+        buffer.extend_from_slice(large.get(..READ_BYTES).unwrap());
+        make_room(&mut buffer);
+        assert_eq!(buffer.capacity(), large.len());
+        // Beyond what a fetch asks for, room grows with what comes.
+        let mut buffer = BytesMut::from(&(100_i32 << 20).to_be_bytes()[..]);
+        make_room(&mut buffer);
+        assert_eq!(buffer.capacity(), TRUSTED_BYTES);
+    }
+
+    #[test]
+    fn a_whole_buffer_is_given_away_and_needs_no_copy() {
+        let mut buffer = BytesMut::from(&answer(10)[..]);
+        let whole = whole_answers(&buffer);
+        let front = take_front(&mut buffer, whole);
+        assert!(front.try_into_mut().is_ok() && buffer.is_empty());
     }
 }

@@ -61,7 +61,7 @@ impl Reverse {
             LinkReport::Connected => self.feed.handle_link(now, link, LinkEvent::Connected),
             LinkReport::Bytes(bytes) => {
                 self.trouble.remove(&link);
-                let mut input = self.links.take_input(link, &bytes);
+                let mut input = self.links.take_input(link, bytes);
                 self.feed.handle_link(now, link, LinkEvent::Bytes(&mut input));
                 self.links.keep_input(link, input);
             }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use config::Config;
 use kernel_model::{KernelError, ShardId};
 use session::{Answer, Request, RequestId, UnitId};
@@ -437,7 +438,7 @@ impl Runner {
             LinkReport::Connected => cluster.feed.handle_link(now, link, LinkEvent::Connected),
             LinkReport::Bytes(bytes) => {
                 cluster.link_works(link);
-                feed_bytes(cluster, now, link, &bytes);
+                feed_bytes(cluster, now, link, bytes);
             }
             LinkReport::Closed(why) => {
                 cluster.links.forget(link);
@@ -479,7 +480,7 @@ impl Runner {
     }
 }
 
-fn feed_bytes(cluster: &mut ClusterRun, now: kernel_model::Now, link: LinkId, bytes: &[u8]) {
+fn feed_bytes(cluster: &mut ClusterRun, now: kernel_model::Now, link: LinkId, bytes: Bytes) {
     cluster.fed.increment(bytes.len() as u64);
     let mut input = cluster.links.take_input(link, bytes);
     cluster.feed.handle_link(now, link, LinkEvent::Bytes(&mut input));

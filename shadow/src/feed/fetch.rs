@@ -21,9 +21,9 @@ const FETCH_WAIT_SHORT: Duration = Duration::from_millis(20);
 const REFUSED: Duration = Duration::from_millis(100);
 /// Bytes, over all partitions, that the kernel may owe an answer for before fetching stops. What fetches under way
 /// bring comes on top: [`FETCH_BYTES_MAX`] for each broker.
-const UNANSWERED_BYTES_MAX: usize = 64 << 20;
+const UNANSWERED_BYTES_MAX: usize = 32 << 20;
 /// Most bytes of one answer.
-const FETCH_BYTES_MAX: i32 = 32 << 20;
+const FETCH_BYTES_MAX: i32 = 16 << 20;
 /// From this version on a fetch names the epoch of the last record held.
 const DIVERGENCE_SINCE: i16 = 12;
 /// From this version on topics go by id.
