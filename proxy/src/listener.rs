@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 use rustls::ServerConfig;
 use session::Session;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 use tokio_rustls::{TlsAcceptor, TlsStream};
@@ -70,6 +71,8 @@ pub struct Listening {
 
 /// All listeners of the process. They share the limits on connections.
 pub struct Listeners {
+    /// Where they were made: on its threads connections are served, whoever adds a listener.
+    runtime: Handle,
     around: Arc<Surroundings>,
     doors: Arc<Doors>,
     open: BTreeMap<String, Open>,
@@ -84,11 +87,15 @@ struct Open {
 }
 
 impl Listeners {
-    /// No listener yet.
+    /// No listener yet. Connections are served on the threads of the runtime that this is called on.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a runtime.
     #[must_use]
     pub fn new(around: Arc<Surroundings>, limits: &Limits) -> Self {
         let doors = Arc::new(Doors::new(limits, around.clock));
-        Self { around, doors, open: BTreeMap::new() }
+        Self { runtime: Handle::current(), around, doors, open: BTreeMap::new() }
     }
 
     /// Binds a listener under a name and begins to accept. An older one of this name is removed first.
@@ -98,7 +105,10 @@ impl Listeners {
     /// The address cannot be bound.
     pub fn add(&mut self, name: &str, listening: Listening) -> io::Result<SocketAddr> {
         self.remove(name);
-        let bound = bind(listening.listen)?;
+        let bound = {
+            let _here = self.runtime.enter();
+            bind(listening.listen)?
+        };
         self.add_bound(name, bound, listening)
     }
 
@@ -116,7 +126,7 @@ impl Listeners {
         if let Some(legacy) = &legacy {
             legacy.served_at(name, address);
         }
-        let task = tokio::spawn(accept(listener, listening, around, doors));
+        let task = self.runtime.spawn(accept(listener, listening, around, doors));
         tracing::info!(name, %address, "listening");
         self.open.insert(name.to_owned(), Open { address, task, legacy });
         Ok(address)

@@ -12,6 +12,7 @@ use anyhow::{Context, Result, bail};
 use config::Config;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -31,6 +32,8 @@ use crate::{room, telemetry, tls};
 
 /// Threads on which stored bytes are read.
 const BLOCKING_THREADS_MAX: usize = 32;
+/// Threads of the feeds: one for the task that decides, one for what comes meanwhile.
+const FEED_THREADS: usize = 2;
 
 /// Runs until the process is told to stop. With `json`, what it serves is printed as one object.
 ///
@@ -39,17 +42,23 @@ const BLOCKING_THREADS_MAX: usize = 32;
 /// Whatever keeps it from starting, and faults of the admin API.
 pub fn run(config: &Config, json: bool) -> Result<()> {
     telemetry::start_logging(&config.log);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .max_blocking_threads(BLOCKING_THREADS_MAX)
-        .build()
-        .context("no runtime")?;
-    runtime.block_on(run_until_told(config, json))
+    let runtime = threads("proxy").build().context("no runtime")?;
+    // Feeds and handovers have threads of their own: no client waits behind a copy, and each can be seen apart.
+    let feeds = (!config.clusters.is_empty()).then(|| threads("feed").worker_threads(FEED_THREADS).build());
+    let feeds = feeds.transpose().context("no runtime")?;
+    let feeding = feeds.as_ref().unwrap_or(&runtime).handle().clone();
+    runtime.block_on(run_until_told(config, json, feeding))
 }
 
-async fn run_until_told(config: &Config, json: bool) -> Result<()> {
+fn threads(name: &str) -> tokio::runtime::Builder {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.enable_all().max_blocking_threads(BLOCKING_THREADS_MAX).thread_name(name);
+    builder
+}
+
+async fn run_until_told(config: &Config, json: bool, feeding: Handle) -> Result<()> {
     let signal = stop_signal()?;
-    let mut process = Process::start(config).await?;
+    let mut process = Process::start(config, feeding).await?;
     process.announce(config, json)?;
     let fault = tokio::select! {
         name = signal => {
@@ -81,12 +90,13 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts the kernel, the listeners and the admin API, in this order: what is announced works.
+    /// Starts the kernel, the listeners and the admin API, in this order: what is announced works. Feeds and
+    /// handovers run on the threads of `feeding`.
     ///
     /// # Errors
     ///
     /// Whatever keeps one of them from starting.
-    pub async fn start(config: &Config) -> Result<Self> {
+    pub async fn start(config: &Config, feeding: Handle) -> Result<Self> {
         let clock = Clock::start();
         let metrics = telemetry::start_metrics();
         let health = Arc::new(Health::default());
@@ -120,7 +130,7 @@ impl Process {
         let serves = announce::serves(config, bound);
         let (fatal, failed) = mpsc::unbounded_channel();
         let surroundings =
-            migrate::Surroundings { holds, listeners: Arc::clone(&listeners), fatal, stop: stopped };
+            migrate::Surroundings { feeding, holds, listeners: Arc::clone(&listeners), fatal, stop: stopped };
         let seen = Seen { inventory: &inventory, health: &health };
         let control = control(config, clock, &node, seen, surroundings, missed).await?;
         let admin = Admin {

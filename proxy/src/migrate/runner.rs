@@ -10,6 +10,7 @@ use config::Config;
 use kernel_model::{KernelError, ShardId};
 use session::{Answer, Request, RequestId, UnitId};
 use shadow::{LinkEvent, LinkId};
+use tokio::runtime::Handle;
 use tokio::sync::{Mutex, mpsc, watch};
 use translator_kafka::catalog::CatalogHandle;
 use translator_kafka::server::ServerSettings;
@@ -71,6 +72,8 @@ pub struct Setup {
 
 /// What the runner shares with connections and with the process's end.
 pub struct Surroundings {
+    /// On whose threads the runner and the connections of its feeds are.
+    pub feeding: Handle,
     /// Writes that wait for fenced units.
     pub holds: Arc<HoldRegistry>,
     /// All listeners of the process.
@@ -214,7 +217,7 @@ pub async fn start(setup: Setup, missed: Missed) -> Result<Arc<MigrationControl>
         published: Published::default(),
     };
     let fatal = runner.setup.around.fatal.clone();
-    let running = tokio::spawn(runner.run(reported, answered, asking, missed));
+    let running = runner.setup.around.feeding.clone().spawn(runner.run(reported, answered, asking, missed));
     tokio::spawn(async move {
         if let Err(error) = running.await {
             // Without the runner nobody releases a fence: writes that it holds would wait for ever.

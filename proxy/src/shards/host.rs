@@ -135,7 +135,7 @@ fn host(
         Arc::new(move || wake.notify_one())
     };
     let health = Arc::clone(&setting.health);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().thread_name("shard").build();
     let opened = catch_unwind(AssertUnwindSafe(|| open(id, waker)));
     let opened = opened.unwrap_or_else(|_| Err(KernelError::Stopped("it panicked".to_owned())));
     let (shard, runtime) = match (opened, runtime) {
