@@ -43,6 +43,14 @@ def memory_of(pid):
     raise RuntimeError(f"process {pid} has no memory")
 
 
+def most_memory_of(pid):
+    """The most bytes that were ever resident."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    raise RuntimeError(f"process {pid} has no memory")
+
+
 class Window:
     """CPU of named processes, of the generator and of everybody else, between two instants."""
 
@@ -96,6 +104,14 @@ def ratios(numerators, denominators):
     each = [n / d for n, d in zip(numerators, denominators) if d]
     if not each:
         return None
+    chance = random.Random(7)
+    drawn = sorted(statistics.median(chance.choices(each, k=len(each))) for _ in range(2000))
+    return {"median": statistics.median(each), "low": drawn[50], "high": drawn[-51], "rounds": len(each)}
+
+
+def differences(minuends, subtrahends):
+    """Median of the differences round by round, with a 95 % interval by resampling the rounds."""
+    each = [m - s for m, s in zip(minuends, subtrahends)]
     chance = random.Random(7)
     drawn = sorted(statistics.median(chance.choices(each, k=len(each))) for _ in range(2000))
     return {"median": statistics.median(each), "low": drawn[50], "high": drawn[-51], "rounds": len(each)}

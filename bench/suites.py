@@ -2,10 +2,12 @@
 
 import json
 import random
+import shutil
 import subprocess
 import time
 
-from measure import Window, call, memory_of, quantile, ratios, spread
+from measure import Window, call, differences, memory_of, most_memory_of, quantile, ratios, spread
+from targets import PEERS, haproxy_path
 
 SEED = 20261122
 # 1 KiB records. A batch of 16 is Kafka's own default for a producer (batch.size 16 KiB).
@@ -13,6 +15,7 @@ SHAPES = {
     "1 connection, batches of 16 KiB": {"connections": 1, "window": 5, "records": 16},
     "16 connections, batches of 16 KiB": {"connections": 16, "window": 5, "records": 16},
 }
+LATENCIES = ("p50_us", "p99_us", "through_p50_us", "through_p99_us")
 SHORT_LIVED = "retention.bytes=67108864,segment.bytes=33554432,file.delete.delay.ms=1000"
 
 
@@ -22,13 +25,14 @@ class Suite:
     def __init__(self, stack, full):
         self.stack, self.full = stack, full
         self.rounds = 7 if full else 5
-        self.seconds = 4.0 if full else 2.0
-        self.megabytes = 400 if full else 200
+        self.seconds = 4.0 if full else 1.5
+        self.megabytes = 800 if full else 400
         self.chance = random.Random(SEED)
         self.processes, self.rows, self.samples = {}, [], 0
         self.noisy = 0
+        self.haproxies = [("haproxy", False), ("haproxy-splice", True)] if haproxy_path() else []
 
-    def row(self, name, baseline, candidates, sample, processes):
+    def row(self, name, baseline, candidates, sample, processes, **more):
         """Measures `sample(target)` for all targets in `self.rounds` rounds and one to warm up."""
         targets = [baseline, *candidates]
         taken = {target: [] for target in targets}
@@ -39,7 +43,7 @@ class Suite:
                 told.update(window.told)
                 if round_ > 0:
                     taken[target].append(told)
-        row = {"name": name, "baseline": baseline, "targets": {}}
+        row = {"name": name, "baseline": baseline, "targets": {}} | more
         for target in targets:
             row["targets"][target] = self.summary(taken[target], taken[baseline], target == baseline)
         self.rows.append(row)
@@ -62,13 +66,31 @@ class Suite:
         out["thread_cpu_seconds_per_gb"] = {n: k for n, k in kinds.items() if n.startswith(("sluice", "kernel"))}
         for each in taken:
             each.pop("threads")
-        for extra in ("p50_us", "p99_us"):
+        for extra in LATENCIES:
             if extra in taken[0]:
                 out[extra] = spread([each[extra] for each in taken])
+                if not is_baseline:
+                    pair = [each[extra] for each in taken], [each[extra] for each in baseline]
+                    out[f"{extra}_ratio"], out[f"{extra}_added"] = ratios(*pair), differences(*pair)
         if not is_baseline:
             rates = [each["records"] / each["seconds"] for each in baseline]
             out["rate_ratio"] = ratios(rate, rates)
         return out
+
+    def ceiling(self, name, targets):
+        """Records a second of the slower of two targets in a row that was measured before."""
+        row = next(each for each in self.rows if each["name"] == name)
+        return min(row["targets"][target]["records_per_second"]["median"] for target in targets)
+
+    def paced(self, to, topic, check, **shape):
+        """One sample in an open loop. What was sent must be in the log."""
+        before = self.stack.wire("ends", to=check, topic=topic)["end"] if check else 0
+        told = self.stack.wire("paced", to=to, topic=topic, seconds=self.seconds, **shape)
+        there = self.stack.wire("ends", to=check, topic=topic)["end"] - before if check else told["records"]
+        if there != told["records"]:
+            raise RuntimeError(f"{topic}: {told['records']} acknowledged, {there} in the log")
+        told["bytes"] = told["records"] * shape.get("bytes", 1024)
+        return told
 
     def produced(self, to, topic, check=None, **shape):
         """One producing sample. What was acknowledged must be in the log, neither more nor less."""
@@ -90,33 +112,53 @@ def show(row):
         rate, ratio = told["records_per_second"], told.get("rate_ratio")
         cpu = ", ".join(f"{n} {s['median']:.2f}" for n, s in told["cpu_seconds_per_gb"].items() if s["median"] >= 0.005)
         more = f"  x{ratio['median']:.2f} [{ratio['low']:.2f}, {ratio['high']:.2f}]" if ratio else ""
+        for name in LATENCIES:
+            if name in told and row.get("open_loop"):
+                more += f"  {name} {told[name]['median']:,.0f}"
         print(f"{row['name']:<52} {target:<14} {rate['median']:>10,.0f}/s [{rate['min']:,.0f}..{rate['max']:,.0f}]{more}  CPU-s/GB: {cpu}", flush=True)
+
+
+def haproxies(suite, behind):
+    """HAProxy in front of an address, with its defaults and with splice; nothing where it is not installed."""
+    return {name: suite.stack.haproxy(f"{name}-{behind.rsplit(':')[-1]}", behind, splice=splice) for name, splice in suite.haproxies}
 
 
 def proxy(suite, kafka, sluices):
     """a and d: a real Kafka directly, and through each phase of the proxy."""
     (address, pid), stack = kafka, suite.stack
+    others = haproxies(suite, address)
     processes = {"kafka": pid} | {f"sluice-{name}": each.pid for name, each in sluices.items()}
+    processes |= {name: other for name, (_, other) in others.items()}
     to = {"direct": address} | {name: each.address for name, each in sluices.items()}
+    to |= {name: there for name, (there, _) in others.items()}
+
+    def topic(target):
+        return f"t-{'direct' if target in others else target}"
 
     def write(target, **shape):
-        return suite.produced(to[target], f"t-{target}", check=address, **shape)
+        return suite.produced(to[target], topic(target), check=address, stay=int(target in others), **shape)
 
     for shape, settings in SHAPES.items():
         for acks in (1, -1):
-            candidates = [n for n in sluices if n == "observe" or acks == 1]
+            candidates = ["observe"] + [name for name in to if name not in ("direct", "observe") and acks == 1]
             name = f"produce, acks={'all' if acks < 0 else acks}, {shape}"
             suite.row(name, "direct", candidates, lambda t: write(t, acks=acks, **settings), processes)
     for connections in (1, 16):
 
         def read(target):
-            records = 400_000 if suite.full else 200_000
-            told = stack.wire("fetch", to=to[target], topic="t-read", partitions=16, connections=connections, seconds=30, records=records)
+            records = (400_000 if suite.full else 200_000) * (5 if connections > 1 else 1)
+            shape = {"partitions": 16, "connections": connections, "stay": int(target in others)}
+            told = stack.wire("fetch", to=to[target], topic="t-read", seconds=30, records=records, **shape)
             if told["records"] < records:
                 raise RuntimeError(f"only {told['records']} of {records} were read")
             return told
 
-        suite.row(f"consume, {connections} connection{'s' * (connections > 1)}", "direct", ["observe"], read, processes)
+        suite.row(f"consume, {connections} connection{'s' * (connections > 1)}", "direct", ["observe", *others], read, processes)
+    two = {name: processes[name] for name in ("kafka", "sluice-observe")}
+    for share in (25, 50, 75):
+        rate = round(suite.ceiling("produce, acks=1, 16 connections, batches of 16 KiB", ("direct", "observe")) * share / 100)
+        sample = lambda t: suite.paced(to[t], topic(t), address, rate=rate, connections=16, records=16)  # noqa: E731
+        suite.row(f"open loop, produce, acks=1, 16 connections, {share} %", "direct", ["observe"], sample, two, open_loop=rate)
 
 
 def java(suite, kafka, observe):
@@ -148,15 +190,15 @@ def java(suite, kafka, observe):
 
 
 def tool(*words):
-    from targets import PEERS
-
     return call([PEERS / "ktool", *words])
 
 
 def null(suite, sink, proxied):
     """b: nothing behind the proxy but answers."""
-    (address, pid), to = sink, {"direct": sink[0], "observe": proxied.address}
-    processes = {"sink": pid, "sluice-observe": proxied.pid}
+    (address, pid), others = sink, haproxies(suite, sink[0])
+    to = {"direct": address, "observe": proxied.address} | {name: there for name, (there, _) in others.items()}
+    processes = {"sink": pid, "sluice-observe": proxied.pid} | {name: other for name, (_, other) in others.items()}
+    candidates = ["observe", *others]
     shapes = {
         "1 connection, 64 KiB frames": {"connections": 1, "window": 16, "records": 64},
         "16 connections, 64 KiB frames": {"connections": 16, "window": 16, "records": 64},
@@ -164,16 +206,20 @@ def null(suite, sink, proxied):
     }
     for name, shape in shapes.items():
         more = {"megabytes": 4000 if shape["records"] > 1 else 400}
-        sample = lambda t: suite.produced(to[t], "t-sink", acks=1, **shape, **more)  # noqa: E731
-        suite.row(f"null sink, produce, {name}", "direct", ["observe"], sample, processes)
+        sample = lambda t: suite.produced(to[t], "t-sink", acks=1, stay=int(t in others), **shape, **more)  # noqa: E731
+        suite.row(f"null sink, produce, {name}", "direct", candidates, sample, processes)
 
     def read(target):
-        return suite.stack.wire("fetch", to=to[target], topic="t-sink", connections=1, seconds=suite.seconds, records=10**9)
+        shape = {"connections": 1, "seconds": suite.seconds, "records": 10**9, "stay": int(target in others)}
+        return suite.stack.wire("fetch", to=to[target], topic="t-sink", **shape)
 
-    suite.row("null sink, consume, 1 MiB answers", "direct", ["observe"], read, processes)
-    shape = {"connections": 1, "window": 1, "records": 1, "bytes": 64}
-    sample = lambda t: suite.produced(to[t], "t-sink", acks=1, **shape)  # noqa: E731
-    suite.row("null sink, round trip, one 64 B record at a time", "direct", ["observe"], sample, processes)
+    suite.row("null sink, consume, 1 MiB answers", "direct", candidates, read, processes)
+    shape, name = {"connections": 1, "records": 1, "bytes": 64}, "null sink, round trip, one 64 B record at a time"
+    sample = lambda t: suite.produced(to[t], "t-sink", acks=1, window=1, stay=int(t in others), **shape)  # noqa: E731
+    suite.row(name, "direct", candidates, sample, processes)
+    rate = round(suite.ceiling(name, ("direct", "observe")) / 2)
+    sample = lambda t: suite.paced(to[t], "t-sink", None, rate=rate, stay=int(t in others), **shape)  # noqa: E731
+    suite.row("open loop, null sink, 64 B records, 50 %", "direct", candidates, sample, processes, open_loop=rate)
 
 
 def kernel(suite, kafka, kernels):
@@ -189,11 +235,18 @@ def kernel(suite, kafka, kernels):
 
         for name, shape in shapes.items():
             suite.row(f"{guarantee}: produce, {name}", "kafka", ["kernel"], lambda t: write(t, **shape), processes)
+        shape = {"connections": 16, "records": 16, "consume": 1}
+        name = f"{guarantee}: produce and consume, 16 connections"
+        sample = lambda t: suite.paced(*to[t], to[t][0], rate=0, window=5, **shape)  # noqa: E731
+        suite.row(name, "kafka", ["kernel"], sample, processes)
+        rate = round(suite.ceiling(name, ("kafka", "kernel")) / 2)
+        sample = lambda t: suite.paced(*to[t], to[t][0], rate=rate, **shape)  # noqa: E731
+        suite.row(f"open loop, {name}, 50 %", "kafka", ["kernel"], sample, processes, open_loop=rate)
     to = {"kafka": address, "kernel": kernels["page-cache"].address}
     processes = {"kafka": pid, "kernel": kernels["page-cache"].pid}
     for where in to.values():
         suite.stack.wire("produce", to=where, topic="k-read", partitions=16, connections=16, window=5, records=16, seconds=60, megabytes=400)
-    read = lambda t: suite.stack.wire("fetch", to=to[t], topic="k-read", partitions=16, connections=16, seconds=30, records=200_000)  # noqa: E731
+    read = lambda t: suite.stack.wire("fetch", to=to[t], topic="k-read", partitions=16, connections=16, seconds=30, records=1_000_000)  # noqa: E731
     suite.row("page cache: consume, 16 connections", "kafka", ["kernel"], read, processes)
 
 
@@ -257,6 +310,38 @@ def figures(values):
     if not values:
         return None
     return {"count": len(values), "p50": quantile(values, 0.5), "p99": quantile(values, 0.99), "max": max(values)}
+
+
+def mirroring(suite, kafka):
+    """g: the most memory that a proxy ever has resident while it copies what lies there and what is written meanwhile."""
+    stack, (address, _) = suite.stack, kafka
+    gigabytes = 10 if suite.full else 1
+    half = round(gigabytes * 2**30 / 1e6 / 2)
+    load = {"topic": "m-mirrored", "partitions": 16, "connections": 16, "window": 5, "records": 16, "seconds": 600, "megabytes": half}
+    stack.wire("create", to=address, topic="m-mirrored", partitions=16, set="file.delete.delay.ms=1000")
+    written = stack.wire("produce", to=address, **load)["records"]
+    proxied = stack.sluice("mirroring", legacy=address, migrations=[{"name": "m", "topics": ["m-mirrored"]}])
+    start, begin = memory_of(proxied.pid), time.monotonic()
+    proxied.advance("m", "mirror")
+    written += stack.wire("produce", timeout=700, to=proxied.address, **load)["records"]
+    end = time.monotonic() + 600
+    while (behind := lag_of(proxied)) > 0:
+        if time.monotonic() > end:
+            raise RuntimeError(f"the mirror is still {behind} records behind")
+        time.sleep(0.1)
+    out = {"records": written, "bytes": written * 1024, "seconds": round(time.monotonic() - begin, 1)}
+    out |= {"at_start": start, "at_the_end": memory_of(proxied.pid), "highest": most_memory_of(proxied.pid)}
+    stack.end(proxied.process)
+    shutil.rmtree(stack.folder / "mirroring")
+    stack.wire("delete", to=address, topic="m-mirrored")
+    print(json.dumps(out), flush=True)
+    return out
+
+
+def lag_of(proxied):
+    """How many records a mirror is behind, over all of its partitions; more than there can be while one is not followed yet."""
+    units = [unit for migration in proxied.ask("migrations") for unit in migration["units"] if unit["kind"] == "log"]
+    return sum(unit["lag"]["records"] for unit in units) if units and all(unit["lag"] for unit in units) else 2**62
 
 
 def memory(suite, kafka, kernel_, observe, before):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import time
@@ -56,6 +57,31 @@ class Stack:
         """Stands in the broker's place and answers Produce and Fetch from nothing: (address, pid)."""
         process = self.spawn([self.wire_path, "sink", "listen=127.0.0.1:0", f"broker={broker}"], stdout=subprocess.PIPE, text=True)
         return f"127.0.0.1:{json.loads(process.stdout.readline())['port']}", process.pid
+
+    def haproxy(self, name, behind, splice=False):
+        """HAProxy in TCP mode, its own defaults, one process in the foreground: (address, pid)."""
+        place, port = self.folder / name, self.port()
+        place.mkdir()
+        spliced = "    option splice-request\n    option splice-response\n" if splice else ""
+        (place / "haproxy.cfg").write_text(
+            f"global\n    maxconn 2000\n{'    tune.pipesize 1048576' if splice else ''}\n"
+            f"defaults\n    mode tcp\n    timeout connect 5s\n    timeout client 60s\n    timeout server 60s\n{spliced}"
+            f"listen through\n    bind 127.0.0.1:{port}\n    server behind {behind}\n"
+        )
+        log = open(place / "log", "ab")
+        process = self.spawn([haproxy_path(), "-db", "-f", place / "haproxy.cfg"], stdout=log, stderr=log)
+        end = time.monotonic() + 10
+        while process.poll() is None and time.monotonic() < end:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    return f"127.0.0.1:{port}", process.pid
+            time.sleep(0.05)
+        raise RuntimeError(f"{name} does not answer: {(place / 'log').read_text()[-800:]}")
+
+    def end(self, process):
+        """Ends one of the processes before the others."""
+        process.terminate()
+        process.wait(60)
 
     def sluice(self, name, kernel="", legacy=None, migrations=()):
         """One sluice: a proxy if there is a legacy cluster, otherwise the kernel alone."""
@@ -132,6 +158,11 @@ class Sluice:
                 if "is red" not in str(error) or time.monotonic() > end:
                     raise
             time.sleep(0.1)
+
+
+def haproxy_path():
+    """Where HAProxy is, if it is installed; Debian keeps it where only root looks."""
+    return shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin:/usr/local/sbin")
 
 
 def _free(port):

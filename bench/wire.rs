@@ -1,14 +1,16 @@
 //! Raw Kafka frames for measuring: a null sink, a producer and a reader that cost little themselves.
 //!
 //! Standard library only, compiled by `bench/run` with rustc. One thread a connection, a fixed window of requests
-//! in flight (closed loop). Every batch is built once; only the correlation id changes, so the generator's work
-//! is its system calls. Answers are read and checked; each command prints one JSON object.
+//! in flight (closed loop); `paced` sends at a fixed rate whatever is answered (open loop), and counts from the moment
+//! at which a batch was due. Every batch is built once; only the correlation id changes, so the generator's work
+//! is its system calls. Answers are read and checked; each command prints one JSON object. With `stay=1` connections go to
+//! the address that is given, not to the leader that metadata names: for proxies that do not change addresses.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 const PRODUCE: (i16, i16) = (0, 7);
@@ -182,6 +184,12 @@ fn leaders(address: &str, topic: &str) -> Res<BTreeMap<i32, String>> {
     Err(format!("{topic} at {address}: {last}").into())
 }
 
+/// Where to send what is for a partition.
+fn place(address: &str, topic: &str, partition: i32, stay: bool) -> Res<String> {
+    let leader = leaders(address, topic)?.remove(&partition).ok_or("no such partition")?;
+    Ok(if stay { address.to_owned() } else { leader })
+}
+
 fn leaders_once(address: &str, topic: &str) -> Res<BTreeMap<i32, String>> {
     let mut request = Out::request(METADATA);
     request.i32(1).string(topic);
@@ -218,6 +226,7 @@ fn leaders_once(address: &str, topic: &str) -> Res<BTreeMap<i32, String>> {
 struct Load {
     address: String,
     topic: String,
+    stay: bool,
     acks: i16,
     window: usize,
     records: usize,
@@ -239,7 +248,9 @@ struct Told {
 
 impl Load {
     fn may_send(&self) -> bool {
-        !self.stop.load(Relaxed) && Instant::now() < self.until && self.sent.fetch_add(1, Relaxed) < self.frames_max
+        !self.stop.load(Relaxed)
+            && Instant::now() < self.until
+            && self.sent.fetch_add(1, Relaxed) < self.frames_max
     }
 
     /// One connection; when the leader moves it looks for the new one, as a client would.
@@ -268,11 +279,10 @@ impl Load {
 
     /// True if the request in hand was refused and has to be sent again.
     fn connected(&self, partition: i32, frame: &mut [u8], told: &mut Told, since: &mut Instant) -> Res<bool> {
-        let found = leaders(&self.address, &self.topic)?;
-        let mut stream = dial(found.get(&partition).ok_or("no such partition")?)?;
+        let mut stream = dial(&place(&self.address, &self.topic, partition, self.stay)?)?;
         let mut reader = BufReader::with_capacity(64 << 10, stream.try_clone()?);
         let (mut answer, mut correlation) = (Vec::new(), 0i32);
-        let mut open = std::collections::VecDeque::new();
+        let mut open = VecDeque::new();
         let mut first = true;
         loop {
             while open.len() < self.window && (first || self.may_send()) {
@@ -318,6 +328,7 @@ fn produce(args: &Args) -> Res<()> {
     let load = Arc::new(Load {
         address: args.text("to"),
         topic: args.text("topic"),
+        stay: args.number("stay", 0) == 1,
         acks: args.number("acks", 1),
         window: args.number("window", 1),
         records,
@@ -364,49 +375,70 @@ fn produce(args: &Args) -> Res<()> {
 }
 
 /// Reads a partition over and over from its first offset.
-fn read_partition(address: &str, topic: &str, partition: i32, until: Instant, left: &AtomicU64) -> Res<(u64, u64)> {
-    let found = leaders(address, topic)?;
-    let mut stream = dial(found.get(&partition).ok_or("no such partition")?)?;
+fn read_partition(
+    place: &str,
+    topic: &str,
+    partition: i32,
+    until: Instant,
+    left: &AtomicU64,
+) -> Res<(u64, u64)> {
+    let mut stream = dial(place)?;
     let (mut records, mut bytes, mut offset, mut answer) = (0u64, 0u64, 0i64, Vec::new());
     while Instant::now() < until && left.load(Relaxed) > 0 {
-        stream.write_all(&fetch_frame(topic, partition, offset))?;
-        read_frame(&mut stream, &mut answer)?;
-        let mut rest = In(&answer[8..]);
-        let failed = rest.i16()?;
-        rest.take(8)?;
-        rest.string()?;
-        rest.take(8)?;
-        let error = rest.i16()?;
-        if failed != 0 || error != 0 {
-            return Err(format!("fetch: error codes {failed} {error}").into());
-        }
-        rest.take(24)?;
-        let aborted = rest.i32()?;
-        rest.take(16 * aborted.max(0) as usize)?;
-        rest.take(4)?;
-        let size = rest.i32()?.max(0) as usize;
-        let (mut data, begin) = (In(rest.take(size)?), records);
-        while data.0.len() >= HEADER {
-            let head = data.0;
-            let length = i32::from_be_bytes(head[8..12].try_into()?) as usize;
-            if head.len() < length + 12 {
-                break;
-            }
-            let base = i64::from_be_bytes(head[..8].try_into()?);
-            if base != offset {
-                return Err(format!("offset {base} where {offset} was asked").into());
-            }
-            offset = base + i64::from(i32::from_be_bytes(head[23..27].try_into()?)) + 1;
-            records += i32::from_be_bytes(head[57..61].try_into()?) as u64;
-            bytes += length as u64 + 12;
-            data.take(length + 12)?;
-        }
-        if records == begin {
+        let (before, begin) = (offset, records);
+        fetch_once(&mut stream, topic, partition, &mut offset, &mut answer, |count, size| {
+            records += count;
+            bytes += size;
+        })?;
+        if offset == before {
             offset = 0;
         }
         let _ = left.fetch_update(Relaxed, Relaxed, |left| Some(left.saturating_sub(records - begin)));
     }
     Ok((records, bytes))
+}
+
+/// One fetch from an offset, which is moved on behind what came. Each batch must begin where the one before ended.
+fn fetch_once(
+    stream: &mut TcpStream,
+    topic: &str,
+    partition: i32,
+    offset: &mut i64,
+    answer: &mut Vec<u8>,
+    mut each: impl FnMut(u64, u64),
+) -> Res<()> {
+    stream.write_all(&fetch_frame(topic, partition, *offset))?;
+    read_frame(stream, answer)?;
+    let mut rest = In(&answer[8..]);
+    let failed = rest.i16()?;
+    rest.take(8)?;
+    rest.string()?;
+    rest.take(8)?;
+    let error = rest.i16()?;
+    if failed != 0 || error != 0 {
+        return Err(format!("fetch: error codes {failed} {error}").into());
+    }
+    rest.take(24)?;
+    let aborted = rest.i32()?;
+    rest.take(16 * aborted.max(0) as usize)?;
+    rest.take(4)?;
+    let size = rest.i32()?.max(0) as usize;
+    let mut data = In(rest.take(size)?);
+    while data.0.len() >= HEADER {
+        let head = data.0;
+        let length = i32::from_be_bytes(head[8..12].try_into()?) as usize;
+        if head.len() < length + 12 {
+            break;
+        }
+        let base = i64::from_be_bytes(head[..8].try_into()?);
+        if base != *offset {
+            return Err(format!("offset {base} where {offset} was asked").into());
+        }
+        *offset = base + i64::from(i32::from_be_bytes(head[23..27].try_into()?)) + 1;
+        each(i32::from_be_bytes(head[57..61].try_into()?) as u64, length as u64 + 12);
+        data.take(length + 12)?;
+    }
+    Ok(())
 }
 
 fn fetch(args: &Args) -> Res<()> {
@@ -417,7 +449,11 @@ fn fetch(args: &Args) -> Res<()> {
     let threads: Vec<_> = (0..args.number::<i32>("connections", 1))
         .map(|each| {
             let (to, topic, left) = (args.text("to"), args.text("topic"), Arc::clone(&left));
-            std::thread::spawn(move || read_partition(&to, &topic, each % partitions, until, &left))
+            let stay = args.number("stay", 0) == 1;
+            std::thread::spawn(move || {
+                let (place, partition) = (place(&to, &topic, each % partitions, stay)?, each % partitions);
+                read_partition(&place, &topic, partition, until, &left)
+            })
         })
         .collect();
     let (mut records, mut bytes) = (0, 0);
@@ -430,6 +466,212 @@ fn fetch(args: &Args) -> Res<()> {
     Ok(())
 }
 
+/// One producer of `paced`: what it has under way, oldest first, by the moment at which it was due.
+#[derive(Default)]
+struct Paced {
+    under_way: Mutex<VecDeque<Instant>>,
+    answered: Condvar,
+    /// When each batch was due, for whoever reads them.
+    due: Mutex<Vec<Instant>>,
+    /// How many batches there will have been, once that is known.
+    total: Mutex<Option<usize>>,
+}
+
+/// What `paced` sends, and how.
+#[derive(Clone)]
+struct Pace {
+    place: String,
+    topic: String,
+    partition: i32,
+    acks: i16,
+    records: usize,
+    bytes: usize,
+    /// Between two batches of one connection; zero: as soon as the window allows.
+    every: Duration,
+    window: usize,
+    begin: Instant,
+    until: Instant,
+    /// What came before this is not counted.
+    counted_from: Instant,
+}
+
+impl Pace {
+    fn send(&self, mut stream: TcpStream, paced: &Paced) -> Res<u64> {
+        let mut frame =
+            produce_frame(&self.topic, self.partition, self.acks, &batch(self.records, self.bytes));
+        let (mut count, mut due) = (0u64, self.begin);
+        loop {
+            let mut under_way = paced.under_way.lock().map_err(|_| "a reader panicked")?;
+            while under_way.len() >= self.window {
+                let (guard, late) = paced
+                    .answered
+                    .wait_timeout(under_way, Duration::from_secs(20))
+                    .map_err(|_| "a reader panicked")?;
+                if late.timed_out() {
+                    return Err("nothing is answered any more".into());
+                }
+                under_way = guard;
+            }
+            if self.every.is_zero() {
+                due = Instant::now();
+            }
+            if due >= self.until {
+                return Ok(count);
+            }
+            if let Some(early) = due.checked_duration_since(Instant::now()).filter(|early| !early.is_zero()) {
+                drop(under_way);
+                std::thread::sleep(early);
+                under_way = paced.under_way.lock().map_err(|_| "a reader panicked")?;
+            }
+            under_way.push_back(due);
+            drop(under_way);
+            paced.due.lock().map_err(|_| "a reader panicked")?.push(due);
+            count += 1;
+            frame[8..12].copy_from_slice(&(count as i32).to_be_bytes());
+            stream.write_all(&frame)?;
+            due += self.every;
+        }
+    }
+
+    /// Reads the answers, until there are as many as there are batches.
+    fn answers(&self, stream: TcpStream, paced: &Paced) -> Res<Vec<u32>> {
+        let mut reader = BufReader::with_capacity(64 << 10, stream);
+        let (mut answer, mut took, mut count) = (Vec::new(), Vec::new(), 0usize);
+        while !is_all(paced, count)? {
+            if let Err(error) = read_frame(&mut reader, &mut answer) {
+                if is_all(paced, count)? {
+                    break;
+                }
+                return Err(error.into());
+            }
+            count += 1;
+            let mut rest = In(&answer);
+            if rest.i32()? != count as i32 {
+                return Err("an answer to another request".into());
+            }
+            rest.i32()?;
+            rest.string()?;
+            rest.take(8)?;
+            let code = rest.i16()?;
+            if code != 0 {
+                return Err(format!("error code {code}").into());
+            }
+            let due = paced.under_way.lock().map_err(|_| "the sender panicked")?.pop_front();
+            paced.answered.notify_one();
+            let due = due.ok_or("an answer to nothing")?;
+            if due >= self.counted_from {
+                took.push(due.elapsed().as_micros() as u32);
+            }
+        }
+        Ok(took)
+    }
+
+    /// Reads the batches from where the partition ended before, until all are there. The log must hold this producer's
+    /// batches alone: the n-th one is the n-th that was sent.
+    fn read(&self, mut stream: TcpStream, mut offset: i64, paced: &Paced) -> Res<Vec<u32>> {
+        let (mut answer, mut took, mut count) = (Vec::new(), Vec::new(), 0usize);
+        let end = self.until + Duration::from_secs(20);
+        while !is_all(paced, count)? {
+            if Instant::now() > end {
+                return Err(format!("only {count} batches can be read").into());
+            }
+            let mut arrived = 0usize;
+            fetch_once(&mut stream, &self.topic, self.partition, &mut offset, &mut answer, |_, _| {
+                arrived += 1
+            })?;
+            let (now, due) = (Instant::now(), paced.due.lock().map_err(|_| "the sender panicked")?);
+            let came = due.get(count..count + arrived).ok_or("more was read than was sent")?;
+            took.extend(
+                came.iter()
+                    .filter(|due| **due >= self.counted_from)
+                    .map(|due| (now - *due).as_micros() as u32),
+            );
+            count += arrived;
+        }
+        Ok(took)
+    }
+}
+
+fn is_all(paced: &Paced, count: usize) -> Res<bool> {
+    Ok(paced.total.lock().map_err(|_| "the sender panicked")?.is_some_and(|total| count >= total))
+}
+
+/// One connection of `paced`; with `consume`, a second one reads what the first one writes.
+fn paced_connection(pace: &Pace, from: Option<i64>) -> Res<(u64, Vec<u32>, Vec<u32>)> {
+    let stream = dial(&pace.place)?;
+    let (answers, end, reader) =
+        (stream.try_clone()?, stream.try_clone()?, from.map(|_| dial(&pace.place)).transpose()?);
+    let paced = Paced::default();
+    std::thread::scope(|scope| {
+        let acked = scope.spawn(|| pace.answers(answers, &paced));
+        let read = reader.map(|reader| scope.spawn(|| pace.read(reader, from.unwrap_or(0), &paced)));
+        let sent = pace.send(stream, &paced);
+        let total = *sent.as_ref().unwrap_or(&0) as usize;
+        *paced.total.lock().map_err(|_| "a reader panicked")? = Some(total);
+        // Whoever has read the last answer before that was known waits for one more.
+        if paced.under_way.lock().map_err(|_| "a reader panicked")?.is_empty() {
+            end.shutdown(std::net::Shutdown::Read)?;
+        }
+        let acked = acked.join().map_err(|_| "a reader panicked")??;
+        let read = read.map(|read| read.join().map_err(|_| "a reader panicked")).transpose()?.transpose()?;
+        Ok((sent? * pace.records as u64, acked, read.unwrap_or_default()))
+    })
+}
+
+/// Sends at a fixed rate (records a second, over all connections), each connection to a partition of its own.
+fn paced(args: &Args) -> Res<()> {
+    let (to, topic): (String, String) = (args.text("to"), args.text("topic"));
+    let (rate, connections): (f64, i32) = (args.number("rate", 0.0), args.number("connections", 1));
+    let (records, consume): (usize, bool) = (args.number("records", 1), args.number("consume", 0) == 1);
+    let stay = args.number("stay", 0) == 1;
+    let every = if rate > 0.0 { records as f64 * f64::from(connections) / rate } else { 0.0 };
+    let window = if rate > 0.0 { 100_000 } else { args.number("window", 5) };
+    let mut places = Vec::new();
+    for partition in 0..connections {
+        let from =
+            consume.then(|| end_of_partition(&place(&to, &topic, partition, stay)?, &topic, partition));
+        places.push((place(&to, &topic, partition, stay)?, from.transpose()?));
+    }
+    let (warm, seconds) = (args.number("warm", 0.5), args.number("seconds", 2.0));
+    let start = Instant::now() + Duration::from_millis(50);
+    let threads: Vec<_> = (0i32..)
+        .zip(places)
+        .map(|(partition, (place, from))| {
+            let pace = Pace {
+                place,
+                topic: topic.clone(),
+                partition,
+                acks: args.number("acks", 1),
+                records,
+                bytes: args.number("bytes", 1024),
+                every: Duration::from_secs_f64(every),
+                window,
+                // Connections take turns instead of sending all at once.
+                begin: start + Duration::from_secs_f64(every * f64::from(partition) / f64::from(connections)),
+                until: start + Duration::from_secs_f64(warm + seconds),
+                counted_from: start + Duration::from_secs_f64(warm),
+            };
+            std::thread::spawn(move || paced_connection(&pace, from))
+        })
+        .collect();
+    let (mut sent, mut acked, mut read) = (0, Vec::new(), Vec::new());
+    for thread in threads {
+        let (count, acks, reads) = thread.join().map_err(|_| "a connection panicked")??;
+        sent += count;
+        acked.extend(acks);
+        read.extend(reads);
+    }
+    let took = start.elapsed().as_secs_f64();
+    acked.sort_unstable();
+    read.sort_unstable();
+    let told = |name: &str, sorted: &[u32]| {
+        format!("\"{name}p50_us\":{},\"{name}p99_us\":{}", quantile(sorted, 0.5), quantile(sorted, 0.99))
+    };
+    let through = if consume { format!(",{}", told("through_", &read)) } else { String::new() };
+    println!("{{\"records\":{sent},\"seconds\":{took:.6},{}{through}}}", told("", &acked));
+    Ok(())
+}
+
 /// Sum of the partitions' log ends.
 fn ends(args: &Args) -> Res<()> {
     println!("{{\"end\":{}}}", end_of(&args.text("to"), &args.text("topic"))?);
@@ -439,20 +681,24 @@ fn ends(args: &Args) -> Res<()> {
 fn end_of(address: &str, topic: &str) -> Res<i64> {
     let mut sum = 0;
     for (partition, node) in leaders(address, topic)? {
-        let mut request = Out::request(LIST_OFFSETS);
-        request.i32(-1).i32(1).string(topic).i32(1).i32(partition).i64(-1);
-        let answer = ask(&mut dial(&node)?, &request.framed())?;
-        let mut rest = In(&answer[8..]);
-        rest.string()?;
-        rest.take(8)?;
-        let error = rest.i16()?;
-        rest.take(8)?;
-        if error != 0 {
-            return Err(format!("list offsets: error code {error}").into());
-        }
-        sum += rest.i64()?;
+        sum += end_of_partition(&node, topic, partition)?;
     }
     Ok(sum)
+}
+
+fn end_of_partition(place: &str, topic: &str, partition: i32) -> Res<i64> {
+    let mut request = Out::request(LIST_OFFSETS);
+    request.i32(-1).i32(1).string(topic).i32(1).i32(partition).i64(-1);
+    let answer = ask(&mut dial(place)?, &request.framed())?;
+    let mut rest = In(&answer[8..]);
+    rest.string()?;
+    rest.take(8)?;
+    let error = rest.i16()?;
+    rest.take(8)?;
+    if error != 0 {
+        return Err(format!("list offsets: error code {error}").into());
+    }
+    rest.i64()
 }
 
 fn create(args: &Args) -> Res<()> {
@@ -575,7 +821,16 @@ fn sink_connection(mut stream: TcpStream, port: u16, broker: &str, ready: &[u8])
             let (_, _, topic) = (rest.take(0)?, rest.i32()?, rest.string()?);
             let (_, partition) = (rest.i32()?, rest.i32()?);
             let mut out = Out(vec![0; 4]);
-            out.i32(correlation).i32(1).string(&topic).i32(1).i32(partition).i16(0).i64(0).i64(-1).i64(0).i32(0);
+            out.i32(correlation)
+                .i32(1)
+                .string(&topic)
+                .i32(1)
+                .i32(partition)
+                .i16(0)
+                .i64(0)
+                .i64(-1)
+                .i64(0)
+                .i32(0);
             answers.extend(out.framed());
         } else if api == FETCH {
             rest.take(25)?;
@@ -637,10 +892,12 @@ impl Args {
 fn main() {
     let mut given = std::env::args().skip(1);
     let command = given.next().unwrap_or_default();
-    let pairs = given.filter_map(|pair| pair.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned())));
+    let pairs =
+        given.filter_map(|pair| pair.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned())));
     let args = Args(pairs.collect());
     let outcome = match command.as_str() {
         "produce" => produce(&args),
+        "paced" => paced(&args),
         "fetch" => fetch(&args),
         "ends" => ends(&args),
         "create" => create(&args),
@@ -648,7 +905,7 @@ fn main() {
         "commit" => commit(&args),
         "idle" => idle(&args),
         "sink" => sink(&args),
-        _ => Err("usage: wire produce|fetch|ends|create|delete|commit|idle|sink KEY=VALUE...".into()),
+        _ => Err("usage: wire produce|paced|fetch|ends|create|delete|commit|idle|sink KEY=VALUE...".into()),
     };
     if let Err(error) = outcome {
         eprintln!("wire: {error}");
