@@ -25,6 +25,9 @@ pub struct Limits {
     pub frame_bytes_before_auth_max: usize,
     /// `transmit_bytes_max`: answers that wait for one slow client; reading from it stops beyond.
     pub transmit_bytes_max: usize,
+    /// `memory_bytes_max`: requests and answers of all connections together; beyond three quarters of it clients are
+    /// not read, and who holds much and moves little has to go.
+    pub memory_bytes_max: usize,
     /// `requests_in_flight_max`: requests of one connection that the kernel has not answered.
     pub requests_in_flight_max: usize,
     /// `clients_max`: clients that the inventory remembers.
@@ -46,6 +49,7 @@ impl Default for Limits {
             frame_bytes_max: 100 * 1024 * 1024,
             frame_bytes_before_auth_max: 512 * 1024,
             transmit_bytes_max: 4 * 1024 * 1024,
+            memory_bytes_max: 512 * 1024 * 1024,
             requests_in_flight_max: 256,
             clients_max: 10_000,
             fetch_sessions_max: 1_000,
@@ -65,6 +69,7 @@ pub(crate) fn read(mut section: Section<'_, '_>) -> Limits {
     section.set("frame_bytes_max", 1 << 16..=1 << 30, &mut limits.frame_bytes_max);
     section.set("frame_bytes_before_auth_max", 1 << 10..=1 << 24, &mut limits.frame_bytes_before_auth_max);
     section.set("transmit_bytes_max", 1 << 16..=1 << 30, &mut limits.transmit_bytes_max);
+    section.set("memory_bytes_max", 1 << 24..=1 << 40, &mut limits.memory_bytes_max);
     section.set("requests_in_flight_max", 1..=65_536, &mut limits.requests_in_flight_max);
     section.set("clients_max", 1..=1_000_000, &mut limits.clients_max);
     section.set("fetch_sessions_max", 1..=1_000_000, &mut limits.fetch_sessions_max);

@@ -319,6 +319,7 @@ impl Observer for Inventory {
             Ending::Violation(_) => "violation",
             Ending::Broken(_) => "broken",
             Ending::Stalled => "stalled",
+            Ending::OutOfMemory => "memory",
             Ending::Stopped => "stopped",
         };
         metrics::counter!("sluice_connections_ended_total", "why" => why).increment(1);

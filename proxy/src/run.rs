@@ -21,7 +21,7 @@ use crate::announce::{self, Bound};
 use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::control::{Control, NoMigrations};
-use crate::driver::{DriverLimits, Observer, Surroundings};
+use crate::driver::{DriverLimits, Memory, Observer, Surroundings};
 use crate::health::Health;
 use crate::holds::HoldRegistry;
 use crate::inventory::Inventory;
@@ -111,6 +111,7 @@ impl Process {
         let folder = node.folder().map(|folder| folder.path().to_owned());
         let audit = Arc::new(Audit::new(folder, clock));
         let (watcher, missed) = Watcher::new(Arc::clone(&inventory));
+        let memory = Arc::new(Memory::new(config.limits.memory_bytes_max));
         let around = Arc::new(Surroundings {
             clock,
             shards: node.shards(),
@@ -120,6 +121,7 @@ impl Process {
                 Arc::clone(&audit) as Arc<dyn Observer>,
             ]),
             limits: DriverLimits::of(&config.limits),
+            memory: Arc::clone(&memory),
             traffic: telemetry::traffic(),
             stop: stopped.clone(),
         });
@@ -129,8 +131,14 @@ impl Process {
         let bound = Bound { admin: admin_listener.local_addr()?, kafka };
         let serves = announce::serves(config, bound);
         let (fatal, failed) = mpsc::unbounded_channel();
-        let surroundings =
-            migrate::Surroundings { feeding, holds, listeners: Arc::clone(&listeners), fatal, stop: stopped };
+        let surroundings = migrate::Surroundings {
+            feeding,
+            holds,
+            memory: Arc::clone(&memory),
+            listeners: Arc::clone(&listeners),
+            fatal,
+            stop: stopped,
+        };
         let seen = Seen { inventory: &inventory, health: &health };
         let control = control(config, clock, &node, seen, surroundings, missed).await?;
         let admin = Admin {
@@ -138,6 +146,7 @@ impl Process {
             inventory,
             health: Arc::clone(&health),
             metrics,
+            memory,
             patience: Duration::from_millis(config.limits.handshake_ms_max),
             tokens: tokens(config)?,
             audit,

@@ -43,6 +43,7 @@ pub use self::tokens::Tokens;
 use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::control::{Control, Refusal};
+use crate::driver::Memory;
 use crate::health::Health;
 use crate::inventory::Inventory;
 
@@ -59,6 +60,8 @@ pub struct Admin {
     pub health: Arc<Health>,
     /// The metrics.
     pub metrics: PrometheusHandle,
+    /// What requests and answers of all connections hold.
+    pub memory: Arc<Memory>,
     /// How long a caller may take to send a request.
     pub patience: Duration,
     /// What callers must show.
@@ -113,6 +116,7 @@ async fn readyz(State(admin): Shared) -> impl IntoResponse {
 async fn metrics(State(admin): Shared) -> impl IntoResponse {
     metrics::gauge!("sluice_connections")
         .set(f64::from(u32::try_from(admin.inventory.connections()).unwrap_or(u32::MAX)));
+    metrics::gauge!("sluice_memory_held_bytes").set(admin.memory.held() as f64);
     admin.metrics.run_upkeep();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], admin.metrics.render())
 }

@@ -71,6 +71,7 @@ async fn bench_with(tokens: Tokens, patience: Duration) -> Bench {
         inventory: Arc::new(Inventory::new(clock, 10)),
         health: Arc::clone(&health),
         metrics: crate::telemetry::start_metrics(),
+        memory: Arc::new(Memory::new(1 << 20)),
         patience,
         tokens,
         audit: Arc::new(Audit::new(Some(folder.path().to_owned()), clock)),

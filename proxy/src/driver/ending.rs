@@ -37,6 +37,9 @@ pub enum Ending {
     /// The client took nothing for too long.
     #[error("the client takes nothing")]
     Stalled,
+    /// Memory is short, and the connection held too much of it for too long.
+    #[error("memory is short, and the connection moves less than it holds")]
+    OutOfMemory,
     /// The process stops.
     #[error("shutting down")]
     Stopped,
@@ -118,6 +121,11 @@ impl Closing {
         if self.state == State::Leaving {
             self.state = State::Farewell;
         }
+    }
+
+    pub(super) fn out_of_memory(&mut self) {
+        self.why.get_or_insert(Ending::OutOfMemory);
+        self.finished = true;
     }
 
     pub(super) fn stalled(&mut self) {

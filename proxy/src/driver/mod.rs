@@ -8,6 +8,7 @@
 //! side, while too many requests are open, and while a shard has no room: backpressure ends at the socket.
 
 mod ending;
+pub(crate) mod memory;
 mod outward;
 pub(crate) mod requests;
 mod socket;
@@ -25,6 +26,7 @@ use session::{Answer, Event, LegacyAction, LegacyEvent, Progress, RequestId, Ses
 use tokio::sync::watch;
 
 pub use ending::Ending;
+pub use memory::Memory;
 pub use socket::Socket;
 
 use crate::clock::{Clock, Timer};
@@ -32,6 +34,7 @@ use crate::holds::HoldRegistry;
 use crate::legacy::LegacyCluster;
 use crate::shards::Shards;
 use ending::Closing;
+use memory::{Level, Share, Tenure};
 use outward::{Outward, OutwardEvent};
 use requests::Requests;
 use wire::{Wire, WireEvent};
@@ -74,6 +77,8 @@ pub struct DriverLimits {
     pub linger: Duration,
     /// Connecting to legacy, TLS included.
     pub connect: Duration,
+    /// How long a connection may hold memory and move nothing, while memory is short.
+    pub patience: Duration,
 }
 
 impl DriverLimits {
@@ -87,6 +92,7 @@ impl DriverLimits {
             stall: Duration::from_millis(limits.idle_ms_max),
             linger: Duration::from_secs(5),
             connect: Duration::from_millis(limits.connect_ms_max),
+            patience: Duration::from_secs(10),
         }
     }
 }
@@ -103,6 +109,8 @@ pub struct Surroundings {
     pub observer: Arc<dyn Observer>,
     /// Bounds.
     pub limits: DriverLimits,
+    /// What requests and answers of all connections may hold.
+    pub memory: Arc<Memory>,
     /// How much moves.
     pub traffic: Traffic,
     /// Turns to a deadline (monotonic) when the process stops; connections are done by then.
@@ -153,6 +161,8 @@ enum Wake {
     Legacy(OutwardEvent),
     Answer(RequestId, Result<Answer, KernelError>),
     Room,
+    /// There may be memory again.
+    Memory,
     Time,
     Stop,
     /// Legacy is contacted no more.
@@ -171,6 +181,55 @@ async fn retired(retirement: &mut Option<watch::Receiver<bool>>) {
     std::future::pending().await
 }
 
+/// The connection's part in the memory of all.
+struct Holding {
+    requests: Share,
+    answers: Share,
+    tenure: Tenure,
+    /// Bytes that went through either socket, either way.
+    passed: u64,
+    may_read_client: bool,
+    may_read_legacy: bool,
+}
+
+impl Holding {
+    fn new(memory: &Arc<Memory>) -> Self {
+        Self {
+            requests: Share::of_requests(memory),
+            answers: Share::of_answers(memory),
+            tenure: Tenure::default(),
+            passed: 0,
+            may_read_client: true,
+            may_read_legacy: true,
+        }
+    }
+
+    /// Whether anything is counted.
+    fn is_held(&self) -> bool {
+        self.requests.is_held() || self.answers.is_held()
+    }
+
+    /// When the connection has to go, as long as memory is short.
+    fn end(&self) -> Option<Duration> {
+        self.tenure.end()
+    }
+
+    /// Waits until what may not be read now may be.
+    async fn room(&self) {
+        match (self.may_read_client, self.may_read_legacy) {
+            (true, true) => std::future::pending().await,
+            (false, true) => self.requests.room().await,
+            (true, false) => self.answers.room().await,
+            (false, false) => {
+                tokio::select! {
+                    () = self.requests.room() => {}
+                    () = self.answers.room() => {}
+                }
+            }
+        }
+    }
+}
+
 struct Driver<'a> {
     id: ConnectionId,
     session: Box<dyn Session>,
@@ -182,6 +241,7 @@ struct Driver<'a> {
     retirement: Option<watch::Receiver<bool>>,
     requests: Requests,
     closing: Closing,
+    memory: Holding,
     timer: Timer,
     /// When bytes last moved, on either side.
     moved: Duration,
@@ -203,6 +263,7 @@ impl<'a> Driver<'a> {
             outward: Outward::new(connection.legacy, around.limits.connect),
             requests: Requests::new(around.limits.requests_in_flight_max),
             closing: Closing::default(),
+            memory: Holding::new(&around.memory),
             timer: Timer::new(around.clock),
             moved: around.clock.now().elapsed,
             released: Duration::ZERO,
@@ -219,6 +280,7 @@ impl<'a> Driver<'a> {
             let now = self.around.clock.now();
             let more = self.pump(now);
             self.advance_end(now);
+            self.account(now);
             if let Some(ending) = self.closing.finished() {
                 break ending;
             }
@@ -290,14 +352,16 @@ impl<'a> Driver<'a> {
         let deadline = self.deadline();
         let alive = !self.closing.is_gone();
         let stopping = self.closing.is_stopping();
-        let Self { client, outward, retirement, requests, timer, around, .. } = self;
+        let Self { client, outward, retirement, requests, memory, timer, around, .. } = self;
         let (answer, room) = requests.waits(&around.shards);
+        let memory = memory.room();
         tokio::select! {
             biased;
             (id, answer) = answer => Wake::Answer(id, answer),
             event = poll_fn(|cx| client.poll(cx, read_client)), if alive => Wake::Client(event),
             event = poll_fn(|cx| outward.poll(cx, read_legacy)) => Wake::Legacy(event),
             () = room => Wake::Room,
+            () = memory => Wake::Memory,
             () = poll_fn(|cx| timer.poll(cx, deadline)) => Wake::Time,
             // Whoever can stop the process holds the other end; without it nothing will.
             Ok(()) = stop.changed(), if !stopping => Wake::Stop,
@@ -309,6 +373,7 @@ impl<'a> Driver<'a> {
     fn reads_client(&self) -> bool {
         let limit = self.around.limits.transmit_bytes_max;
         let has_room = self.requests.has_room()
+            && self.memory.may_read_client
             && self.client.output_bytes() < limit
             && self.outward.output_bytes() < limit;
         let wanted = self.closing.reads() && !self.unseen && self.session.wants_input() && has_room;
@@ -316,17 +381,20 @@ impl<'a> Driver<'a> {
     }
 
     fn reads_legacy(&self) -> bool {
-        self.outward.may_read() && self.client.output_bytes() < self.around.limits.transmit_bytes_max
+        self.outward.may_read()
+            && self.memory.may_read_legacy
+            && self.client.output_bytes() < self.around.limits.transmit_bytes_max
     }
 
     /// When something is due: the session's own timeout, the end, a stalled peer, an idle buffer.
     fn deadline(&self) -> Option<Duration> {
         let stall = (!self.client.is_drained()).then(|| self.moved + self.around.limits.stall);
-        let idle = self.client.holds_idle_buffer() || self.requests.holds_idle_channel();
+        let idle =
+            self.client.holds_idle_buffer() || self.requests.holds_idle_channel() || self.memory.is_held();
         let idle = idle.then(|| self.moved.max(self.released) + IDLE_BUFFER_AFTER);
         let own = self.session.poll_timeout().map(|due| due.max(self.ask_after));
         let patience = self.closing.patience(self.moved);
-        [own, self.closing.deadline(), patience, stall, idle].into_iter().flatten().min()
+        [own, self.closing.deadline(), patience, stall, idle, self.memory.end()].into_iter().flatten().min()
     }
 
     fn handle(&mut self, now: Now, wake: Wake) {
@@ -338,7 +406,7 @@ impl<'a> Driver<'a> {
             Wake::Time => self.handle_time(now),
             Wake::Stop => self.closing.stop(*self.around.stop.borrow()),
             Wake::Retired => self.leave_legacy(now),
-            Wake::More => {}
+            Wake::More | Wake::Memory => {}
         }
     }
 
@@ -346,10 +414,14 @@ impl<'a> Driver<'a> {
         self.moved = now.elapsed;
         match event {
             WireEvent::Read(count) => {
+                self.memory.passed += count as u64;
                 self.around.traffic.from_clients.increment(count as u64);
                 self.offer(now);
             }
-            WireEvent::Wrote(count) => self.around.traffic.to_clients.increment(count as u64),
+            WireEvent::Wrote(count) => {
+                self.memory.passed += count as u64;
+                self.around.traffic.to_clients.increment(count as u64);
+            }
             WireEvent::Ended => self.closing.client_ended(now, self.around.limits.linger),
             WireEvent::Shut => self.closing.shut(now),
             WireEvent::Failed(error) => self.closing.client_failed(&error, now, self.around.limits.linger),
@@ -399,8 +471,14 @@ impl<'a> Driver<'a> {
         self.moved = now.elapsed;
         let outcome = match event {
             OutwardEvent::Connected => self.session.handle_legacy(now, LegacyEvent::Connected),
-            OutwardEvent::Read => return self.offer_legacy(now),
-            OutwardEvent::Wrote => return,
+            OutwardEvent::Read(count) => {
+                self.memory.passed += count as u64;
+                return self.offer_legacy(now);
+            }
+            OutwardEvent::Wrote(count) => {
+                self.memory.passed += count as u64;
+                return;
+            }
             OutwardEvent::Closed(why) => self.session.handle_legacy(now, LegacyEvent::Closed(&why)),
         };
         self.judge_legacy(now, outcome);
@@ -448,8 +526,27 @@ impl<'a> Driver<'a> {
     }
 
     fn reply(&mut self, now: Now, id: RequestId, answer: Result<Answer, KernelError>) {
-        if let Some(answer) = self.requests.settle(id, answer) {
+        if let Some(answer) = self.requests.settle(id, answer, &self.around.memory) {
             self.session.handle_reply(now, id, answer);
+        }
+    }
+
+    /// Counts what the connection holds, and decides whether it may read more, and whether it has to go.
+    fn account(&mut self, now: Now) {
+        let level = self.around.memory.level();
+        self.client.be_sparing(level != Level::Free);
+        self.outward.be_sparing(level != Level::Free);
+        let held = self.session.held();
+        let requests = held.requests + self.outward.output_bytes();
+        let answers = held.answers + self.client.output_bytes();
+        let (input, answer) = (self.client.input_memory(), self.outward.input_memory());
+        let memory = &mut self.memory;
+        memory.may_read_client = memory.requests.cover(requests + input.held, requests + input.needed);
+        memory.may_read_legacy = memory.answers.cover(answers + answer.held, answers + answer.needed);
+        // What the kernel has is not the peers' to move.
+        let theirs = input.held + self.outward.output_bytes() + answer.held + answers;
+        if memory.tenure.is_over(now.elapsed, level, theirs, memory.passed, self.around.limits.patience) {
+            self.closing.out_of_memory();
         }
     }
 

@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 use session::{LegacyNode, Progress};
 
 use super::socket::Socket;
-use super::wire::{Wire, WireEvent};
+use super::wire::{InputMemory, Wire, WireEvent};
 use crate::legacy::LegacyCluster;
 
 type Connecting = Pin<Box<dyn Future<Output = Result<Socket, String>> + Send>>;
@@ -21,10 +21,10 @@ type Connecting = Pin<Box<dyn Future<Output = Result<Socket, String>> + Send>>;
 pub(super) enum OutwardEvent {
     /// It is open.
     Connected,
-    /// Bytes came.
-    Read,
-    /// Bytes went.
-    Wrote,
+    /// So many bytes came.
+    Read(usize),
+    /// So many bytes went.
+    Wrote(usize),
     /// It is closed: why.
     Closed(String),
 }
@@ -151,6 +151,20 @@ impl Outward {
         }
     }
 
+    /// Memory of the answer that is being read.
+    pub(super) fn input_memory(&self) -> InputMemory {
+        match &self.state {
+            State::Open(wire) => wire.input_memory(),
+            State::Connecting(_) | State::Closed => InputMemory::default(),
+        }
+    }
+
+    pub(super) fn be_sparing(&mut self, sparing: bool) {
+        if let State::Open(wire) = &mut self.state {
+            wire.be_sparing(sparing);
+        }
+    }
+
     pub(super) fn release_idle(&mut self) {
         if let State::Open(wire) = &mut self.state {
             wire.release_idle();
@@ -167,8 +181,9 @@ impl Outward {
             },
             State::Open(wire) => match wire.poll(cx, read) {
                 Poll::Pending => Poll::Pending,
-                Poll::Ready(WireEvent::Read(_)) => Poll::Ready(OutwardEvent::Read),
-                Poll::Ready(WireEvent::Wrote(_) | WireEvent::Shut) => Poll::Ready(OutwardEvent::Wrote),
+                Poll::Ready(WireEvent::Read(count)) => Poll::Ready(OutwardEvent::Read(count)),
+                Poll::Ready(WireEvent::Wrote(count)) => Poll::Ready(OutwardEvent::Wrote(count)),
+                Poll::Ready(WireEvent::Shut) => Poll::Ready(OutwardEvent::Wrote(0)),
                 Poll::Ready(WireEvent::Ended) => {
                     Poll::Ready(self.closed("legacy closed the connection".to_owned()))
                 }

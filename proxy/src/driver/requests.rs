@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
+use std::sync::Arc;
 use std::task::Poll;
 
 use kernel_model::reply::{Chunk, Records};
@@ -9,7 +10,7 @@ use kernel_model::{KernelError, Reply, ShardId};
 use session::{Answer, Request, RequestId, UnitId};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::Surroundings;
+use super::{Memory, Surroundings};
 use crate::holds::{Answers, ReplyTo};
 use crate::shards::{ShardMessage, Shards, new_asker};
 
@@ -148,6 +149,7 @@ impl Requests {
         &mut self,
         id: RequestId,
         answer: Result<Answer, KernelError>,
+        memory: &Arc<Memory>,
     ) -> Option<Result<Answer, KernelError>> {
         if !self.open.contains_key(&id) {
             return None;
@@ -156,7 +158,7 @@ impl Requests {
             Ok(Answer::Kernel(Reply::Records(records))) if records.chunks.iter().any(is_cold) => {
                 self.open.insert(id, Open::Reading);
                 let reply_to = self.reply_to(id);
-                read_beside(records, reply_to);
+                read_beside(records, reply_to, Arc::clone(memory));
                 None
             }
             answer => {
@@ -179,15 +181,23 @@ pub(crate) fn is_cold(chunk: &Chunk) -> bool {
     matches!(chunk, Chunk::Cold(_))
 }
 
-/// Reads stored chunks where blocking is allowed, then answers again. The pool of threads has a bound, and so
-/// has the number of a connection's requests.
-pub(crate) fn read_beside(records: Records, reply_to: ReplyTo) {
+/// Reads stored chunks where blocking is allowed and there is memory for them, then answers again. The pool of
+/// threads has a bound, and so has the number of a connection's requests.
+pub(crate) fn read_beside(records: Records, reply_to: ReplyTo, memory: Arc<Memory>) {
     tokio::spawn(async move {
+        let _until_handed_over = memory.borrow(records.chunks.iter().map(cold_bytes).sum()).await;
         let read = tokio::task::spawn_blocking(move || read_chunks(records)).await;
         let lost = || KernelError::Stopped("the read was lost".to_owned());
         let answer = read.unwrap_or_else(|_| Err(lost()));
         reply_to.send(answer.map(|records| Answer::Kernel(Reply::Records(records))));
     });
+}
+
+fn cold_bytes(chunk: &Chunk) -> usize {
+    match chunk {
+        Chunk::Cold(cold) => cold.len,
+        Chunk::Hot(_) => 0,
+    }
 }
 
 fn read_chunks(mut records: Records) -> Result<Records, KernelError> {

@@ -11,7 +11,7 @@ use config::HostPort;
 use kernel_model::reply::{Chunk, ColdRead, ColdSource, Records};
 use kernel_model::{LogId, Offset, Reply, ShardId};
 use parking_lot::Mutex;
-use session::{LegacyNode, Request, UnitId};
+use session::{Held, LegacyNode, Request, UnitId};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -143,6 +143,10 @@ impl Session for Scripted {
     fn wants_input(&self) -> bool {
         !self.paused
     }
+
+    fn held(&self) -> Held {
+        Held { requests: 0, answers: self.out.iter().map(Bytes::len).sum() }
+    }
 }
 
 #[derive(Default)]
@@ -174,9 +178,14 @@ const LIMITS: DriverLimits = DriverLimits {
     stall: Duration::from_secs(20),
     linger: Duration::from_secs(5),
     connect: Duration::from_secs(5),
+    patience: Duration::from_millis(100),
 };
 
 async fn bench_with(limits: DriverLimits, legacy: Option<SocketAddr>) -> Bench {
+    bench_of(limits, legacy, &Arc::new(Memory::new(1 << 30))).await
+}
+
+async fn bench_of(limits: DriverLimits, legacy: Option<SocketAddr>, memory: &Arc<Memory>) -> Bench {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     client.set_nodelay(true).unwrap();
@@ -191,6 +200,7 @@ async fn bench_with(limits: DriverLimits, legacy: Option<SocketAddr>) -> Bench {
         holds: Arc::clone(&holds),
         observer: Arc::new(Ends::default()),
         limits,
+        memory: Arc::clone(memory),
         traffic: Traffic::uncounted(),
         stop: stopped,
     });
@@ -473,4 +483,60 @@ async fn a_stop_ends_at_its_deadline_whatever_is_under_way() {
     assert_eq!(within(bench.driver).await.unwrap(), Ending::Stopped);
     let cancelled = within(bench.shard.recv()).await;
     assert!(matches!(cancelled, Some(ShardMessage::Cancel(_))));
+}
+
+#[tokio::test]
+async fn half_a_frame_holds_memory_for_a_while_and_small_requests_are_served_meanwhile() {
+    let memory = Arc::new(Memory::new(16 << 20));
+    let mut holder = bench_of(LIMITS, None, &memory).await;
+    let [mut small, mut large] =
+        [bench_of(LIMITS, None, &memory).await, bench_of(LIMITS, None, &memory).await];
+    let body = vec![b'e'; 1 << 20];
+    holder.client.write_all(&(13_u32 << 20).to_be_bytes()).await.unwrap();
+    holder.client.write_all(&body).await.unwrap();
+    within(memory.reached(Level::Tight)).await;
+    assert!((13 << 20..14 << 20).contains(&memory.held()), "the whole frame counts: {}", memory.held());
+    small.client.write_all(&frame(b"e1")).await.unwrap();
+    assert_eq!(read_frame(&mut small.client).await, b"e1");
+    large.client.write_all(&frame(&body)[..64 << 10]).await.unwrap();
+    let exchange = tokio::spawn(async move {
+        large.client.write_all(&frame(&body)[64 << 10..]).await.unwrap();
+        assert_eq!(read_frame(&mut large.client).await, body);
+    });
+    assert_eq!(within(&mut holder.driver).await.unwrap(), Ending::OutOfMemory);
+    assert!(!exchange.is_finished(), "another large frame waits for the one before");
+    within(exchange).await.unwrap();
+    drop(small.client);
+    for driver in [small.driver, large.driver] {
+        assert_eq!(within(driver).await.unwrap(), Ending::ClientClosed);
+    }
+    assert_eq!((memory.held(), memory.level()), (0, Level::Free));
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_takes_holds_memory_for_a_while() {
+    let memory = Arc::new(Memory::new(8 << 20));
+    let mut slow = bench_of(LIMITS, None, &memory).await;
+    // The operating system takes some of it.
+    let ask = frame(&[b"n".as_slice(), &(18_u32 << 20).to_be_bytes()].concat());
+    slow.client.write_all(&ask).await.unwrap();
+    assert_eq!(within(slow.driver).await.unwrap(), Ending::OutOfMemory);
+    assert_eq!((memory.held(), memory.level()), (0, Level::Free));
+}
+
+#[tokio::test]
+async fn who_moves_what_it_holds_stays_while_memory_is_short() {
+    let memory = Arc::new(Memory::new(8 << 20));
+    let _all = Arc::clone(&memory).borrow(7 << 20).await;
+    let limits = DriverLimits { patience: Duration::from_millis(300), ..LIMITS };
+    let mut bench = bench_of(limits, None, &memory).await;
+    let ask = frame(&[b"n".as_slice(), &(18_u32 << 20).to_be_bytes()].concat());
+    bench.client.write_all(&ask).await.unwrap();
+    let mut answer = vec![0; 18 << 20];
+    for part in answer.chunks_mut(1 << 20) {
+        within(bench.client.read_exact(part)).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    drop(bench.client);
+    assert_eq!(within(bench.driver).await.unwrap(), Ending::ClientClosed);
 }

@@ -36,6 +36,15 @@ pub(super) enum WireEvent {
     Failed(io::Error),
 }
 
+/// Memory of the frame that is being read, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct InputMemory {
+    /// As it is.
+    pub(super) held: usize,
+    /// Once the frame is whole.
+    pub(super) needed: usize,
+}
+
 /// One socket with its buffers.
 #[derive(Debug)]
 pub(super) struct Wire {
@@ -46,6 +55,8 @@ pub(super) struct Wire {
     output_bytes: usize,
     read_bytes: usize,
     small_reads: u8,
+    /// Buffers do not grow beyond what the frame at the front needs.
+    sparing: bool,
     wanted: usize,
     unflushed: bool,
     shutting: bool,
@@ -62,6 +73,7 @@ impl Wire {
             output_bytes: 0,
             read_bytes: READ_BYTES_MIN,
             small_reads: 0,
+            sparing: false,
             wanted: 0,
             unflushed: false,
             shutting: false,
@@ -96,6 +108,20 @@ impl Wire {
     /// How many more bytes the frame at the front needs, so that its last read can take them at once.
     pub(super) fn expect(&mut self, wanted: usize) {
         self.wanted = wanted;
+    }
+
+    /// Memory of the frame that is being read.
+    pub(super) fn input_memory(&self) -> InputMemory {
+        let held = self.input.capacity();
+        InputMemory { held, needed: held.max(self.input.len().saturating_add(self.wanted)) }
+    }
+
+    /// Keeps buffers small from now on, or lets them grow again.
+    pub(super) fn be_sparing(&mut self, sparing: bool) {
+        self.sparing = sparing;
+        if sparing {
+            self.release_idle();
+        }
     }
 
     /// Gives the buffer back while nothing is in it.
@@ -225,7 +251,9 @@ impl Wire {
 
     fn adapt(&mut self, count: usize, spare: usize) {
         self.wanted = self.wanted.saturating_sub(count);
-        if count == spare {
+        if self.sparing {
+            self.read_bytes = READ_BYTES_MIN;
+        } else if count == spare {
             self.read_bytes = (self.read_bytes * 4).min(READ_BYTES_MAX);
             self.small_reads = 0;
         } else if count < self.read_bytes / 4 {

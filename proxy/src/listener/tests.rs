@@ -1,12 +1,12 @@
 use bytes::{Bytes, BytesMut};
 use kernel_model::KernelError;
 use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair};
-use session::{Answer, Event, LegacyAction, LegacyEvent, Progress, Request, RequestId, Violation};
+use session::{Answer, Event, Held, LegacyAction, LegacyEvent, Progress, Request, RequestId, Violation};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
 
 use super::*;
-use crate::driver::{DriverLimits, Traffic};
+use crate::driver::{DriverLimits, Memory, Traffic};
 use crate::holds::HoldRegistry;
 use crate::inventory::Inventory;
 use crate::shards::Shards;
@@ -45,6 +45,9 @@ impl Session for Echo {
     fn wants_input(&self) -> bool {
         self.0.is_none()
     }
+    fn held(&self) -> Held {
+        Held { requests: 0, answers: self.0.as_ref().map_or(0, Bytes::len) }
+    }
 }
 
 fn listeners(limits: &Limits) -> (Listeners, watch::Sender<Option<Duration>>) {
@@ -56,6 +59,7 @@ fn listeners(limits: &Limits) -> (Listeners, watch::Sender<Option<Duration>>) {
         holds: Arc::new(HoldRegistry::default()),
         observer: Arc::new(Inventory::new(clock, 10)),
         limits: DriverLimits::of(limits),
+        memory: Arc::new(Memory::new(limits.memory_bytes_max)),
         traffic: Traffic::uncounted(),
         stop: stopped,
     };

@@ -2,6 +2,7 @@
 //! report goes to the log and to the mirror feed.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use kernel_model::{KernelError, Now, Reply};
 use session::{Answer, RequestId, UnitId};
@@ -188,7 +189,8 @@ impl Runner {
         let Ok(index) = usize::try_from(cluster) else { return };
         match answer {
             Ok(Answer::Kernel(Reply::Records(records))) if records.chunks.iter().any(is_cold) => {
-                read_beside(records, self.reply_to_reverse(index, id));
+                let memory = Arc::clone(&self.setup.around.memory);
+                read_beside(records, self.reply_to_reverse(index, id), memory);
             }
             answer => {
                 if let Some(cluster) = self.clusters.get_mut(index) {

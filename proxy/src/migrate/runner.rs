@@ -24,6 +24,7 @@ use super::links::{Lane, LinkReport, Reported};
 use super::resume::Resuming;
 use super::transactions::{AskedTransactions, ShutOut};
 use crate::clock::Clock;
+use crate::driver::Memory;
 use crate::handover::action::ForwarderId;
 use crate::handover::lease::{Leases, Renewal};
 use crate::handover::migration::{ControlLimits, MigrationSpec, Migrations};
@@ -76,6 +77,8 @@ pub struct Surroundings {
     pub feeding: Handle,
     /// Writes that wait for fenced units.
     pub holds: Arc<HoldRegistry>,
+    /// What requests and answers of all connections may hold; what is read for the way back counts, too.
+    pub memory: Arc<Memory>,
     /// All listeners of the process.
     pub listeners: Arc<Mutex<Listeners>>,
     /// Told why the process has to end: the ledger has failed.

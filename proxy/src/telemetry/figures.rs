@@ -54,7 +54,13 @@ pub const FIGURES: &[Figure] = &[
         "sluice_connections_ended_total",
         Unit::Count,
         "why",
-        "Client connections that ended, by why: client, violation (a request that was refused by ending the connection), broken, stalled, stopped",
+        "Client connections that ended, by why: client, violation (a request that was refused by ending the connection), broken, stalled, memory (it was short, and the connection moved less than it held), stopped",
+    ),
+    gauge(
+        "sluice_memory_held_bytes",
+        Unit::Bytes,
+        "",
+        "What requests and answers of all connections hold; `limits.memory_bytes_max` bounds it",
     ),
     counter(
         "sluice_client_bytes_total",

@@ -10,6 +10,6 @@ mod session;
 
 pub use gate::{Entry, Gate, Lease, Side, UnitId};
 pub use session::{
-    Administered, Answer, Event, LegacyAction, LegacyEvent, LegacyNode, Progress, Request, RequestId,
+    Administered, Answer, Event, Held, LegacyAction, LegacyEvent, LegacyNode, Progress, Request, RequestId,
     Session, Violation,
 };

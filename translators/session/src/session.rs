@@ -48,6 +48,17 @@ pub trait Session: Send {
     fn handle_end(&mut self) {}
     /// Whether reading from the client may go on (see [`Progress::paused`]); asked again after every call.
     fn wants_input(&self) -> bool;
+    /// Memory that its requests and answers take; asked after every call.
+    fn held(&self) -> Held;
+}
+
+/// Memory that a session takes for requests and answers, in bytes, without what was polled from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Held {
+    /// Requests without an answer, as long as they are kept, and what they become while they are served.
+    pub requests: usize,
+    /// Answers that have not left.
+    pub answers: usize,
 }
 
 /// How far a call came.

@@ -109,6 +109,15 @@ pub fn peek_request(frame: &Bytes) -> Result<RequestHead, DecodeError> {
 /// one broker leads. What serves a request takes two to three times that.
 const REQUEST_MEMORY_MAX: usize = 16 << 20;
 
+/// Memory that a request takes until it is answered: its frame, and what the elements of its arrays may take. Records
+/// stay slices of their frame.
+#[must_use]
+pub(crate) fn memory_of(request: &Bytes) -> usize {
+    let is_produce = peek_request(request).is_ok_and(|head| head.api() == Some(ApiKey::Produce));
+    let elements = if is_produce { 0 } else { Reader::elements_of(request).min(REQUEST_MEMORY_MAX) };
+    request.len().saturating_add(elements)
+}
+
 /// Memory that the elements of one response's arrays may take: the metadata of about a million partitions.
 const RESPONSE_MEMORY_MAX: usize = 256 << 20;
 

@@ -20,6 +20,13 @@ pub(super) struct Paced {
     request: Incoming,
 }
 
+impl Paced {
+    /// Size of the write.
+    pub(super) fn bytes(&self) -> usize {
+        self.request.whole.len()
+    }
+}
+
 impl GatewaySession {
     /// A write on the kernel's node: served now, or once the slowest of its partitions lets it.
     pub(super) fn serve_at_pace(&mut self, now: Now, request: Incoming) -> Result<(), Violation> {

@@ -137,6 +137,9 @@ impl GatewaySession {
         let slot = self.slots.open();
         let retry = (self.role == Role::Kernel || self.role == Role::Legacy(LegacyNode::Any))
             .then(|| request.frame());
+        if retry.is_some() || matches!(then, Then::Produce(..)) {
+            self.slots.charge(slot, request.whole.len(), false);
+        }
         let expected = Expected {
             slot: Some(slot),
             correlation: request.head.correlation_id,

@@ -7,8 +7,8 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use kernel_model::{KernelError, Now};
 use session::{
-    Answer, Event, LegacyAction, LegacyEvent, LegacyNode, Progress, Request, RequestId, Session, UnitId,
-    Violation,
+    Answer, Event, Held, LegacyAction, LegacyEvent, LegacyNode, Progress, Request, RequestId, Session,
+    UnitId, Violation,
 };
 
 use super::canary::{Admitted, Namings};
@@ -61,7 +61,7 @@ pub struct GatewaySession {
     pub(super) finish: BTreeMap<SlotId, Merge>,
     /// What administrators have ordered, until it is answered.
     acts: BTreeMap<SlotId, Act>,
-    held: Option<Held>,
+    held: Option<Waiting>,
     pub(super) paced: Option<Paced>,
     ahead: BTreeMap<SlotId, Ahead>,
     ahead_requests: BTreeMap<RequestId, (SlotId, UnitId)>,
@@ -85,7 +85,7 @@ pub struct GatewaySession {
 }
 
 /// A frame that waits for its unit.
-struct Held {
+struct Waiting {
     request: RequestId,
     frame: Bytes,
 }
@@ -165,14 +165,14 @@ impl GatewaySession {
     /// Has a request, or a part of one, served here. `frame` is without its size prefix.
     pub(super) fn serve_frame(&mut self, now: Now, slot: SlotId, frame: Bytes) -> Result<(), Violation> {
         let is_fetch = frame::peek_request(&frame).is_ok_and(|head| head.api() == Some(ApiKey::Fetch));
-        self.slots.charge(slot, frame.len(), is_fetch);
+        self.slots.charge(slot, frame::memory_of(&frame), is_fetch);
         self.server.submit(now, slot.into(), frame)
     }
 
     /// Keeps a frame until its unit is released; nothing more is read meanwhile, so the order stays.
     pub(super) fn hold(&mut self, unit: UnitId, frame: Bytes) {
         let request = self.own_request(Request::Hold(unit));
-        self.held = Some(Held { request, frame });
+        self.held = Some(Waiting { request, frame });
     }
 
     /// Sends an answer once the kernel holds all batches, or its deadline has passed.
@@ -463,6 +463,16 @@ impl Session for GatewaySession {
             && self.slots.fetches() < self.shared.limits.fetches_in_flight_max
             && self.upstream.unsent_bytes() < self.shared.limits.unsent_bytes_max
             && self.transmit_bytes < TRANSMIT_BYTES_MAX
+    }
+
+    fn held(&self) -> Held {
+        let waiting = self.held.as_ref().map_or(0, |waiting| waiting.frame.len());
+        let paced = self.paced.as_ref().map_or(0, Paced::bytes);
+        let ahead: usize = self.ahead.values().flat_map(|ahead| &ahead.answer).map(Bytes::len).sum();
+        Held {
+            requests: self.slots.bytes() + self.upstream.unsent_bytes() + waiting + paced,
+            answers: self.slots.answered() + self.transmit_bytes + ahead,
+        }
     }
 }
 

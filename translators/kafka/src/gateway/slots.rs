@@ -15,13 +15,14 @@ pub(super) struct Slots {
     answers: VecDeque<Slot>,
     bytes: usize,
     fetches: usize,
+    answered: usize,
 }
 
 /// One request of a client.
 #[derive(Debug, Default)]
 struct Slot {
     answer: Option<Vec<Bytes>>,
-    /// Size of the request, where it is served here and so kept until it is answered.
+    /// Memory that the request takes until it is answered, where it is kept here.
     bytes: usize,
     is_fetch: bool,
 }
@@ -42,11 +43,14 @@ impl Slots {
     /// Fills a slot; an empty answer means that none is sent. A slot that is gone is ignored.
     pub(super) fn fill(&mut self, id: SlotId, answer: Vec<Bytes>) {
         if let Some(slot) = self.slot(id) {
-            slot.answer = Some(answer);
+            let added = size(&answer);
+            let replaced = slot.answer.replace(answer).as_deref().map_or(0, size);
+            self.answered = (self.answered + added).saturating_sub(replaced);
         }
     }
 
-    /// The request of this slot is served here: until its answer leaves, it and the answer take memory.
+    /// The request of this slot is kept here, for it is served here or goes to the kernel as well: until its answer
+    /// leaves, it and the answer take memory.
     pub(super) fn charge(&mut self, id: SlotId, bytes: usize, is_fetch: bool) {
         if let Some(slot) = self.slot(id) {
             slot.bytes = slot.bytes.saturating_add(bytes);
@@ -56,9 +60,14 @@ impl Slots {
         }
     }
 
-    /// Bytes of the requests that are served here.
+    /// Memory of the requests that are kept here.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Bytes of the answers that wait for one before them.
+    pub(super) fn answered(&self) -> usize {
+        self.answered
     }
 
     /// Fetches that are served here.
@@ -73,7 +82,9 @@ impl Slots {
         self.first += 1;
         self.bytes = self.bytes.saturating_sub(slot.bytes);
         self.fetches = self.fetches.saturating_sub(usize::from(slot.is_fetch));
-        Some((id, slot.answer?))
+        let answer = slot.answer?;
+        self.answered = self.answered.saturating_sub(size(&answer));
+        Some((id, answer))
     }
 
     /// The slot that is opened next.
@@ -87,6 +98,10 @@ impl Slots {
     }
 }
 
+fn size(answer: &[Bytes]) -> usize {
+    answer.iter().map(Bytes::len).sum()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,10 +112,11 @@ mod tests {
         let (first, second) = (slots.open(), slots.open());
         slots.fill(second, vec![Bytes::from_static(b"2")]);
         assert!(slots.take_ready().is_none());
+        assert_eq!(slots.answered(), 1);
         slots.fill(first, vec![]);
         assert_eq!(slots.take_ready(), Some((first, vec![])));
         assert_eq!(slots.take_ready(), Some((second, vec![Bytes::from_static(b"2")])));
-        assert_eq!(slots.len(), 0);
+        assert_eq!((slots.len(), slots.answered()), (0, 0));
     }
 
     #[test]

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use kernel_model::{KernelError, Now};
-use session::{Answer, Event, LegacyAction, LegacyEvent, Progress, Request, RequestId, Session, Violation};
+use session::{
+    Answer, Event, Held, LegacyAction, LegacyEvent, Progress, Request, RequestId, Session, Violation,
+};
 
 use crate::audit::{Act, CONNECTION_ENDED};
 use crate::codec::messages::ApiVersionsRequest;
@@ -28,6 +30,8 @@ pub struct KafkaSession {
     fetches_in_flight: usize,
     transmit: VecDeque<Bytes>,
     queued_bytes: usize,
+    /// Answers that wait for one before them.
+    waiting_bytes: usize,
     next_ticket: u64,
     greeted: bool,
     last_input: Duration,
@@ -39,7 +43,7 @@ pub struct KafkaSession {
 
 struct InFlight {
     ticket: Ticket,
-    /// Size of the request.
+    /// Memory that the request takes until it is answered.
     bytes: usize,
     is_fetch: bool,
     /// What an administrator orders with it.
@@ -66,6 +70,7 @@ impl KafkaSession {
             fetches_in_flight: 0,
             transmit: VecDeque::new(),
             queued_bytes: 0,
+            waiting_bytes: 0,
             next_ticket: 0,
             greeted: false,
             last_input: now.elapsed,
@@ -83,7 +88,7 @@ impl KafkaSession {
     fn submit(&mut self, now: Now, request: Bytes) {
         self.greeted = true;
         self.observe(&request);
-        let bytes = request.len();
+        let bytes = frame::memory_of(&request);
         let is_fetch = frame::peek_request(&request).is_ok_and(|head| head.api() == Some(ApiKey::Fetch));
         let act = Act::of(&request);
         self.next_ticket += 1;
@@ -109,7 +114,9 @@ impl KafkaSession {
         while let Some((ticket, response)) = self.server.poll_done() {
             // Without a response there is nothing to send, but its turn has come all the same.
             if let Some(waiting) = self.in_flight.iter_mut().find(|waiting| waiting.ticket == ticket) {
-                waiting.response = Some(response.unwrap_or_default());
+                let response = response.unwrap_or_default();
+                self.waiting_bytes += response.iter().map(Bytes::len).sum::<usize>();
+                waiting.response = Some(response);
             }
         }
         while let Some(ready) = self.in_flight.pop_front_if(|first| first.response.is_some()) {
@@ -120,6 +127,7 @@ impl KafkaSession {
                 self.events.push_back(act.answered(self.server.who(), &response));
             }
             for part in response {
+                self.waiting_bytes = self.waiting_bytes.saturating_sub(part.len());
                 self.queued_bytes = self.queued_bytes.saturating_add(part.len());
                 self.transmit.push_back(part);
             }
@@ -270,5 +278,9 @@ impl Session for KafkaSession {
             && self.in_flight_bytes < limits.in_flight_bytes_max
             && self.fetches_in_flight < limits.fetches_in_flight_max
             && self.queued_bytes < limits.queued_bytes_max
+    }
+
+    fn held(&self) -> Held {
+        Held { requests: self.in_flight_bytes, answers: self.waiting_bytes.saturating_add(self.queued_bytes) }
     }
 }
