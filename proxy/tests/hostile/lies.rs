@@ -13,9 +13,9 @@ use crate::sluice::{Client, LONG, Sluice, free_ports};
 
 /// How long the lies go on.
 const WHILE: Duration = Duration::from_secs(6);
-/// What the process may have taken at its highest: the answers of `endless` are held whole, one at a time as memory
-/// is that short, and copied as their buffers grow.
-const MEMORY_KIB: u64 = 320 * 1024;
+/// What the process may have taken at its highest. With 64 MiB for all, the answers of `endless` (100 MiB each) are
+/// read one at a time, or one for each thread at the same moment, and copied as their buffers grow.
+const MEMORY_KIB: u64 = 512 * 1024;
 /// Connections that one lying cluster may be given meanwhile: attempts rest between one another.
 const CONNECTIONS_MAX: usize = 400;
 /// A Metadata request, version 0.
