@@ -9,7 +9,7 @@
 //! more than a little and moves less than that in good time has to go ([`Tenure`]).
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -25,11 +25,11 @@ const BYTES_PER_SECOND_MIN: usize = 4 << 20;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Level {
     /// Enough for everybody.
-    Free,
+    Free = 0,
     /// Requests have to wait.
-    Tight,
+    Tight = 1,
     /// Answers have to wait, too.
-    Full,
+    Full = 2,
 }
 
 /// The budget of all connections. See the module.
@@ -38,13 +38,20 @@ pub struct Memory {
     held: AtomicUsize,
     max: usize,
     level: watch::Sender<Level>,
+    /// The same level, for those who look at it with every message: looking takes no lock.
+    glance: AtomicU8,
 }
 
 impl Memory {
     /// A budget of this many bytes.
     #[must_use]
     pub fn new(bytes_max: usize) -> Self {
-        Self { held: AtomicUsize::new(0), max: bytes_max, level: watch::Sender::new(Level::Free) }
+        Self {
+            held: AtomicUsize::new(0),
+            max: bytes_max,
+            level: watch::Sender::new(Level::Free),
+            glance: AtomicU8::new(Level::Free as u8),
+        }
     }
 
     /// Bytes that are held.
@@ -55,7 +62,11 @@ impl Memory {
 
     /// Level as it was told last.
     pub(crate) fn level(&self) -> Level {
-        *self.level.borrow()
+        match self.glance.load(Ordering::Relaxed) {
+            0 => Level::Free,
+            1 => Level::Tight,
+            _ => Level::Full,
+        }
     }
 
     /// Waits until less than `level` is reached.
@@ -71,9 +82,10 @@ impl Memory {
         let _higher = told.wait_for(|now| *now >= level).await;
     }
 
-    /// Counts bytes once there is room for them, until the guard is dropped.
-    pub(crate) async fn borrow(self: Arc<Self>, bytes: usize) -> Borrowed {
-        self.below(Level::Full).await;
+    /// Counts bytes once there is room for them, until the guard is dropped. Without room it goes on after `patience`
+    /// all the same: what holds the rest may be waiting for these very bytes.
+    pub(crate) async fn borrow(self: Arc<Self>, bytes: usize, patience: Duration) -> Borrowed {
+        let _room_or_late = tokio::time::timeout(patience, self.below(Level::Full)).await;
         self.change(0, bytes);
         Borrowed { memory: self, bytes }
     }
@@ -89,6 +101,7 @@ impl Memory {
             // The last of several at once sees what all have done.
             self.level.send_if_modified(|level| {
                 let next = self.next_level(*level);
+                self.glance.store(next as u8, Ordering::Relaxed);
                 std::mem::replace(level, next) != next
             });
         }
@@ -299,9 +312,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_reader_waits_for_room_and_gives_back_what_it_took() {
+        const LONG: Duration = Duration::from_secs(60);
         let memory = Arc::new(Memory::new(8 * MIB));
-        let first = Arc::clone(&memory).borrow(8 * MIB).await;
-        let second = tokio::spawn(Arc::clone(&memory).borrow(MIB));
+        let first = Arc::clone(&memory).borrow(8 * MIB, LONG).await;
+        let second = tokio::spawn(Arc::clone(&memory).borrow(MIB, LONG));
         tokio::task::yield_now().await;
         assert!(!second.is_finished());
         drop(first);
@@ -309,5 +323,14 @@ mod tests {
         assert_eq!(memory.held(), MIB);
         drop(second);
         assert_eq!((memory.held(), memory.level()), (0, Level::Free));
+    }
+
+    #[tokio::test]
+    async fn a_reader_does_not_wait_for_ever() {
+        let memory = Arc::new(Memory::new(8 * MIB));
+        let _all = Arc::clone(&memory).borrow(8 * MIB, Duration::ZERO).await;
+        let more = Arc::clone(&memory).borrow(MIB, Duration::from_millis(20));
+        let _more = tokio::time::timeout(Duration::from_secs(30), more).await.unwrap();
+        assert_eq!((memory.held(), memory.level()), (9 * MIB, Level::Full));
     }
 }

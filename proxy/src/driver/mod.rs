@@ -543,8 +543,9 @@ impl<'a> Driver<'a> {
         let memory = &mut self.memory;
         memory.may_read_client = memory.requests.cover(requests + input.held, requests + input.needed);
         memory.may_read_legacy = memory.answers.cover(answers + answer.held, answers + answer.needed);
-        // What the kernel has is not the peers' to move.
-        let theirs = input.held + self.outward.output_bytes() + answer.held + answers;
+        // What the kernel has is not the peers' to move, nor is input that the session has no room for.
+        let unread = if self.unseen { 0 } else { input.held };
+        let theirs = unread + self.outward.output_bytes() + answer.held + answers;
         if memory.tenure.is_over(now.elapsed, level, theirs, memory.passed, self.around.limits.patience) {
             self.closing.out_of_memory();
         }

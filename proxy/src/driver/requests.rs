@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use kernel_model::reply::{Chunk, Records};
 use kernel_model::{KernelError, Reply, ShardId};
@@ -13,6 +14,9 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use super::{Memory, Surroundings};
 use crate::holds::{Answers, ReplyTo};
 use crate::shards::{ShardMessage, Shards, new_asker};
+
+/// How long a read of stored chunks waits for memory.
+const ROOM_WITHIN: Duration = Duration::from_secs(10);
 
 type Answered = (RequestId, Result<Answer, KernelError>);
 
@@ -185,7 +189,8 @@ pub(crate) fn is_cold(chunk: &Chunk) -> bool {
 /// threads has a bound, and so has the number of a connection's requests.
 pub(crate) fn read_beside(records: Records, reply_to: ReplyTo, memory: Arc<Memory>) {
     tokio::spawn(async move {
-        let _until_handed_over = memory.borrow(records.chunks.iter().map(cold_bytes).sum()).await;
+        let _until_handed_over =
+            memory.borrow(records.chunks.iter().map(cold_bytes).sum(), ROOM_WITHIN).await;
         let read = tokio::task::spawn_blocking(move || read_chunks(records)).await;
         let lost = || KernelError::Stopped("the read was lost".to_owned());
         let answer = read.unwrap_or_else(|_| Err(lost()));

@@ -526,17 +526,47 @@ async fn an_answer_that_nobody_takes_holds_memory_for_a_while() {
 
 #[tokio::test]
 async fn who_moves_what_it_holds_stays_while_memory_is_short() {
+    const ANSWERS: usize = 2;
+    const ANSWER_BYTES: usize = 12 << 20;
     let memory = Arc::new(Memory::new(8 << 20));
-    let _all = Arc::clone(&memory).borrow(7 << 20).await;
-    let limits = DriverLimits { patience: Duration::from_millis(300), ..LIMITS };
-    let mut bench = bench_of(limits, None, &memory).await;
-    let ask = frame(&[b"n".as_slice(), &(18_u32 << 20).to_be_bytes()].concat());
-    bench.client.write_all(&ask).await.unwrap();
-    let mut answer = vec![0; 18 << 20];
-    for part in answer.chunks_mut(1 << 20) {
-        within(bench.client.read_exact(part)).await.unwrap();
-        tokio::time::sleep(Duration::from_millis(50)).await;
+    let _all = Arc::clone(&memory).borrow(7 << 20, Duration::ZERO).await;
+    let mut bench = bench_of(LIMITS, None, &memory).await;
+    let size = u32::try_from(ANSWER_BYTES).unwrap();
+    let ask = frame(&[b"n".as_slice(), &size.to_be_bytes()].concat());
+    let mut part = vec![0; 1 << 20];
+    // Patience alone is 100 ms: what an answer may take is reckoned from its size, and begins anew with the next.
+    for _ in 0..ANSWERS {
+        bench.client.write_all(&ask).await.unwrap();
+        for _ in 0..ANSWER_BYTES / part.len() {
+            within(bench.client.read_exact(&mut part)).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(120)).await;
+        }
     }
     drop(bench.client);
     assert_eq!(within(bench.driver).await.unwrap(), Ending::ClientClosed);
+}
+
+#[tokio::test]
+async fn who_waits_for_the_kernel_does_not_have_to_go_for_what_lies_behind() {
+    let memory = Arc::new(Memory::new(8 << 20));
+    let mut bench = bench_of(LIMITS, None, &memory).await;
+    let large = frame(&[b'e'; 200_000]);
+    // Large frames first, so that the next read takes more than a little.
+    for _ in 0..4 {
+        bench.client.write_all(&large).await.unwrap();
+        assert_eq!(read_frame(&mut bench.client).await.len(), 200_000);
+    }
+    bench.client.write_all(&[frame(b"p"), large].concat()).await.unwrap();
+    let held = async {
+        while memory.held() < 100_000 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    within(held).await;
+    let _all = Arc::clone(&memory).borrow(7 << 20, Duration::ZERO).await;
+    let early = tokio::time::timeout(Duration::from_secs(3), &mut bench.driver).await;
+    assert!(early.is_err(), "{early:?}");
+    answer(&mut bench.shard, Reply::Done).await;
+    assert_eq!(read_frame(&mut bench.client).await, b"kernel");
+    assert_eq!(read_frame(&mut bench.client).await.len(), 200_000);
 }
