@@ -109,6 +109,8 @@ enum Pending {
 struct Connection {
     link: Link<Tag>,
     fetching: bool,
+    /// No fetch before this: news gather at the leader.
+    fetch_at: Duration,
 }
 
 /// The feed of one cluster.
@@ -116,6 +118,7 @@ pub struct Feed {
     config: FeedConfig,
     catalog: CatalogHandle,
     mirroring: bool,
+    gathering: bool,
     stopped: bool,
     connections: BTreeMap<LinkId, Connection>,
     resting: BTreeMap<LinkId, Duration>,
@@ -167,6 +170,7 @@ impl Feed {
             config,
             catalog,
             mirroring: false,
+            gathering: false,
             stopped: false,
             connections: BTreeMap::new(),
             resting: BTreeMap::new(),
@@ -209,6 +213,7 @@ impl Feed {
     pub fn order(&mut self, now: Now, order: Order) {
         match order {
             Order::Mirror(on) => self.mirroring = on,
+            Order::Gather(on) => self.gathering = on,
             Order::Reconsider => self.reconsider(),
             Order::Stop => self.stop(now),
             Order::SetMode { topic, partition, mode } => {
@@ -318,10 +323,13 @@ impl Feed {
             Tag::Acls => self.facts.push_back(Fact::Access(access::of_acls(&answer.decode()?))),
             Tag::Quotas => self.facts.push_back(Fact::Access(access::of_quotas(&answer.decode()?))),
             Tag::Fetch(fetched) => {
+                let answer = answer.decode()?;
                 if let Some(connection) = self.connections.get_mut(&id) {
                     connection.fetching = false;
+                    connection.fetch_at =
+                        if self.gathering { fetch::next_at(now, &answer) } else { now.elapsed };
                 }
-                self.see_fetch(now, id, fetched, &answer.decode()?);
+                self.see_fetch(now, id, fetched, &answer);
             }
         }
         Ok(())
@@ -541,7 +549,7 @@ impl Feed {
                 continue;
             }
             let link = Link::new(self.config.credentials.clone());
-            self.connections.insert(id, Connection { link, fetching: false });
+            self.connections.insert(id, Connection { link, fetching: false, fetch_at: Duration::ZERO });
             self.actions.push_back((id, LinkAction::Connect(address)));
         }
     }
@@ -619,6 +627,8 @@ impl Feed {
             return None;
         }
         let links = self.connections.values().filter_map(|connection| connection.link.deadline());
+        let fetches = self.connections.values().filter(|connection| !connection.fetching);
+        let links = links.chain(fetches.map(|connection| connection.fetch_at));
         let located = self.followers.values().filter_map(Follower::retry_at);
         let metadata = (!self.metadata_asked).then_some(self.metadata_due);
         let asks = self.mirroring && self.config.moves_transactions;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use bytes::Bytes;
 use kernel_model::Now;
 use translator_kafka::codec::messages::fetch_request::{FetchPartition, FetchTopic};
 use translator_kafka::codec::messages::{FetchRequest, FetchResponse, ListOffsetsResponse};
@@ -17,6 +18,11 @@ use crate::offsets::{OFFSETS_TOPIC, Wanted};
 const FETCH_WAIT: Duration = Duration::from_millis(250);
 /// Longest wait while a partition of the same leader cannot be asked for yet: it must not wait for the others' news.
 const FETCH_WAIT_SHORT: Duration = Duration::from_millis(20);
+/// How long a leader is left alone after an answer that brought little: a fetch for every batch costs both sides, and the
+/// kernel an fsync, more than the batch does.
+const GATHER: Duration = Duration::from_millis(5);
+/// An answer of this size is not little: there may be more, and it is fetched at once.
+const LITTLE_BYTES: usize = 1 << 20;
 /// How long a partition rests that its leader refused.
 const REFUSED: Duration = Duration::from_millis(100);
 /// Bytes, over all partitions, that the kernel may owe an answer for before fetching stops. What fetches under way
@@ -81,6 +87,7 @@ impl Feed {
             .connections
             .iter()
             .filter(|(_, connection)| connection.link.is_ready() && !connection.fetching)
+            .filter(|(_, connection)| connection.fetch_at <= now.elapsed)
             .filter_map(|(id, _)| if let LinkId::Node(node) = id { Some(*node) } else { None })
             .collect();
         for node in idle {
@@ -245,6 +252,13 @@ impl Feed {
         }
         self.send_mirror(&key);
     }
+}
+
+/// When a leader is asked again that gave this answer. One that had no news was waited for, and is asked at once.
+pub(super) fn next_at(now: Now, answer: &FetchResponse) -> Duration {
+    let partitions = answer.responses.iter().flat_map(|topic| &topic.partitions);
+    let bytes: usize = partitions.filter_map(|each| each.records.as_ref()).map(Bytes::len).sum();
+    if (1..LITTLE_BYTES).contains(&bytes) { now.deadline(GATHER) } else { now.elapsed }
 }
 
 fn fetch_request(

@@ -102,6 +102,8 @@ pub struct Token(pub u64);
 pub enum Order {
     /// Begin or stop to mirror topics and groups (phase `observe` reads metadata only).
     Mirror(bool),
+    /// Let news gather at a leader for a moment before they are fetched. Not where somebody waits for them.
+    Gather(bool),
     /// Contact legacy no more (phase `retired`). Nothing undoes it but a new feed.
     Stop,
     /// What `FeedConfig::mirrored` answers has changed.
