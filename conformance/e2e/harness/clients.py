@@ -69,10 +69,12 @@ class Client:
 class Traffic:
     """Writers and groups of readers, their histories in one folder."""
 
-    def __init__(self, folder, bootstrap, rate=40):
+    def __init__(self, folder, bootstrap, rate=40, supervised=False):
         self.folder = folder
         self.bootstrap = bootstrap
         self.rate = rate
+        self.supervised = supervised
+        self.revived = []
         self.writers = []
         self.readers = []
         self._topics = {}
@@ -105,12 +107,25 @@ class Traffic:
 
     def restart(self, bootstrap):
         """After `halt`: starts the same programs anew there, in the same groups, under names of their own."""
-        begun = {client: self._again(client, bootstrap) for client in self.all()}
         self.bootstrap = bootstrap
-        self.writers = [begun[client] for client in self.writers]
-        self.readers = [begun[client] for client in self.readers]
+        self._replace(self.all())
+
+    def revive(self):
+        """Where clients are supervised: starts each that ended by itself anew, and notes what it said. Those begun."""
+        ended = [client for client in self.all() if self.supervised and client.process.poll() is not None]
+        for client in ended:
+            said = client.look().errors
+            self.revived.append(f"{client.name}: exit {client.process.returncode}, {said[-1][1] if said else 'no word'}")
+        return self._replace(ended)
+
+    def _replace(self, clients):
+        """Starts these programs anew, in the place of the old ones."""
+        begun = {client: self._again(client, self.bootstrap) for client in clients}
+        self.writers = [begun.get(client, client) for client in self.writers]
+        self.readers = [begun.get(client, client) for client in self.readers]
         for clients in (*self._topics.values(), *self._groups.values()):
             clients.extend([begun[client] for client in clients if client in begun])
+        return list(begun.values())
 
     def _again(self, client, bootstrap):
         name = f"{client.name}-again"
@@ -137,6 +152,8 @@ class Traffic:
         read = {group: _sum_reads(members) + acks for group, members in self._groups.items()}
 
         def idle():
+            for client in self.revive():
+                wanted[client] = acks
             names = [c.name for c in self.writers if len(c.look().acks) < wanted[c]]
             return names + [f"group {g[0]}" for g, m in self._groups.items() if _sum_reads(_look(m)) < read[g]]
 
@@ -150,9 +167,11 @@ class Traffic:
 
         Returns what went wrong, in words.
         """
+        self.revive()
         complaints = [f"{client.name} had to be killed" for client in self.writers if not client.end()]
         until = time.monotonic() + seconds
         while (behind := self._behind()) and time.monotonic() < until:
+            self.revive()
             time.sleep(0.2)
         complaints += behind
         complaints += [f"{client.name} had to be killed" for client in self.readers if not client.end()]

@@ -89,7 +89,8 @@ def one(report, folder, legacy, number, place, chosen):
     line = {"run": number, "seed": chosen.seed, "place": place or "random", "broker": None, "deaths": 0, "ended": False}
     report.facts["runs"].append(line)
     sluice = Sluice(folder / "sluice", legacy, [{"name": name, "topics": [f"{name}-*"], "groups": [f"{name}-g*"]}])
-    traffic = Traffic(folder / "h", sluice.bootstrap)
+    # Some clients end by themselves when they meet nobody at an address: their users start them again.
+    traffic = Traffic(folder / "h", sluice.bootstrap, supervised=True)
     try:
         for topic, partitions in topics.items():
             admin(folder / "h", legacy.bootstrap, "python", "create-topic", "--topic", topic, "--partitions", partitions,
@@ -128,7 +129,7 @@ def one(report, folder, legacy, number, place, chosen):
         complaints = traffic.end()
         found = judge(report, sluice, legacy, traffic, name, topics, place, took, complaints, fault)
         line.update(ended=True, seconds=round(took, 1), acknowledged=found.get("acknowledged"), redelivered=found.get("redelivered"),
-                    client_errors=found.get("client_errors"), failed_sends=found.get("failed"))
+                    client_errors=found.get("client_errors"), failed_sends=found.get("failed"), revived=traffic.revived)
     except Failure as failure:
         raise Failure(f"{failure}\n{sluice.log_tail()}") from None
     finally:
