@@ -24,7 +24,9 @@ BROKER = (
 )
 KERNEL = (f"partitions_default = {PARTITIONS}", 'super_users = ["User:ANONYMOUS"]', "allow_if_no_rule = true")
 # Tests that pass at the real Kafka and need not pass elsewhere: (test, side): why nobody loses anything by it.
-EXPLAINED = {}
+EXPLAINED = {
+    ("0081_admin", "kernel"): "sets a broker's own settings (AlterConfigs); the kernel's stand in its file, and the answer says so",
+}
 
 
 def options(parser):
