@@ -110,9 +110,9 @@ class Traffic:
         self.bootstrap = bootstrap
         self._replace(self.all())
 
-    def revive(self):
-        """Where clients are supervised: starts each that ended by itself anew, and notes what it said. Those begun."""
-        ended = [client for client in self.all() if self.supervised and client.process.poll() is not None]
+    def revive(self, clients):
+        """Where clients are supervised: starts each of these that ended by itself anew, and notes what it said. Those begun."""
+        ended = [client for client in clients if self.supervised and client.process.poll() is not None]
         for client in ended:
             said = client.look().errors
             self.revived.append(f"{client.name}: exit {client.process.returncode}, {said[-1][1] if said else 'no word'}")
@@ -152,7 +152,7 @@ class Traffic:
         read = {group: _sum_reads(members) + acks for group, members in self._groups.items()}
 
         def idle():
-            for client in self.revive():
+            for client in self.revive(self.all()):
                 wanted[client] = acks
             names = [c.name for c in self.writers if len(c.look().acks) < wanted[c]]
             return names + [f"group {g[0]}" for g, m in self._groups.items() if _sum_reads(_look(m)) < read[g]]
@@ -167,11 +167,11 @@ class Traffic:
 
         Returns what went wrong, in words.
         """
-        self.revive()
+        self.revive(self.all())
         complaints = [f"{client.name} had to be killed" for client in self.writers if not client.end()]
         until = time.monotonic() + seconds
         while (behind := self._behind()) and time.monotonic() < until:
-            self.revive()
+            self.revive(self.readers)
             time.sleep(0.2)
         complaints += behind
         complaints += [f"{client.name} had to be killed" for client in self.readers if not client.end()]
