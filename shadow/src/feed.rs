@@ -109,7 +109,7 @@ enum Pending {
 struct Connection {
     link: Link<Tag>,
     fetching: bool,
-    /// No fetch before this: news gather at the leader.
+    /// No fetch before this, on the clock of [`Now`]: news gather at the leader.
     fetch_at: Duration,
 }
 
@@ -118,7 +118,7 @@ pub struct Feed {
     config: FeedConfig,
     catalog: CatalogHandle,
     mirroring: bool,
-    gathering: bool,
+    lingers: bool,
     stopped: bool,
     connections: BTreeMap<LinkId, Connection>,
     resting: BTreeMap<LinkId, Duration>,
@@ -170,7 +170,7 @@ impl Feed {
             config,
             catalog,
             mirroring: false,
-            gathering: false,
+            lingers: false,
             stopped: false,
             connections: BTreeMap::new(),
             resting: BTreeMap::new(),
@@ -213,7 +213,7 @@ impl Feed {
     pub fn order(&mut self, now: Now, order: Order) {
         match order {
             Order::Mirror(on) => self.mirroring = on,
-            Order::Gather(on) => self.gathering = on,
+            Order::Linger(on) => self.lingers = on,
             Order::Reconsider => self.reconsider(),
             Order::Stop => self.stop(now),
             Order::SetMode { topic, partition, mode } => {
@@ -327,7 +327,7 @@ impl Feed {
                 if let Some(connection) = self.connections.get_mut(&id) {
                     connection.fetching = false;
                     connection.fetch_at =
-                        if self.gathering { fetch::next_at(now, &answer) } else { now.elapsed };
+                        if self.lingers { fetch::next_at(now, &answer) } else { now.elapsed };
                 }
                 self.see_fetch(now, id, fetched, &answer);
             }

@@ -116,7 +116,7 @@ impl Runner {
         let now = self.setup.clock.now();
         let book = self.ledger.book();
         for cluster in &mut self.clusters {
-            let (mut changed, mut gathers) = (false, true);
+            let (mut changed, mut lingers) = (false, true);
             for migration in &cluster.migrations {
                 let recorded = book.migrations().get(&migration.name);
                 let wanted = recorded.and_then(|recorded| recorded.intent);
@@ -125,9 +125,9 @@ impl Runner {
                 let on = furthest >= Phase::Mirror && furthest < Phase::Retired;
                 changed |= cluster.scope.set_mirrored(&migration.name, on);
                 // From dual-write on clients and fences wait for what is mirrored.
-                gathers &= !on || furthest < Phase::DualWrite;
+                lingers &= !on || furthest < Phase::DualWrite;
             }
-            cluster.feed.order(now, FeedOrder::Gather(gathers));
+            cluster.feed.order(now, FeedOrder::Linger(lingers));
             cluster.feed.order(now, FeedOrder::Mirror(cluster.scope.any()));
             if changed {
                 cluster.feed.order(now, FeedOrder::Reconsider);

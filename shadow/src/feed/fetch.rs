@@ -20,7 +20,7 @@ const FETCH_WAIT: Duration = Duration::from_millis(250);
 const FETCH_WAIT_SHORT: Duration = Duration::from_millis(20);
 /// How long a leader is left alone after an answer that brought little: a fetch for every batch costs both sides, and the
 /// kernel an fsync, more than the batch does.
-const GATHER: Duration = Duration::from_millis(5);
+const LINGER: Duration = Duration::from_millis(5);
 /// An answer of this size is not little: there may be more, and it is fetched at once.
 const LITTLE_BYTES: usize = 1 << 20;
 /// How long a partition rests that its leader refused.
@@ -258,7 +258,7 @@ impl Feed {
 pub(super) fn next_at(now: Now, answer: &FetchResponse) -> Duration {
     let partitions = answer.responses.iter().flat_map(|topic| &topic.partitions);
     let bytes: usize = partitions.filter_map(|each| each.records.as_ref()).map(Bytes::len).sum();
-    if (1..LITTLE_BYTES).contains(&bytes) { now.deadline(GATHER) } else { now.elapsed }
+    if (1..LITTLE_BYTES).contains(&bytes) { now.deadline(LINGER) } else { now.elapsed }
 }
 
 fn fetch_request(

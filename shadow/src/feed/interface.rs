@@ -102,8 +102,9 @@ pub struct Token(pub u64);
 pub enum Order {
     /// Begin or stop to mirror topics and groups (phase `observe` reads metadata only).
     Mirror(bool),
-    /// Let news gather at a leader for a moment before they are fetched. Not where somebody waits for them.
-    Gather(bool),
+    /// Leave a leader alone for 5 ms after an answer of less than 1 MiB, so that news gather there, or stop to. Not where
+    /// somebody waits for them. What lingers when it is told to stop still waits to the end of its 5 ms.
+    Linger(bool),
     /// Contact legacy no more (phase `retired`). Nothing undoes it but a new feed.
     Stop,
     /// What `FeedConfig::mirrored` answers has changed.

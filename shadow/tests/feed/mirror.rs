@@ -44,19 +44,19 @@ fn a_topic_is_found_copied_and_followed_byte_for_byte_with_its_gaps() {
 }
 
 #[test]
-fn news_gather_for_a_moment_where_nobody_waits_for_them() {
+fn a_feed_lingers_where_nobody_waits_for_news() {
     let (legacy, _) = gapped();
     let mut world = World::new(legacy);
     world.pass(3000);
-    for gathers in [true, false] {
-        world.order(Order::Gather(gathers));
+    for lingers in [true, false] {
+        world.order(Order::Linger(lingers));
         let from = world.status(0).confirmed;
         world.legacy.append("t", 0, &["f"]);
         world.turn();
         assert_eq!(world.status(0).confirmed, from + 1, "a fetch waited for the first");
         world.legacy.append("t", 0, &["g"]);
         world.turn();
-        assert_eq!(world.status(0).confirmed, from + if gathers { 1 } else { 2 });
+        assert_eq!(world.status(0).confirmed, from + if lingers { 1 } else { 2 });
         world.pass(100);
         assert_eq!(world.status(0).confirmed, from + 2);
     }
