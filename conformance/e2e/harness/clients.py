@@ -7,6 +7,8 @@ import time
 from .legacy import PEERS
 from .processes import Failure, stop, wait_for
 
+# How often a supervised client is started again, at most: one that ends at once each time is no traffic.
+REVIVALS_MAX = 3
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 IDEMPOTENT = ("python", "java4", "java3", "go")
 
@@ -112,7 +114,8 @@ class Traffic:
 
     def revive(self, clients):
         """Where clients are supervised: starts each of these that ended by itself anew, and notes what it said. Those begun."""
-        ended = [client for client in clients if self.supervised and client.process.poll() is not None]
+        ended = [client for client in clients if self.supervised and client.process.poll() is not None
+                 and client.name.count("-again") < REVIVALS_MAX]
         for client in ended:
             said = client.look().errors
             self.revived.append(f"{client.name}: exit {client.process.returncode}, {said[-1][1] if said else 'no word'}")
