@@ -1,5 +1,7 @@
 //! Discovery and copying.
 
+use std::time::Duration;
+
 use kernel_model::batch::BatchSpec;
 use shadow::{Credentials, Fact, LinkError, Mode, Order, Token};
 use translator_kafka::errors::ErrorCode;
@@ -57,6 +59,11 @@ fn a_feed_lingers_where_nobody_waits_for_news() {
         world.legacy.append("t", 0, &["g"]);
         world.turn();
         assert_eq!(world.status(0).confirmed, from + if lingers { 1 } else { 2 });
+        let due = world.feed.poll_timeout().unwrap();
+        assert!(
+            !lingers || due <= world.now.deadline(Duration::from_millis(5)),
+            "nobody wakes the feed for the second"
+        );
         world.pass(100);
         assert_eq!(world.status(0).confirmed, from + 2);
     }
